@@ -1,0 +1,1 @@
+//! Roster, a self-hosted identity store over PostgreSQL that speaks Auth0's API.
