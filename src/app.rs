@@ -1,0 +1,62 @@
+//! What every request shares ([`App`]), and what a request knows of itself ([`Context`]).
+
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+
+use crate::auth::{Claims, Tokens};
+use crate::db::Db;
+use crate::error::{Result, codes};
+use crate::journal::Author;
+use crate::passwords::Hasher;
+use crate::tenancy::{Tenancy, Tenant};
+use crate::vault::Vault;
+
+/// What every request shares.
+pub struct App {
+    /// The database.
+    pub db: Db,
+    /// Opens secrets.
+    pub vault: Vault,
+    /// Finds tenants.
+    pub tenancy: Tenancy,
+    /// Tokens verified lately.
+    pub tokens: Tokens,
+    /// Hashes passwords.
+    pub hasher: Hasher,
+    /// The largest body that is read, in bytes.
+    pub body_limit: usize,
+    /// Is the address in `X-Forwarded-For` believed? Only behind a proxy that sets it.
+    pub trust_forwarded_for: bool,
+}
+
+/// The first argument of every verb: on whose behalf, in which tenant, by which request.
+pub struct Context {
+    /// What every request shares.
+    pub app: Arc<App>,
+    /// The tenant the request's host names.
+    pub tenant: Arc<Tenant>,
+    /// What the caller's token says.
+    pub claims: Arc<Claims>,
+    /// Who makes the changes of this request.
+    pub author: Author,
+    /// When the request came.
+    pub now: OffsetDateTime,
+}
+
+impl Context {
+    /// The database.
+    pub fn db(&self) -> &Db {
+        &self.app.db
+    }
+
+    /// Does the token have this scope?
+    pub fn has(&self, scope: &str) -> bool {
+        self.claims.has_any(&[scope])
+    }
+
+    /// A `current_user` scope reaches only the token's own subject.
+    pub fn must_be(&self, subject: &str) -> Result<()> {
+        if self.claims.sub == subject { Ok(()) } else { Err(codes::NOT_OWN_SUBJECT.into()) }
+    }
+}

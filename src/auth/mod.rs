@@ -1,0 +1,249 @@
+//! Tokens: who gets one, what it says, and whether a request's token is to be believed.
+//!
+//! Endpoints: `POST /oauth/token` (client credentials), `/.well-known/jwks.json`,
+//! `/.well-known/openid-configuration`. Access tokens are JWTs signed with RS256 by a key of the tenant; the algorithm
+//! is pinned, a token's own word for it is only compared.
+//!
+//! Deviations and decisions:
+//! - The issuer is `https://HOST/` and the Management API's audience `https://HOST/api/v2/` for any host of the tenant,
+//!   with or without a port: an SDK pointed at a host asks for exactly that.
+//! - A `scope` in a client credentials request narrows the grant (RFC 6749, 3.3); it cannot widen it.
+//! - `organization` is refused unless null or empty: there are no organizations here, and a token that silently lacks
+//!   the restriction would be a lie.
+
+pub mod keys;
+pub mod routes;
+pub mod scopes;
+pub(crate) mod store;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, Validation};
+use moka::sync::Cache;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::db::Db;
+use crate::error::{Error, codes};
+use crate::tenancy::Tenant;
+use crate::vault::Vault;
+
+/// What an access token says (RFC 9068's subset that Auth0 uses).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Claims {
+    /// `https://HOST/`.
+    pub iss: String,
+    /// `CLIENT_ID@clients`, or a user's id.
+    pub sub: String,
+    /// The API it is for.
+    pub aud: Audience,
+    /// Issued at, seconds since 1970.
+    pub iat: i64,
+    /// Expires at, seconds since 1970.
+    pub exp: i64,
+    /// Granted scopes, separated by spaces.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub scope: String,
+    /// The grant type it was issued by.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub gty: String,
+    /// The client it was issued to.
+    #[serde(default)]
+    pub azp: String,
+}
+
+/// One audience or several.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Audience {
+    /// The usual case.
+    One(String),
+    /// An API and `/userinfo`.
+    Several(Vec<String>),
+}
+
+impl Audience {
+    fn any(&self, test: impl Fn(&str) -> bool) -> bool {
+        match self {
+            Self::One(one) => test(one),
+            Self::Several(all) => all.iter().any(|one| test(one)),
+        }
+    }
+}
+
+impl Claims {
+    /// Does the token have any of these scopes?
+    pub fn has_any(&self, scopes: &[&str]) -> bool {
+        self.scope.split(' ').any(|granted| scopes.contains(&granted))
+    }
+}
+
+/// Tokens that were verified lately, by their digest.
+pub struct Tokens(Cache<(Arc<str>, [u8; 32]), Arc<Claims>>);
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self(Cache::builder().max_capacity(50_000).time_to_live(Duration::from_secs(300)).build())
+    }
+}
+
+impl Tokens {
+    /// The claims of a token for a tenant's Management API, if it is to be believed now.
+    pub fn verify(&self, tenant: &Tenant, token: &str, now: i64) -> Result<Arc<Claims>, Error> {
+        let key = (Arc::clone(&tenant.id), <[u8; 32]>::from(Sha256::digest(token.as_bytes())));
+        if let Some(claims) = self.0.get(&key) {
+            return if claims.exp > now { Ok(claims) } else { Err(codes::EXPIRED_TOKEN.into()) };
+        }
+        let claims = Arc::new(verify(tenant, token, now)?);
+        self.0.insert(key, Arc::clone(&claims));
+        Ok(claims)
+    }
+}
+
+/// Clocks of two machines are never the same: a token may be this many seconds early.
+const LEEWAY: i64 = 5;
+
+fn verify(tenant: &Tenant, token: &str, now: i64) -> Result<Claims, Error> {
+    #[derive(Deserialize)]
+    struct Whole {
+        #[serde(flatten)]
+        claims: Claims,
+        nbf: Option<i64>,
+    }
+    let invalid = || Error::from(codes::INVALID_TOKEN);
+    let header = jsonwebtoken::decode_header(token).map_err(|_| invalid())?;
+    if header.alg != Algorithm::RS256 {
+        return Err(invalid());
+    }
+    let key = header.kid.as_deref().and_then(|kid| tenant.key(kid)).ok_or(codes::INVALID_SIGNATURE)?;
+    let mut signature_only = Validation::new(Algorithm::RS256);
+    // The claims are judged below, by the request's clock and with a meaning for each fault.
+    (signature_only.validate_exp, signature_only.validate_aud) = (false, false);
+    signature_only.required_spec_claims.clear();
+    let whole = jsonwebtoken::decode::<Whole>(token, &key.decoding, &signature_only)
+        .map_err(|e| match e.kind() {
+            ErrorKind::InvalidSignature => Error::from(codes::INVALID_SIGNATURE),
+            _ => invalid(),
+        })?
+        .claims;
+    let claims = whole.claims;
+    if claims.exp <= now {
+        return Err(codes::EXPIRED_TOKEN.into());
+    }
+    let early = whole.nbf.unwrap_or(claims.iat).max(claims.iat) > now + LEEWAY;
+    if early || !tenant.is_issuer(&claims.iss) || !claims.aud.any(|aud| tenant.is_management(aud)) {
+        return Err(invalid());
+    }
+    Ok(claims)
+}
+
+/// A refusal of the token endpoint, in the shape of RFC 6749, 5.2.
+#[derive(Debug)]
+pub struct OAuthError {
+    /// HTTP status.
+    pub status: u16,
+    /// The code of the RFC, or Auth0's.
+    pub error: &'static str,
+    /// What happened, for a developer.
+    pub description: String,
+    /// What the log reads.
+    pub cause: Option<String>,
+}
+
+impl OAuthError {
+    fn new(status: u16, error: &'static str, description: impl Into<String>) -> Self {
+        Self { status, error, description: description.into(), cause: None }
+    }
+
+    fn missing(parameter: &str) -> Self {
+        Self::new(400, "invalid_request", format!("Missing required parameter: {parameter}"))
+    }
+
+    fn unauthorized() -> Self {
+        Self::new(401, "access_denied", "Unauthorized")
+    }
+}
+
+impl From<Error> for OAuthError {
+    fn from(error: Error) -> Self {
+        let code = if error.meaning.status == 503 { "temporarily_unavailable" } else if error.meaning.status >= 500 { "server_error" } else { "invalid_request" };
+        Self { status: error.meaning.status, error: code, description: error.message.into_owned(), cause: error.cause }
+    }
+}
+
+/// A client's request for a token by client credentials (RFC 6749, 4.4).
+#[derive(Debug, Default)]
+pub struct ClientCredentials {
+    /// Who asks.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: String,
+    /// The API the token is to be for.
+    pub audience: String,
+    /// Scopes to narrow the grant to; empty for all that is granted.
+    pub scope: String,
+}
+
+/// A token and what comes with it.
+#[derive(Debug, Serialize)]
+pub struct TokenAnswer {
+    /// The token.
+    pub access_token: String,
+    /// Granted scopes, left out when there are none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub scope: String,
+    /// Seconds.
+    pub expires_in: i64,
+    /// `Bearer`.
+    pub token_type: &'static str,
+}
+
+/// Issues a token to a client that proves to be who it says, within what it was granted.
+pub async fn client_credentials(db: &Db, vault: &Vault, tenant: &Tenant, host: &str, request: &ClientCredentials, now: i64) -> Result<TokenAnswer, OAuthError> {
+    let management = tenant.is_management(&request.audience);
+    let audience = if management { tenant.audience.as_str() } else { request.audience.as_str() };
+    let client = store::client(db, &tenant.id, &request.client_id, audience).await?.ok_or_else(OAuthError::unauthorized)?;
+    let secret = vault.open(&[&tenant.id, "clients", &request.client_id], &client.secret.unwrap_or_default())?;
+    if !bool::from(secret.ct_eq(request.client_secret.as_bytes())) || client.authentication.as_deref() == Some("none") {
+        return Err(OAuthError::unauthorized());
+    }
+    if !client.grant_types.iter().any(|g| g == "client_credentials") {
+        return Err(OAuthError::new(403, "unauthorized_client", "Grant type 'client_credentials' not allowed for the client."));
+    }
+    if !management {
+        return Err(OAuthError::new(403, "access_denied", format!("Service not enabled within domain: {audience}")));
+    }
+    let Some(granted) = client.scope else {
+        return Err(OAuthError::new(
+            403,
+            "access_denied",
+            format!("Client is not authorized to access \"{}\". You need to create a \"client-grant\" associated to this API. See: https://auth0.com/docs/api/management/v2/client-grants/post-client-grants", request.audience),
+        ));
+    };
+    let wanted: Vec<&str> = request.scope.split_whitespace().collect();
+    let scope: Vec<&str> = granted.iter().map(String::as_str).filter(|s| wanted.is_empty() || wanted.contains(s)).collect();
+    let claims = Claims {
+        iss: format!("https://{host}/"),
+        sub: format!("{}@clients", request.client_id),
+        aud: Audience::One(request.audience.clone()),
+        iat: now,
+        exp: now + tenant.token_lifetime,
+        scope: scope.join(" "),
+        gty: "client-credentials".into(),
+        azp: request.client_id.clone(),
+    };
+    Ok(TokenAnswer { access_token: tenant.sign(&claims)?, scope: claims.scope, expires_in: tenant.token_lifetime, token_type: "Bearer" })
+}
+
+/// Is this the form of a JWT: three parts of base64url? Of one that is not, Auth0 says that the header is malformed.
+pub fn is_jwt(token: &str) -> bool {
+    let mut parts = token.split('.');
+    let part = |p: Option<&str>| p.is_some_and(|p| URL_SAFE_NO_PAD.decode(p).is_ok_and(|b| !b.is_empty()));
+    // The third part is empty in an unsigned token, which is a token all the same, only not one to be believed.
+    part(parts.next()) && part(parts.next()) && parts.next().is_some() && parts.next().is_none()
+}

@@ -1,0 +1,72 @@
+//! The scopes of the Management API, and the types by which a handler's signature demands them.
+//!
+//! The names are Auth0's (<https://auth0.com/docs/api/management/v2>); any one of a demand's scopes is enough.
+
+/// What a route demands of a token; a marker type implements it.
+pub trait Scope: 'static {
+    /// Any of these is enough.
+    const ANY_OF: &'static [&'static str];
+}
+
+macro_rules! demands {
+    ($($name:ident = $($scope:literal),+;)*) => {
+        $(#[doc = concat!("Demands any of: ", $($scope, " "),+)]
+        #[derive(Debug)]
+        pub enum $name {}
+        impl Scope for $name {
+            const ANY_OF: &'static [&'static str] = &[$($scope),+];
+        })*
+    };
+}
+
+demands! {
+    CreateUsers = "create:users";
+    ReadUsers = "read:users", "read:current_user", "read:user_idp_tokens";
+    UpdateUsers = "update:users", "update:users_app_metadata", "update:current_user_metadata";
+    DeleteUsers = "delete:users", "delete:current_user";
+}
+
+/// Every scope of the Management API: what a grant of `*` stands for.
+pub const ALL: &[&str] = &[
+    "create:client_grants",
+    "create:clients",
+    "create:connections",
+    "create:resource_servers",
+    "create:role_members",
+    "create:roles",
+    "create:user_tickets",
+    "create:users",
+    "delete:client_grants",
+    "delete:clients",
+    "delete:connections",
+    "delete:resource_servers",
+    "delete:role_members",
+    "delete:roles",
+    "delete:users",
+    "read:client_credentials",
+    "read:client_grants",
+    "read:client_keys",
+    "read:client_summary",
+    "read:clients",
+    "read:connections",
+    "read:logs",
+    "read:logs_users",
+    "read:organizations",
+    "read:resource_servers",
+    "read:role_members",
+    "read:roles",
+    "read:stats",
+    "read:tenant_settings",
+    "read:user_idp_tokens",
+    "read:users",
+    "update:client_credentials",
+    "update:client_grants",
+    "update:client_keys",
+    "update:clients",
+    "update:connections",
+    "update:resource_servers",
+    "update:roles",
+    "update:tenant_settings",
+    "update:users",
+    "update:users_app_metadata",
+];

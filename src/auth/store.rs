@@ -1,0 +1,39 @@
+use sqlx::Row;
+
+use crate::db::{Db, Statement};
+use crate::error::Error;
+
+pub(crate) const STATEMENTS: &[&Statement] = &[&CLIENT];
+
+/// What the token endpoint has to know of a client.
+pub(crate) struct Client {
+    pub secret: Option<Vec<u8>>,
+    pub authentication: Option<String>,
+    pub grant_types: Vec<String>,
+    /// The scopes granted for the audience; `None` without a grant.
+    pub scope: Option<Vec<String>>,
+}
+
+static CLIENT: Statement = Statement::new(
+    "auth.client",
+    "select c.client_secret,
+            c.settings ->> 'token_endpoint_auth_method' as authentication,
+            array(select jsonb_array_elements_text(c.settings -> 'grant_types')) as grant_types,
+            g.scope
+       from clients c
+       left join client_grants g
+         on g.tenant_id = c.tenant_id and g.client_id = c.client_id and g.audience = $3
+      where c.tenant_id = $1
+        and c.client_id = $2",
+);
+
+pub(crate) async fn client(db: &Db, tenant: &str, client_id: &str, audience: &str) -> Result<Option<Client>, Error> {
+    let row = CLIENT.query().bind(tenant).bind(client_id).bind(audience).fetch_optional(db.pool()).await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Client {
+        secret: row.try_get("client_secret")?,
+        authentication: row.try_get("authentication")?,
+        grant_types: row.try_get("grant_types")?,
+        scope: row.try_get("scope")?,
+    }))
+}

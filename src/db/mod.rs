@@ -1,0 +1,135 @@
+//! The only general code that knows sqlx: the pool, what its errors mean, migrations, coalescing, and a Postgres of
+//! our own for development and tests.
+
+pub mod coalesce;
+pub mod embedded;
+pub mod migrate;
+mod statement;
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgConnection, PgPool};
+
+use crate::error::{Error, Meaning, codes};
+
+pub use statement::Statement;
+
+/// The database, as every store function takes it. Cheap to clone.
+#[derive(Clone)]
+pub struct Db {
+    pool: PgPool,
+    pub(crate) users: crate::users::store::Batches,
+}
+
+/// How to reach the database.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// `postgres://user:password@host:port/database`, or with `?host=/socket/directory`.
+    pub url: String,
+    /// Connections at most; about twice the cores of the database.
+    pub max_connections: u32,
+    /// How long a request waits for a connection before it is told that the database cannot be reached.
+    pub acquire_timeout: Duration,
+    /// How long one statement may take.
+    pub statement_timeout: Duration,
+}
+
+impl Options {
+    /// Options with the defaults for a database on this machine.
+    pub fn new(url: impl Into<String>) -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Self {
+            url: url.into(),
+            max_connections: u32::try_from(cores * 2).unwrap_or(4).max(4),
+            acquire_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(10),
+        }
+    }
+
+    /// sqlx's form of the URL. An error never repeats the URL: it holds a password.
+    pub fn connect_options(&self) -> anyhow::Result<PgConnectOptions> {
+        let options: PgConnectOptions = self.url.parse().map_err(|_| {
+            anyhow::anyhow!("the database URL is not of the form postgres://user:password@host:port/database")
+        })?;
+        let timeout = self.statement_timeout.as_millis().to_string();
+        Ok(options.application_name("roster").options([("statement_timeout", timeout.as_str())]))
+    }
+}
+
+impl Db {
+    /// Opens the pool. Connections are made when they are first needed, so the database may be away right now.
+    pub fn open(options: &Options) -> anyhow::Result<Self> {
+        let pool = PgPoolOptions::new()
+            .max_connections(options.max_connections)
+            .acquire_timeout(options.acquire_timeout)
+            .connect_lazy_with(options.connect_options()?);
+        Ok(Self { users: crate::users::store::Batches::start(&pool), pool })
+    }
+
+    /// The pool, for the statements of a store.
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Does the database answer, and does it have the schema this binary was built for?
+    pub async fn ready(&self) -> Result<(), Error> {
+        let version = migrate::applied(&self.pool).await.map_err(unavailable)?;
+        if version == Some(migrate::newest()) {
+            Ok(())
+        } else {
+            Err(codes::UNAVAILABLE.because("The database's schema is not the one this version of Roster needs."))
+        }
+    }
+
+    /// Closes all connections, after what is running on them.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+fn unavailable(error: sqlx::Error) -> Error {
+    Error { cause: Some(error.to_string()), ..Error::from(codes::UNAVAILABLE) }
+}
+
+/// Could the statement not be run at all, or did the connection break under it?
+pub(crate) fn is_disconnect(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_) => true,
+        // 57P01..57P03: shut down, crashed, starting up. 53300: too many connections. 08: connection exceptions.
+        sqlx::Error::Database(e) => e.code().is_some_and(|c| c.starts_with("57P0") || c == "53300" || c.starts_with("08")),
+        _ => false,
+    }
+}
+
+/// What a failed statement means. `conflicts` tells, by the name of the constraint, what a duplicate means here.
+pub(crate) fn refusal(error: sqlx::Error, conflicts: &[(&str, Meaning)]) -> Error {
+    if is_disconnect(&error) {
+        return unavailable(error);
+    }
+    if let Some(database) = error.as_database_error() {
+        let meant = conflicts.iter().find(|(constraint, _)| Some(*constraint) == database.constraint());
+        if let Some((_, meaning)) = meant {
+            return (*meaning).into();
+        }
+        if database.code().as_deref() == Some("57014") {
+            return Error { cause: Some(error.to_string()), ..codes::UNAVAILABLE.because("The query exceeded the timeout.") };
+        }
+    }
+    Error::internal(error)
+}
+
+/// The same where nothing can conflict.
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        refusal(error, &[])
+    }
+}
+
+/// One connection outside of the pool, for commands.
+pub async fn connect(options: &Options) -> anyhow::Result<PgConnection> {
+    let options = options.connect_options()?;
+    PgConnection::connect_with(&options).await.map_err(|e| {
+        anyhow::anyhow!("cannot reach the database at {}:{}: {e}", options.get_host(), options.get_port())
+    })
+}

@@ -1,0 +1,115 @@
+//! What can go wrong, as meanings: a status, Auth0's `errorCode` and the sentence the client reads.
+//!
+//! One table ([`codes`]) holds every meaning, so a code is spelled once. What the log reads is a second text
+//! ([`Error::cause`]) that never travels to the client. This module knows neither HTTP framework nor driver.
+
+use std::borrow::Cow;
+
+/// A kind of refusal: HTTP status, Auth0's `errorCode` (absent in some answers) and the default message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meaning {
+    /// HTTP status, 400..=599.
+    pub status: u16,
+    /// Auth0's stable `errorCode`.
+    pub code: Option<&'static str>,
+    /// The sentence a client reads unless the place of the error knows better.
+    pub message: &'static str,
+}
+
+/// The table of meanings.
+pub mod codes {
+    use super::Meaning;
+
+    macro_rules! meanings {
+        ($($name:ident = $status:literal, $code:expr, $message:literal;)*) => {
+            $(#[doc = $message] pub const $name: Meaning = Meaning { status: $status, code: $code, message: $message };)*
+            /// Every meaning there is.
+            pub const ALL: &[Meaning] = &[$($name),*];
+        };
+    }
+
+    meanings! {
+        INVALID_JSON = 400, None, "Invalid request payload JSON format";
+        INVALID_BODY = 400, Some("invalid_body"), "Payload validation error.";
+        INVALID_QUERY = 400, Some("invalid_query_string"), "Query validation error.";
+        INVALID_URI = 400, Some("invalid_uri"), "Path validation error.";
+        INVALID_HEADER = 400, Some("invalid_header"), "Header validation error.";
+        INVALID_PAGING = 400, Some("invalid_paging"), "You can only page through the first 1000 records. See https://auth0.com/docs/users/search/v3/view-search-results-by-page#limitation";
+        BAD_BEARER = 400, Some("Bearer"), "Bad HTTP authentication header format";
+        MISSING_AUTHENTICATION = 401, None, "Missing authentication";
+        INVALID_TOKEN = 401, None, "Invalid token";
+        INVALID_SIGNATURE = 401, None, "Invalid signature received for JSON Web Token validation";
+        EXPIRED_TOKEN = 401, None, "Expired token received for JSON Web Token validation";
+        INSUFFICIENT_SCOPE = 403, Some("insufficient_scope"), "Insufficient scope";
+        NOT_OWN_SUBJECT = 403, Some("insufficient_scope"), "User to be acted on does not match subject in bearer token.";
+        FIELDS_BEYOND_SCOPE = 403, Some("insufficient_scope"), "Some fields cannot be updated with the permissions granted by the bearer token scopes";
+        NOT_FOUND = 404, None, "Not Found";
+        UNKNOWN_HOST = 404, None, "No tenant answers on this host.";
+        METHOD_NOT_ALLOWED = 405, None, "Method Not Allowed";
+        PAYLOAD_TOO_LARGE = 413, None, "Payload content length greater than maximum allowed";
+        UNSUPPORTED_MEDIA_TYPE = 415, None, "Unsupported Media Type";
+        PRECONDITION_FAILED = 412, Some("precondition_failed"), "The resource was changed since the version named in If-Match. Fetch it again and repeat the change.";
+        INTERNAL = 500, None, "An internal server error occurred";
+        UNAVAILABLE = 503, None, "The database cannot be reached at the moment. Please try again.";
+
+        INEXISTENT_USER = 404, Some("inexistent_user"), "The user does not exist.";
+        USER_EXISTS = 409, Some("auth0_idp_error"), "The user already exists.";
+        USERNAME_IN_USE = 400, Some("auth0_idp_error"), "The username provided is in use already.";
+        PHONE_IN_USE = 400, Some("auth0_idp_error"), "The phone number provided is in use already.";
+        EMAIL_IN_USE = 400, Some("auth0_idp_error"), "The specified new email already exists";
+        PASSWORD_TOO_WEAK = 400, Some("invalid_password"), "PasswordStrengthError: Password is too weak";
+        INVALID_USERNAME = 400, Some("invalid_body"), "Payload validation error: 'Username is not of a form or length that the connection allows'.";
+        INEXISTENT_CONNECTION = 400, Some("inexistent_connection"), "The connection does not exist.";
+        CONNECTION_DISABLED = 400, Some("operation_not_supported"), "Connection is disabled.";
+        CONNECTION_DISABLED_ON_UPDATE = 400, Some("operation_not_supported"), "Cannot change email or password for users in a disabled connection.";
+        PATCH_CONNECTION_UNKNOWN = 400, Some("inexistent_connection"), "Connection does not exist.";
+        PATCH_CONNECTION_UNSUITABLE = 400, Some("operation_not_supported"), "Connection is not supported for this operation.";
+        USERNAME_NOT_SUPPORTED = 400, Some("operation_not_supported"), "Cannot set username for connection without requires_username.";
+        USERNAME_NEVER_SET = 400, Some("operation_not_supported"), "Cannot update username for users without an username already set.";
+        NOT_SIMULTANEOUSLY = 400, Some("operation_not_supported"), "Cannot update these attributes simultaneously";
+    }
+}
+
+impl Meaning {
+    /// This meaning with a message that fits the case better than the default one.
+    pub fn because(self, message: impl Into<Cow<'static, str>>) -> Error {
+        Error { message: message.into(), ..Error::from(self) }
+    }
+}
+
+/// A refusal on its way to the client.
+#[derive(Debug)]
+pub struct Error {
+    /// What it means.
+    pub meaning: Meaning,
+    /// What the client reads.
+    pub message: Cow<'static, str>,
+    /// What the log reads and the client never does: the driver's or system's own words.
+    pub cause: Option<String>,
+    /// The resource's present entity tag, sent along with a failed precondition.
+    pub etag: Option<String>,
+}
+
+impl Error {
+    /// A fault of ours: the client learns nothing but that it happened.
+    pub fn internal(cause: impl std::fmt::Display) -> Self {
+        Self { cause: Some(cause.to_string()), ..Self::from(codes::INTERNAL) }
+    }
+}
+
+impl From<Meaning> for Error {
+    fn from(meaning: Meaning) -> Self {
+        Self { meaning, message: meaning.message.into(), cause: None, etag: None }
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.cause.as_deref().unwrap_or(&self.message))
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The result of a verb.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,112 @@
+//! Ids and how they are made: the prefixes and alphabets Auth0 uses.
+
+use std::fmt;
+
+/// The id of a user: `provider|id`, for example `auth0|507f1f77bcf86cd799439020`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UserId(String);
+
+impl UserId {
+    /// The longest id, in bytes.
+    const LENGTH: usize = 512;
+
+    /// Reads an id that a client sent: something on both sides of the first `|`, and nothing that cannot be stored.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (provider, id) = text.split_once('|')?;
+        let fine = !provider.is_empty() && !id.is_empty() && text.len() <= Self::LENGTH && !text.contains(char::is_control);
+        fine.then(|| Self(text.to_owned()))
+    }
+
+    /// The id of the user of an identity.
+    pub fn of(provider: &str, identity: &str) -> Self {
+        Self(format!("{provider}|{identity}"))
+    }
+
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The part before the `|`.
+    pub fn provider(&self) -> &str {
+        self.0.split_once('|').map_or("", |(provider, _)| provider)
+    }
+
+    /// The part behind the `|`: the id of the primary identity.
+    pub fn identity(&self) -> &str {
+        self.0.split_once('|').map_or("", |(_, id)| id)
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// `N` bytes nobody can foresee.
+///
+/// # Panics
+/// If the operating system has no randomness to give: nothing this service does would be safe then.
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    #[expect(clippy::expect_used, reason = "without randomness there is nothing safe to go on with")]
+    getrandom::fill(&mut bytes).expect("the operating system's random numbers");
+    bytes
+}
+
+/// A text of `length` letters and digits nobody can foresee.
+pub fn letters_and_digits(length: usize) -> String {
+    const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let mut text = String::with_capacity(length);
+    while text.len() < length {
+        // Bytes from 248 on would make the first letters likelier than the others.
+        for byte in random::<64>().into_iter().filter(|b| *b < 248).take(length - text.len()) {
+            text.push(char::from(ALPHABET[usize::from(byte % 62)]));
+        }
+    }
+    text
+}
+
+/// The id of a new identity, 24 hexadecimal digits: seconds since 1970, then 8 random bytes, so that ids made later
+/// sort later and an index grows at its end.
+pub fn identity(now: time::OffsetDateTime) -> String {
+    let seconds = u32::try_from(now.unix_timestamp()).unwrap_or(u32::MAX);
+    let random = u64::from_be_bytes(random());
+    format!("{seconds:08x}{random:016x}")
+}
+
+/// An id with a prefix, as connections (`con_`), roles (`rol_`), grants (`cgr_`) and jobs (`job_`) have them.
+pub fn prefixed(prefix: &str) -> String {
+    format!("{prefix}_{}", letters_and_digits(16))
+}
+
+/// The id of a new client, 32 letters and digits.
+pub fn client() -> String {
+    letters_and_digits(32)
+}
+
+/// The secret of a new client, 64 characters.
+pub fn client_secret() -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(random::<48>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_id_has_two_sides() {
+        assert_eq!(UserId::parse("auth0|a|b").map(|id| id.identity().to_owned()), Some("a|b".to_owned()));
+        for bad in ["auth0", "|x", "auth0|", "auth0|\u{0}", "a|b\n"] {
+            assert_eq!(UserId::parse(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn minted_ids_have_their_forms() {
+        let now = time::OffsetDateTime::now_utc();
+        assert_eq!((identity(now).len(), client().len(), client_secret().len(), prefixed("con").len()), (24, 32, 64, 20));
+    }
+}

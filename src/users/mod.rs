@@ -1,0 +1,164 @@
+//! Users: the documents Roster exists for.
+//!
+//! | endpoint | scopes (any of) |
+//! | --- | --- |
+//! | `POST /api/v2/users` | `create:users` |
+//! | `GET /api/v2/users/{id}` | `read:users`, `read:current_user` for oneself |
+//! | `PATCH /api/v2/users/{id}` | `update:users`, `update:users_app_metadata` for `app_metadata` alone, `update:current_user_metadata` for one's own `user_metadata` |
+//! | `DELETE /api/v2/users/{id}` | `delete:users`, `delete:current_user` for oneself |
+//!
+//! A PATCH is one statement that merges inside Postgres and writes its journal row; its answer is what the statement
+//! returned. Root attributes are replaced, `null` removes one. `user_metadata` and `app_metadata` merge at the root
+//! level: a nested value is replaced whole, `null` deletes a key, `{}` clears. Emptied, `user_metadata` stays `{}` and
+//! `app_metadata` is gone. `name`, `nickname` and `picture` are computed where they were not given.
+//!
+//! Deviations and decisions, where Auth0's documentation and recorded traffic say nothing:
+//! - Unknown root keys of a PATCH are refused.
+//! - A user of a database connection has an e-mail address and a password; without an address (after it was removed)
+//!   `name` and `nickname` come from the username, then the phone number.
+//! - Changing the address makes `email_verified` false unless the same request says otherwise; the same for phones.
+//! - The "simultaneously" family carries `operation_not_supported`, a weak password `invalid_password`.
+
+pub mod model;
+pub mod routes;
+pub(crate) mod store;
+
+use crate::app::Context;
+use crate::connections;
+use crate::error::{Error, Result, codes};
+use crate::ids::{self, UserId};
+use crate::passwords::Hasher;
+use crate::patch::Patch;
+use model::{NewUser, User, UserPatch, timestamp};
+use store::Updated;
+
+/// Makes a user in a connection.
+pub async fn create(ctx: &Context, new: NewUser) -> Result<User> {
+    let connection = connections::by_name(ctx.db(), &ctx.tenant.id, &new.connection).await?.ok_or(codes::INEXISTENT_CONNECTION)?;
+    if !connection.is_enabled() {
+        return Err(codes::CONNECTION_DISABLED.into());
+    }
+    let missing = |name: &str| codes::INVALID_BODY.because(format!("Payload validation error: 'Missing required property: {name}'."));
+    if new.email.is_none() {
+        return Err(missing("email"));
+    }
+    if let Some(username) = &new.username {
+        if !connection.options.requires_username {
+            return Err(codes::USERNAME_NOT_SUPPORTED.into());
+        }
+        if !connection.allows_username(username) {
+            return Err(codes::INVALID_USERNAME.into());
+        }
+    }
+    let password = new.password.as_deref().ok_or_else(|| missing("password"))?;
+    if !connection.allows_password(password) {
+        return Err(codes::PASSWORD_TOO_WEAK.into());
+    }
+    let hash = ctx.app.hasher.hash(password.to_owned()).await?;
+    let identity = new.user_id.clone().unwrap_or_else(|| ids::identity(ctx.now));
+    // A caller may hand in the id with its prefix or without.
+    let id = UserId::parse(&identity).filter(|id| id.provider() == "auth0").unwrap_or_else(|| UserId::of("auth0", &identity));
+    store::create(ctx.db(), &ctx.tenant.id, &id, &new, Some(&hash), ctx.now, &ctx.author).await
+}
+
+/// The user with an id.
+pub async fn fetch(ctx: &Context, id: &UserId) -> Result<User> {
+    if !ctx.has("read:users") && !ctx.has("read:user_idp_tokens") {
+        ctx.must_be(id.as_str())?;
+    }
+    store::fetch(ctx.db(), &ctx.tenant.id, id.as_str()).await?.ok_or_else(|| codes::INEXISTENT_USER.into())
+}
+
+/// Changes a user.
+pub async fn update(ctx: &Context, id: &UserId, patch: UserPatch, if_match: Option<Vec<String>>) -> Result<User> {
+    may_update(ctx, id, &patch)?;
+    let identity = if patch.touches_identity() || patch.connection.is_some() { Some(aim(ctx, id, &patch).await?) } else { None };
+    let mut change = store::Change {
+        tenant: ctx.tenant.id.to_string(),
+        user_id: id.as_str().to_owned(),
+        set: patch.set,
+        unset: patch.unset,
+        user_metadata: patch.user_metadata,
+        app_metadata: patch.app_metadata,
+        if_match,
+        author: ctx.author.clone(),
+    };
+    let outcome = match identity {
+        Some(identity) => {
+            if identity.password_hash.is_some() {
+                change.set.insert("last_password_reset".into(), timestamp(ctx.now).into());
+            }
+            store::update_identity(ctx.db(), &change, &identity).await?
+        }
+        None => store::update(ctx.db(), change).await?,
+    };
+    match outcome {
+        Updated::Done(user) => Ok(*user),
+        Updated::NoSuchUser => Err(codes::INEXISTENT_USER.into()),
+        Updated::Mismatch(etag) => Err(Error { etag: Some(etag), ..codes::PRECONDITION_FAILED.into() }),
+    }
+}
+
+/// What the narrower scopes allow.
+fn may_update(ctx: &Context, id: &UserId, patch: &UserPatch) -> Result<()> {
+    if ctx.has("update:users") || (patch.is_only_app_metadata() && ctx.has("update:users_app_metadata")) {
+        return Ok(());
+    }
+    if ctx.has("update:current_user_metadata") {
+        ctx.must_be(id.as_str())?;
+        if patch.is_only_user_metadata() {
+            return Ok(());
+        }
+    }
+    Err(codes::FIELDS_BEYOND_SCOPE.into())
+}
+
+/// Finds the identity a change is aimed at and checks what the change asks of its connection.
+async fn aim(ctx: &Context, id: &UserId, patch: &UserPatch) -> Result<store::IdentityChange> {
+    let (db, tenant) = (ctx.db(), &*ctx.tenant.id);
+    if let Some(name) = &patch.connection {
+        connections::by_name(db, tenant, name).await?.ok_or(codes::PATCH_CONNECTION_UNKNOWN)?;
+    }
+    let target = match store::target(db, tenant, id.as_str(), patch.connection.as_deref()).await? {
+        Some(target) => target,
+        None if store::fetch(db, tenant, id.as_str()).await?.is_some() => return Err(codes::PATCH_CONNECTION_UNSUITABLE.into()),
+        None => return Err(codes::INEXISTENT_USER.into()),
+    };
+    let connection = connections::by_name(db, tenant, &target.connection).await?.ok_or(codes::PATCH_CONNECTION_UNKNOWN)?;
+    if patch.touches_identity() && !connection.is_enabled() {
+        return Err(codes::CONNECTION_DISABLED_ON_UPDATE.into());
+    }
+    if let Patch::Set(username) = &patch.username {
+        if target.username.is_none() {
+            return Err(codes::USERNAME_NEVER_SET.into());
+        }
+        if !connection.allows_username(username) {
+            return Err(codes::INVALID_USERNAME.into());
+        }
+    }
+    Ok(store::IdentityChange {
+        password_hash: hash_if_strong(&ctx.app.hasher, &connection, patch.password.set()).await?,
+        remove_password: patch.password == Patch::Null,
+        provider: target.provider,
+        identity_id: target.identity_id,
+    })
+}
+
+async fn hash_if_strong(hasher: &Hasher, connection: &connections::Connection, password: Option<&String>) -> Result<Option<String>> {
+    let Some(password) = password else { return Ok(None) };
+    if !connection.allows_password(password) {
+        return Err(codes::PASSWORD_TOO_WEAK.into());
+    }
+    hasher.hash(password.clone()).await.map(Some)
+}
+
+/// Deletes a user with all identities. That there is none is no error.
+pub async fn delete(ctx: &Context, id: &UserId, if_match: Option<&[String]>) -> Result<()> {
+    if !ctx.has("delete:users") {
+        ctx.must_be(id.as_str())?;
+    }
+    match store::delete(ctx.db(), &ctx.tenant.id, id.as_str(), if_match, &ctx.author).await? {
+        None => Ok(()),
+        Some(etag) => Err(Error { etag: Some(etag), ..codes::PRECONDITION_FAILED.into() }),
+    }
+}

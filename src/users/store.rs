@@ -1,0 +1,525 @@
+use serde_json::{Map, Value};
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, PgPool, Row};
+
+use super::model::{NewUser, User};
+use crate::db::coalesce::{Batch, Coalescer};
+use crate::db::{self, Db, Statement};
+use crate::error::{Error, Meaning, codes};
+use crate::journal::{Author, array_literal, author, insert_journal};
+
+pub(crate) const STATEMENTS: &[&Statement] = &[&FETCH, &UPDATE, &UPDATE_IDENTITY, &CREATE, &DELETE, &TARGET];
+
+/// The hot statements, each with its queue and workers.
+#[derive(Clone)]
+pub(crate) struct Batches {
+    fetch: Coalescer<Fetch>,
+    update: Coalescer<Update>,
+}
+
+impl Batches {
+    /// Workers of each statement, each with a connection of its own.
+    const WORKERS: usize = 2;
+    /// How many connections the workers keep.
+    pub(crate) const CONNECTIONS: u32 = 4;
+
+    pub(crate) fn start(pool: &PgPool) -> Self {
+        Self { fetch: Coalescer::start(pool, Self::WORKERS), update: Coalescer::start(pool, Self::WORKERS) }
+    }
+}
+
+/// What makes a [`User`], of a table or CTE `u`.
+macro_rules! user {
+    () => {
+        "u.user_id,
+            u.profile::text,
+            u.identities::text,
+            u.user_metadata::text,
+            u.app_metadata::text,
+            u.version,
+            u.created_at,
+            u.updated_at"
+    };
+}
+
+fn user(row: &PgRow) -> Result<User, sqlx::Error> {
+    Ok(User {
+        user_id: row.try_get("user_id")?,
+        profile: row.try_get("profile")?,
+        identities: row.try_get("identities")?,
+        user_metadata: row.try_get("user_metadata")?,
+        app_metadata: row.try_get("app_metadata")?,
+        version: row.try_get("version")?,
+        created_at: row.try_get("created_at")?,
+        updated_at: row.try_get("updated_at")?,
+    })
+}
+
+/// The tag of a row as [`User::etag`] writes it, without the quotes.
+macro_rules! etag {
+    () => {
+        "u.version || '-' || (extract(epoch from u.created_at) * 1000000)::bigint"
+    };
+}
+
+/// What changed between two versions of a user, for the journal. `$old` is a row or alias that has old_profile,
+/// old_user_metadata and old_app_metadata next to the new values.
+macro_rules! changes {
+    () => {
+        "coalesce(journal_changes(old_profile, profile), '{}')
+            || case when user_metadata is distinct from old_user_metadata
+                    then jsonb_build_object('user_metadata', journal_changes(old_user_metadata, user_metadata)) else '{}' end
+            || case when app_metadata is distinct from old_app_metadata
+                    then jsonb_build_object('app_metadata', journal_changes(old_app_metadata, app_metadata)) else '{}' end"
+    };
+}
+
+static FETCH: Statement = Statement::new(
+    "users.fetch",
+    concat!(
+        "select k.n,
+            ",
+        user!(),
+        "
+       from unnest($1::text[], $2::text[]) with ordinality as k(tenant_id, user_id, n)
+       join users u on u.tenant_id = k.tenant_id and u.user_id = k.user_id"
+    ),
+);
+
+struct Fetch;
+
+impl Batch for Fetch {
+    type Item = (String, String);
+    type Output = Option<User>;
+    type Key = ();
+    const IDEMPOTENT: bool = true;
+
+    fn key(_: &Self::Item) -> Option<()> {
+        None
+    }
+
+    async fn run(connection: &mut PgConnection, items: &[&Self::Item]) -> Result<Vec<Option<User>>, sqlx::Error> {
+        let tenants: Vec<&str> = items.iter().map(|i| i.0.as_str()).collect();
+        let ids: Vec<&str> = items.iter().map(|i| i.1.as_str()).collect();
+        let rows = FETCH.query().bind(tenants).bind(ids).fetch_all(connection).await?;
+        let mut found = vec![None; items.len()];
+        for row in &rows {
+            found[place(row)?] = Some(user(row)?);
+        }
+        Ok(found)
+    }
+
+    fn refusal(error: sqlx::Error) -> Error {
+        error.into()
+    }
+}
+
+/// The place of a row's request in its batch.
+fn place(row: &PgRow) -> Result<usize, sqlx::Error> {
+    let n: i64 = row.try_get("n")?;
+    usize::try_from(n - 1).map_err(|e| sqlx::Error::Decode(e.into()))
+}
+
+pub(crate) async fn fetch(db: &Db, tenant: &str, user_id: &str) -> Result<Option<User>, Error> {
+    db.users.fetch.run((tenant.to_owned(), user_id.to_owned())).await
+}
+
+/// What a change came to.
+#[derive(Debug)]
+pub(crate) enum Updated {
+    Done(Box<User>),
+    NoSuchUser,
+    /// The precondition does not hold; the present tag.
+    Mismatch(String),
+}
+
+/// A change of attributes and metadata, as it is bound.
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub tenant: String,
+    pub user_id: String,
+    pub set: Map<String, Value>,
+    pub unset: Vec<&'static str>,
+    pub user_metadata: Option<String>,
+    pub app_metadata: Option<String>,
+    /// Tags of which one must be the present one.
+    pub if_match: Option<Vec<String>>,
+    pub author: Author,
+}
+
+/// The change of one user or of a batch, from a CTE `patch` to the CTE `changed`; rows are locked in one order.
+/// `$set` is what is set beyond the patch itself.
+macro_rules! change {
+    ($set:literal) => {
+        concat!(
+            "before as (
+             select u.*, p.n, p.set_profile, p.unset_profile, p.user_metadata_patch, p.app_metadata_patch, p.if_match, p.author
+               from patch p
+               join users u on u.tenant_id = p.tenant_id and u.user_id = p.user_id
+              order by u.tenant_id, u.user_id
+                for update of u
+         ), changed as (
+             update users u
+                set profile = (u.profile || ",
+            $set,
+            "b.set_profile) - b.unset_profile,
+                    user_metadata = merge_metadata(u.user_metadata, b.user_metadata_patch),
+                    app_metadata = nullif(merge_metadata(u.app_metadata, b.app_metadata_patch), '{}'),
+                    version = u.version + 1,
+                    updated_at = clock_timestamp()
+               from before b
+              where u.tenant_id = b.tenant_id
+                and u.user_id = b.user_id
+                and (b.if_match is null or ",
+            etag!(),
+            " = any(b.if_match))
+          returning u.*, b.n, b.author, b.profile as old_profile, b.user_metadata as old_user_metadata, b.app_metadata as old_app_metadata
+         )"
+        )
+    };
+}
+
+/// The answers of a change: one row for each user that exists, with the tag where the precondition did not hold.
+macro_rules! outcome {
+    () => {
+        concat!(
+            "
+         select b.n, mismatch.tag, ",
+            user!(),
+            "
+           from before b
+           left join changed u on u.n = b.n
+           left join lateral (select b.version || '-' || (extract(epoch from b.created_at) * 1000000)::bigint as tag where u.n is null) mismatch on true"
+        )
+    };
+}
+
+fn updated(row: &PgRow) -> Result<Updated, sqlx::Error> {
+    Ok(match row.try_get::<Option<String>, _>("tag")? {
+        Some(tag) => Updated::Mismatch(format!("\"{tag}\"")),
+        None => Updated::Done(Box::new(user(row)?)),
+    })
+}
+
+static UPDATE: Statement = Statement::new(
+    "users.update",
+    concat!(
+        "with patch as (
+             select p.tenant_id, p.user_id, p.n, p.set_profile::jsonb, p.unset_profile::text[],
+                    p.user_metadata_patch::jsonb, p.app_metadata_patch::jsonb, p.if_match::text[], p.author::text[]
+               from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[]) with ordinality
+                 as p(tenant_id, user_id, set_profile, unset_profile, user_metadata_patch, app_metadata_patch, if_match, author, n)
+         ), ",
+        change!(""),
+        ", journal_entry as (
+             ",
+        insert_journal!(),
+        "
+             select tenant_id, 'user.updated', user_id, ",
+        changes!(),
+        ", ",
+        author!("author"),
+        "
+               from changed
+         )",
+        outcome!()
+    ),
+);
+
+struct Update;
+
+impl Batch for Update {
+    type Item = Change;
+    type Output = Updated;
+    type Key = (String, String);
+    const IDEMPOTENT: bool = false;
+
+    fn key(change: &Change) -> Option<Self::Key> {
+        Some((change.tenant.clone(), change.user_id.clone()))
+    }
+
+    async fn run(connection: &mut PgConnection, items: &[&Change]) -> Result<Vec<Updated>, sqlx::Error> {
+        let tenants: Vec<&str> = items.iter().map(|c| c.tenant.as_str()).collect();
+        let ids: Vec<&str> = items.iter().map(|c| c.user_id.as_str()).collect();
+        let set: Vec<String> = items.iter().map(|c| json(&c.set)).collect();
+        let unset: Vec<String> = items.iter().map(|c| array_literal(c.unset.iter().map(|name| Some(*name)))).collect();
+        let user_metadata: Vec<Option<&str>> = items.iter().map(|c| c.user_metadata.as_deref()).collect();
+        let app_metadata: Vec<Option<&str>> = items.iter().map(|c| c.app_metadata.as_deref()).collect();
+        let if_match: Vec<Option<String>> =
+            items.iter().map(|c| c.if_match.as_ref().map(|tags| array_literal(tags.iter().map(|t| Some(t.as_str()))))).collect();
+        let authors: Vec<String> = items.iter().map(|c| c.author.entry_literal()).collect();
+        let rows = UPDATE
+            .query()
+            .bind(tenants)
+            .bind(ids)
+            .bind(set)
+            .bind(unset)
+            .bind(user_metadata)
+            .bind(app_metadata)
+            .bind(if_match)
+            .bind(authors)
+            .fetch_all(connection)
+            .await?;
+        let mut outcomes: Vec<Updated> = items.iter().map(|_| Updated::NoSuchUser).collect();
+        for row in &rows {
+            outcomes[place(row)?] = updated(row)?;
+        }
+        Ok(outcomes)
+    }
+
+    fn refusal(error: sqlx::Error) -> Error {
+        error.into()
+    }
+}
+
+fn json(map: &Map<String, Value>) -> String {
+    // Maps of strings and JSON values always have a text.
+    serde_json::to_string(map).unwrap_or_default()
+}
+
+pub(crate) async fn update(db: &Db, change: Change) -> Result<Updated, Error> {
+    db.users.update.run(change).await
+}
+
+/// What one of a user's identities is known by or proves itself with.
+#[derive(Debug)]
+pub(crate) struct IdentityChange {
+    pub provider: String,
+    pub identity_id: String,
+    pub password_hash: Option<String>,
+    pub remove_password: bool,
+}
+
+static UPDATE_IDENTITY: Statement = Statement::new(
+    "users.update_identity",
+    concat!(
+        "with patch as (
+             select $1::text as tenant_id, $2::text as user_id, 1::bigint as n, $3::jsonb as set_profile, $4::text[] as unset_profile,
+                    $5::jsonb as user_metadata_patch, $6::jsonb as app_metadata_patch, $7::text[] as if_match, $8::text[] as author
+         ), ",
+        change!(
+            "case when b.set_profile ->> 'email' <> u.profile ->> 'email' then '{\"email_verified\": false}' else '{}' end::jsonb
+                             || case when b.set_profile ->> 'phone_number' <> u.profile ->> 'phone_number' then '{\"phone_verified\": false}' else '{}' end::jsonb || "
+        ),
+        ", identity as (
+             update identities i
+                set email = c.profile ->> 'email',
+                    username = c.profile ->> 'username',
+                    phone_number = c.profile ->> 'phone_number'
+               from changed c
+              where i.tenant_id = c.tenant_id
+                and i.provider = $9
+                and i.identity_id = $10
+         ), password as (
+             insert into passwords (tenant_id, provider, identity_id, hash)
+             select tenant_id, $9, $10, $11
+               from changed
+              where $11::text is not null
+                 on conflict (tenant_id, provider, identity_id)
+                 do update set hash = excluded.hash, updated_at = clock_timestamp()
+         ), removed_password as (
+             delete from passwords p
+              using changed c
+              where p.tenant_id = c.tenant_id
+                and p.provider = $9
+                and p.identity_id = $10
+                and $12
+         ), journal_entry as (
+             ",
+        insert_journal!(),
+        "
+             select tenant_id, 'user.updated', user_id, ",
+        changes!(),
+        "
+            || case when $11::text is not null then '{\"password\": {\"after\": \"*****\"}}'
+                    when $12 then '{\"password\": {\"before\": \"*****\"}}' else '{}' end::jsonb, ",
+        author!("author"),
+        "
+               from changed
+         )",
+        outcome!()
+    ),
+);
+
+const TAKEN_ON_UPDATE: &[(&str, Meaning)] = &[
+    ("identities_email_key", codes::EMAIL_IN_USE),
+    ("identities_username_key", codes::USERNAME_IN_USE),
+    ("identities_phone_number_key", codes::PHONE_IN_USE),
+];
+
+pub(crate) async fn update_identity(db: &Db, change: &Change, identity: &IdentityChange) -> Result<Updated, Error> {
+    let row = UPDATE_IDENTITY
+        .query()
+        .bind(&change.tenant)
+        .bind(&change.user_id)
+        .bind(sqlx::types::Json(&change.set))
+        .bind(&change.unset)
+        .bind(change.user_metadata.as_deref().map(raw))
+        .bind(change.app_metadata.as_deref().map(raw))
+        .bind(&change.if_match)
+        .bind(change.author.entry())
+        .bind(&identity.provider)
+        .bind(&identity.identity_id)
+        .bind(&identity.password_hash)
+        .bind(identity.remove_password)
+        .fetch_optional(db.pool())
+        .await
+        .map_err(|e| db::refusal(e, TAKEN_ON_UPDATE))?;
+    row.map_or(Ok(Updated::NoSuchUser), |row| Ok(updated(&row)?))
+}
+
+/// JSON text as a parameter of type jsonb.
+fn raw(text: &str) -> sqlx::types::Json<&serde_json::value::RawValue> {
+    // The text was read as JSON already; what is not JSON merges nothing.
+    sqlx::types::Json(serde_json::from_str(text).unwrap_or(serde_json::value::RawValue::NULL))
+}
+
+static CREATE: Statement = Statement::new(
+    "users.create",
+    concat!(
+        "with created as (
+             insert into users (tenant_id, user_id, profile, user_metadata, app_metadata, identities, created_at, updated_at)
+             values ($1, $2, $3, merge_metadata(null, $4), nullif(merge_metadata(null, $5), '{}'), $6, $7, $7)
+          returning *
+         ), identity as (
+             insert into identities (tenant_id, provider, identity_id, user_id, connection, email, username, phone_number)
+             select tenant_id, $8, $9, user_id, $10, profile ->> 'email', profile ->> 'username', profile ->> 'phone_number'
+               from created
+         ), password as (
+             insert into passwords (tenant_id, provider, identity_id, hash)
+             select tenant_id, $8, $9, $11
+               from created
+              where $11::text is not null
+         ), journal_entry as (
+             ",
+        insert_journal!(),
+        "
+             select tenant_id, 'user.created', user_id, ",
+        changes!(),
+        "
+            || case when $11::text is not null then '{\"password\": {\"after\": \"*****\"}}' else '{}' end::jsonb, ",
+        author!("$12::text[]"),
+        "
+               from created, (select null::jsonb as old_profile, null::jsonb as old_user_metadata, null::jsonb as old_app_metadata) old
+         )
+         select ",
+        user!(),
+        "
+           from created u"
+    ),
+);
+
+const TAKEN: &[(&str, Meaning)] = &[
+    ("users_pkey", codes::USER_EXISTS),
+    ("identities_pkey", codes::USER_EXISTS),
+    ("identities_email_key", codes::USER_EXISTS),
+    ("identities_username_key", codes::USERNAME_IN_USE),
+    ("identities_phone_number_key", codes::USER_EXISTS),
+];
+
+pub(crate) async fn create(
+    db: &Db,
+    tenant: &str,
+    id: &crate::ids::UserId,
+    new: &NewUser,
+    password_hash: Option<&str>,
+    now: time::OffsetDateTime,
+    author: &Author,
+) -> Result<User, Error> {
+    let row = CREATE
+        .query()
+        .bind(tenant)
+        .bind(id.as_str())
+        .bind(sqlx::types::Json(&new.profile))
+        .bind(new.user_metadata.as_deref().map(raw))
+        .bind(new.app_metadata.as_deref().map(raw))
+        .bind(sqlx::types::Json(super::model::identities(&new.connection, id)))
+        .bind(now)
+        .bind(id.provider())
+        .bind(id.identity())
+        .bind(&new.connection)
+        .bind(password_hash)
+        .bind(author.entry())
+        .fetch_one(db.pool())
+        .await
+        .map_err(|e| db::refusal(e, TAKEN))?;
+    Ok(user(&row)?)
+}
+
+static DELETE: Statement = Statement::new(
+    "users.delete",
+    concat!(
+        "with before as (
+             select u.*
+               from users u
+              where u.tenant_id = $1
+                and u.user_id = $2
+                for update
+         ), deleted as (
+             delete from users u
+              using before b
+              where u.tenant_id = b.tenant_id
+                and u.user_id = b.user_id
+                and ($3::text[] is null or ",
+        etag!(),
+        " = any($3))
+          returning u.tenant_id, u.user_id, u.profile as old_profile, u.user_metadata as old_user_metadata, u.app_metadata as old_app_metadata,
+                    null::jsonb as profile, null::jsonb as user_metadata, null::jsonb as app_metadata
+         ), journal_entry as (
+             ",
+        insert_journal!(),
+        "
+             select tenant_id, 'user.deleted', user_id, ",
+        changes!(),
+        ", ",
+        author!("$4::text[]"),
+        "
+               from deleted
+         )
+         select ",
+        etag!(),
+        " as tag
+           from before u
+          where not exists (select from deleted)"
+    ),
+);
+
+/// Deletes a user, if there is one. The present tag if the precondition does not hold.
+pub(crate) async fn delete(db: &Db, tenant: &str, user_id: &str, if_match: Option<&[String]>, author: &Author) -> Result<Option<String>, Error> {
+    let row = DELETE.query().bind(tenant).bind(user_id).bind(if_match).bind(author.entry()).fetch_optional(db.pool()).await?;
+    Ok(row.map(|row| row.try_get::<String, _>("tag")).transpose()?.map(|tag| format!("\"{tag}\"")))
+}
+
+/// An identity a change is aimed at.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub provider: String,
+    pub identity_id: String,
+    pub connection: String,
+    pub username: Option<String>,
+}
+
+static TARGET: Statement = Statement::new(
+    "users.target",
+    "select i.provider,
+            i.identity_id,
+            i.connection,
+            i.username
+       from identities i
+      where i.tenant_id = $1
+        and i.user_id = $2
+        and case when $3::text is null then i.provider || '|' || i.identity_id = $2 else i.connection = $3 end
+      order by i.provider || '|' || i.identity_id = $2 desc, i.provider, i.identity_id
+      limit 1",
+);
+
+pub(crate) async fn target(db: &Db, tenant: &str, user_id: &str, connection: Option<&str>) -> Result<Option<Target>, Error> {
+    let row = TARGET.query().bind(tenant).bind(user_id).bind(connection).fetch_optional(db.pool()).await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Target {
+        provider: row.try_get("provider")?,
+        identity_id: row.try_get("identity_id")?,
+        connection: row.try_get("connection")?,
+        username: row.try_get("username")?,
+    }))
+}
