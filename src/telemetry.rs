@@ -4,7 +4,6 @@ use std::io::{IsTerminal, stderr};
 
 use anyhow::{Context, anyhow};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::time::SystemTime;
 
 use crate::settings::LogFormat;
 
@@ -18,11 +17,7 @@ pub fn init(format: Option<LogFormat>, filter: &str) -> anyhow::Result<()> {
     let filter =
         EnvFilter::try_new(&filter).with_context(|| format!("the log filter {filter:?} cannot be read"))?;
     let terminal = stderr().is_terminal();
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(stderr)
-        .with_timer(SystemTime)
-        .with_ansi(terminal);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(terminal);
     match format.unwrap_or(if terminal { LogFormat::Text } else { LogFormat::Json }) {
         LogFormat::Text => lines.compact().try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),

@@ -18,7 +18,7 @@ use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 
 pub use reader::{Mistake, Mistakes};
-use reader::{Node, Section, Value};
+use reader::{Node, Report, Section, Value};
 
 const BUILT_IN: &str = include_str!("../../config/default.toml");
 const VARIABLE: &str = "ROSTER__";
@@ -149,18 +149,11 @@ impl Settings {
     ) -> Result<Settings, Mistakes> {
         let files = ["default", environment].map(|name| config_dir.join(format!("{name}.toml")));
         let files = files.iter().filter(|path| path.exists()).map(|path| Node::open(path));
-        let mut layers = Vec::new();
-        let mut mistakes = Vec::new();
-        for file in std::iter::once(Node::parse("the built-in default.toml", BUILT_IN)).chain(files) {
-            match file {
-                Ok(layer) => layers.push(layer),
-                Err(mistake) => mistakes.push(mistake),
-            }
-        }
-        layers.extend(variables(vars));
-        let (settings, more) = reader::read(&layers, |root| settings(root, config_dir));
-        mistakes.extend(more);
-        Mistakes::or(mistakes, settings)
+        let files = std::iter::once(Node::parse("the built-in default.toml", BUILT_IN)).chain(files);
+        let (layers, mut report) = Report::of(files.chain(variables(vars).map(Ok)));
+        let (settings, mistakes) = reader::read(&layers, |root| settings(root, config_dir));
+        report.extend(mistakes);
+        report.or(settings)
     }
 
     /// Whether HTTPS has its certificate and key. Apart from [`Settings::load`], because `roster dev` makes its own.
@@ -180,7 +173,8 @@ impl Settings {
             found: "nothing".into(),
             expected: "the path of a PEM file, because server.https is set".into(),
         };
-        Mistakes::or(missing.map(mistake).collect(), ())
+        let mistakes: Vec<_> = missing.map(mistake).collect();
+        if mistakes.is_empty() { Ok(()) } else { Err(Mistakes(mistakes)) }
     }
 }
 

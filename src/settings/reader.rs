@@ -56,9 +56,39 @@ impl fmt::Display for Mistakes {
 
 impl std::error::Error for Mistakes {}
 
-impl Mistakes {
+/// The mistakes so far, and the order of the sources in which they will be told.
+pub(crate) struct Report {
+    sources: Vec<String>,
+    mistakes: Vec<Mistake>,
+}
+
+impl Report {
+    /// Keeps apart the sources that can be read and the mistakes of those that cannot.
+    pub(crate) fn of(sources: impl IntoIterator<Item = Result<Node, Mistake>>) -> (Vec<Node>, Report) {
+        let (mut nodes, mut report) = (Vec::new(), Report { sources: Vec::new(), mistakes: Vec::new() });
+        for source in sources {
+            match source {
+                Ok(node) => {
+                    report.sources.push(node.source.to_string());
+                    nodes.push(node);
+                }
+                Err(mistake) => {
+                    report.sources.push(mistake.source.clone());
+                    report.mistakes.push(mistake);
+                }
+            }
+        }
+        (nodes, report)
+    }
+
+    pub(crate) fn extend(&mut self, mistakes: impl IntoIterator<Item = Mistake>) {
+        self.mistakes.extend(mistakes);
+    }
+
     /// What was built, unless there are mistakes.
-    pub(crate) fn or<T>(mistakes: Vec<Mistake>, built: T) -> Result<T, Mistakes> {
+    pub(crate) fn or<T>(self, built: T) -> Result<T, Mistakes> {
+        let Report { sources, mut mistakes } = self;
+        mistakes.sort_by_key(|m| (sources.iter().position(|source| *source == m.source), m.line));
         if mistakes.is_empty() { Ok(built) } else { Err(Mistakes(mistakes)) }
     }
 }
@@ -227,10 +257,7 @@ pub(crate) fn read<T>(layers: &[Node], build: impl FnOnce(&mut Section<'_>) -> T
     let mut root = Section::new(String::new(), layers.iter().collect());
     let built = build(&mut root);
     root.refuse_unknown();
-    let mut mistakes = root.mistakes;
-    let order = |mistake: &Mistake| layers.iter().position(|layer| *layer.source == *mistake.source);
-    mistakes.sort_by_key(|mistake| (order(mistake), mistake.line));
-    (built, mistakes)
+    (built, root.mistakes)
 }
 
 /// Reports each value that an earlier one has taken already; `values` are the keys with their values, by file.
@@ -368,7 +395,8 @@ impl<'a> Section<'a> {
     }
 
     /// Whether the key is written `"*"` or `["*"]`.
-    pub(crate) fn is_star(&self, key: &str) -> bool {
+    pub(crate) fn is_star(&mut self, key: &'a str) -> bool {
+        self.known.push(key);
         let is_star = |node: &Node| node.value.text() == Some("*");
         self.last(key).is_some_and(|node| match &node.value {
             Value::List(items) => matches!(&items[..], [only] if is_star(only)),
@@ -376,7 +404,7 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// A list of valid texts.
+    /// A list of valid texts; none when one of them is not.
     pub(crate) fn list(
         &mut self,
         key: &'a str,
@@ -384,17 +412,12 @@ impl<'a> Section<'a> {
         valid: impl Fn(&str) -> bool,
     ) -> Option<Vec<String>> {
         let items = self.items(key, &format!("a list, each item {expected}"))?;
-        let mut texts = Vec::new();
-        for (index, item) in items.iter().enumerate() {
-            match item.value.text().filter(|text| valid(text)) {
-                Some(text) => texts.push(text.to_owned()),
-                None => {
-                    let key = format!("{}[{index}]", self.key(key));
-                    self.mistakes.push(item.mistake(key, item.value.shown(), expected));
-                }
-            }
+        let wrong = |item: &Node| !item.value.text().is_some_and(&valid);
+        for (index, item) in items.iter().enumerate().filter(|(_, item)| wrong(item)) {
+            let key = format!("{}[{index}]", self.key(key));
+            self.mistakes.push(item.mistake(key, item.value.shown(), expected));
         }
-        Some(texts)
+        items.iter().map(|item| item.value.text().filter(|text| valid(text)).map(str::to_owned)).collect()
     }
 
     fn items(&mut self, key: &'a str, expected: &str) -> Option<&'a [Node]> {
@@ -462,6 +485,7 @@ impl<'a> Section<'a> {
     }
 
     fn refuse_unknown(&mut self) {
+        self.known.dedup();
         for layer in std::mem::take(&mut self.layers) {
             let Value::Table(table) = &layer.value else { continue };
             for (key, node) in table.iter().filter(|(key, _)| !self.known.contains(&key.as_str())) {

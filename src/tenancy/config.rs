@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 use url::Url;
 
-use crate::settings::reader::{Node, Section, distinct, read};
+use crate::settings::reader::{Node, Report, Section, distinct, read};
 use crate::settings::{Mistake, Mistakes};
 
 /// The file of the tenant that `roster dev` has without being told.
@@ -193,26 +193,25 @@ fn single(file: Result<Node, Mistake>) -> Result<TenantConfig, Mistakes> {
 }
 
 fn tenants(files: impl IntoIterator<Item = Result<Node, Mistake>>) -> Result<Vec<TenantConfig>, Mistakes> {
-    let mut read_files = Vec::new();
-    let mut mistakes = Vec::new();
-    for file in files {
-        match file {
-            Ok(node) => {
-                let (config, own) = read(std::slice::from_ref(&node), tenant);
-                mistakes.extend(own);
-                mistakes.extend(relations(&node, &config));
-                read_files.push((node, config));
-            }
-            Err(mistake) => mistakes.push(mistake),
-        }
+    let (files, mut report) = Report::of(files);
+    let mut configs = Vec::new();
+    for file in &files {
+        let (config, mistakes) = read(std::slice::from_ref(file), tenant);
+        report.extend(mistakes);
+        report.extend(relations(file, &config));
+        configs.push(config);
     }
-    mistakes.extend(distinct(read_files.iter().map(|(file, config)| (file, "name".into(), &*config.name))));
-    mistakes.extend(distinct(read_files.iter().flat_map(|(file, config)| {
+    let tenants = || files.iter().zip(&configs);
+    report.extend(distinct(tenants().map(|(file, config)| (file, "name".into(), &*config.name))));
+    report.extend(distinct(tenants().flat_map(|(file, config)| {
         config.hosts.iter().enumerate().map(move |(i, host)| (file, format!("hosts[{i}]"), &**host))
     })));
-    let loopback = read_files.iter().filter(|(_, config)| config.loopback);
-    mistakes.extend(distinct(loopback.map(|(file, _)| (file, "loopback".into(), "true"))));
-    Mistakes::or(mistakes, read_files.into_iter().map(|(_, config)| config).collect())
+    let mut loopback = tenants().filter(|(_, config)| config.loopback);
+    if let Some((_, first)) = loopback.next() {
+        let expected = format!("false, because the tenant {} has it", first.name);
+        report.extend(loopback.map(|(file, _)| file.mistake_at("loopback", "true", &*expected)));
+    }
+    report.or(configs)
 }
 
 /// What the parts of a file must be to each other.
@@ -254,18 +253,16 @@ fn relations(file: &Node, config: &TenantConfig) -> Vec<Mistake> {
 
 fn tenant(t: &mut Section<'_>) -> TenantConfig {
     t.need(&["name", "hosts"]);
-    let hosts =
-        t.list("hosts", "a lower-case host name without scheme and port", is_host).unwrap_or_default();
-    if hosts.is_empty() {
+    let name = t.text("name", "lower-case letters, digits and hyphens, at most 63", |text| {
+        matches(text, "^[a-z0-9][a-z0-9-]{0,62}$")
+    });
+    let hosts = t.list("hosts", "a lower-case host name without scheme and port", is_host);
+    if hosts.as_ref().is_some_and(Vec::is_empty) {
         t.report("hosts", "an empty list", "at least one host name");
     }
     TenantConfig {
-        name: t
-            .text("name", "lower-case letters, digits and hyphens, at most 63", |text| {
-                matches(text, "^[a-z0-9][a-z0-9-]{0,62}$")
-            })
-            .unwrap_or_default(),
-        hosts,
+        name: name.unwrap_or_default(),
+        hosts: hosts.unwrap_or_default(),
         loopback: t.boolean("loopback").unwrap_or(false),
         audience: t.text("audience", "an https:// URL that ends in /api/v2/", |text| {
             text.ends_with("/api/v2/") && Url::parse(text).is_ok_and(|url| url.scheme() == "https")
