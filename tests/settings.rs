@@ -365,7 +365,7 @@ fn all_mistakes_of_all_tenant_files_are_told_at_once() {
     a.toml:21: clients[0].grants[0].scope: found nothing, expected this key to be set
     a.toml:25: clients[0].grants[1].scope[1]: found "*", expected the name of a scope ("*" alone means all)
     b.toml:2: hosts: found an empty list, expected at least one host name
-    b.toml:3: connections: found a table, expected tables, each headed [[connections]]
+    b.toml:3: connections: found a table, expected a list of tables, each headed by its name in double brackets
     c.toml:3: found a syntax error (duplicate key), expected TOML
     d.toml: name: found nothing, expected this key to be set
     d.toml: hosts: found nothing, expected this key to be set

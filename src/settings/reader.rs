@@ -460,7 +460,9 @@ impl<'a> Section<'a> {
 
     /// The tables of a list, such as `[[connections]]`.
     pub(crate) fn tables<T>(&mut self, key: &'a str, build: impl Fn(&mut Section<'a>) -> T) -> Vec<T> {
-        let items = self.items(key, &format!("tables, each headed [[{key}]]")).unwrap_or_default();
+        let items = self
+            .items(key, "a list of tables, each headed by its name in double brackets")
+            .unwrap_or_default();
         let path = self.key(key);
         let enter = |(index, item)| self.enter(format!("{path}[{index}]"), vec![item], &build);
         items.iter().enumerate().map(enter).collect()
