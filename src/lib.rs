@@ -1,1 +1,23 @@
-//! Roster, a self-hosted identity store over PostgreSQL that speaks Auth0's API.
+#![doc = include_str!("README.md")]
+
+pub mod app;
+pub mod auth;
+pub mod cli;
+pub mod clients;
+pub mod connections;
+pub mod db;
+pub mod error;
+pub mod http;
+pub mod ids;
+pub mod journal;
+pub mod json;
+pub mod metadata;
+pub mod passwords;
+pub mod patch;
+pub mod schema;
+pub mod server;
+pub mod settings;
+pub mod telemetry;
+pub mod tenancy;
+pub mod users;
+pub mod vault;

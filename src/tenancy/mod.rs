@@ -14,13 +14,14 @@ use std::time::Duration;
 use moka::future::Cache;
 use serde::{Deserialize, Serialize};
 
+use self::config::{Compat, Limits};
 use crate::auth::keys::{Jwk, SigningKey};
 use crate::db::Db;
 use crate::error::{Error, codes};
 use crate::vault::Vault;
 
 /// What of a tenant is kept as its settings document.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub struct Settings {
     /// The identifier of its Management API: `https://HOST/api/v2/`.
     pub audience: String,
@@ -28,24 +29,10 @@ pub struct Settings {
     pub domain: String,
     /// How long its Management API tokens live, in seconds.
     pub token_lifetime: i64,
-    /// Where it differs from Auth0 on purpose.
-    #[serde(default)]
+    /// What it may use.
+    pub limits: Limits,
+    /// Where it follows Auth0 and where it need not.
     pub compat: Compat,
-}
-
-/// Where a tenant differs from Auth0 on purpose.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
-pub struct Compat {
-    /// How far a list can be paged by offset: Auth0 stops at 1,000. `None`: no end.
-    pub offset_cap: Option<u32>,
-    /// Does signup say that a user exists already?
-    pub signup_user_exists_error: bool,
-}
-
-impl Default for Compat {
-    fn default() -> Self {
-        Self { offset_cap: Some(1000), signup_user_exists_error: true }
-    }
 }
 
 /// A tenant as a request needs it.
@@ -61,7 +48,9 @@ pub struct Tenant {
     pub audience: String,
     /// Seconds a Management API token lives.
     pub token_lifetime: i64,
-    /// Where it differs from Auth0 on purpose.
+    /// What it may use.
+    pub limits: Limits,
+    /// Where it follows Auth0 and where it need not.
     pub compat: Compat,
     keys: Vec<SigningKey>,
 }

@@ -69,6 +69,7 @@ fn tenant(row: &PgRow, vault: &Vault, loopback: Option<&str>) -> Result<Tenant, 
         id: Arc::from(id),
         audience: settings.audience,
         token_lifetime: settings.token_lifetime,
+        limits: settings.limits,
         compat: settings.compat,
     })
 }

@@ -1,0 +1,418 @@
+//! The config layer, from files of a temporary directory. Mistakes are compared as somebody reads them, with the
+//! directory's path taken away.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use insta::assert_snapshot;
+use roster::settings::{LogFormat, Mistakes, Settings};
+use roster::tenancy::config::{
+    EnabledClients, GrantConfig, PasswordPolicy, Scope, TenantConfig, built_in_dev, read_directory, read_file,
+};
+use secrecy::ExposeSecret;
+use tempfile::TempDir;
+
+const KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
+
+/// A directory with these files.
+struct Dir(TempDir);
+
+impl Dir {
+    fn with(files: &[(&str, &str)]) -> Dir {
+        let dir = Dir(tempfile::tempdir().unwrap());
+        for (name, text) in files {
+            fs::write(dir.0.path().join(name), text).unwrap();
+        }
+        dir
+    }
+
+    fn load(&self, environment: &str, vars: &[(&str, &str)]) -> Result<Settings, Mistakes> {
+        let vars: Vec<_> = vars.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        Settings::load(self.0.path(), environment, &vars)
+    }
+
+    fn refused<T>(&self, result: Result<T, Mistakes>) -> String {
+        let mistakes = result.err().expect("mistakes").to_string();
+        mistakes.replace(&format!("{}/", self.0.path().display()), "")
+    }
+}
+
+fn shipped(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config").join(path)
+}
+
+fn url(settings: &Settings) -> Option<&str> {
+    settings.database.url.as_ref().map(ExposeSecret::expose_secret)
+}
+
+#[test]
+fn without_files_and_variables_the_built_in_defaults_hold() {
+    let dir = Dir::with(&[]);
+    let settings = dir.load("development", &[]).unwrap();
+    assert_eq!(settings.server.http.unwrap().to_string(), "127.0.0.1:8080");
+    assert_eq!(settings.server.https, None);
+    assert_eq!(settings.server.shutdown_timeout, Duration::from_secs(30));
+    assert_eq!(settings.server.body_limit, 1_048_576);
+    assert!(!settings.server.trust_forwarded_for);
+    assert_eq!(settings.database.acquire_timeout, Duration::from_secs(5));
+    assert_eq!(settings.database.statement_timeout, Duration::from_secs(10));
+    assert_eq!(url(&settings), None);
+    assert!(settings.database.pool_size() >= 4);
+    assert!(settings.passwords.computations() >= 1);
+    assert_eq!((settings.log.format, &*settings.log.filter), (None, "info"));
+    assert_eq!(settings.tenants.directory, dir.0.path().join("tenants"));
+    assert_eq!(
+        (settings.tenants.cache_size, settings.tenants.cache_seconds),
+        (10_000, Duration::from_secs(5))
+    );
+}
+
+#[test]
+fn a_later_layer_wins_key_by_key() {
+    let dir = Dir::with(&[
+        ("default.toml", "[server]\nworkers = 2\nbody_limit = 2048\n[log]\nfilter = 'warn'\nformat = 'text'"),
+        ("staging.toml", "[server]\nworkers = 3\nhttp = false\n[log]\nfilter = 'error'"),
+        ("development.toml", "[server]\nworkers = 9"),
+    ]);
+    let settings = dir.load("staging", &[("ROSTER__LOG__FILTER", "debug")]).unwrap();
+    assert_eq!(settings.log.filter, "debug", "the environment before the files");
+    assert_eq!(settings.server.workers, Some(3), "the environment's file before default.toml");
+    assert_eq!(settings.server.http, None, "a default is taken back");
+    assert_eq!(settings.server.body_limit, 2048, "default.toml before the built-in one");
+    assert_eq!(settings.log.format, Some(LogFormat::Text));
+    assert_eq!(settings.server.shutdown_timeout, Duration::from_secs(30));
+}
+
+#[test]
+fn a_variable_is_read_as_its_key_wants_it() {
+    let dir = Dir::with(&[]);
+    let vars = [
+        ("ROSTER__DATABASE__MAX_CONNECTIONS", "7"),
+        ("ROSTER__DATABASE__ACQUIRE_TIMEOUT", "3"),
+        ("ROSTER__SERVER__TRUST_FORWARDED_FOR", "true"),
+        ("ROSTER__SERVER__HTTP", "false"),
+        ("ROSTER__SERVER__HTTPS", "[::]:8443"),
+        ("ROSTER__SERVER__TLS_CERTIFICATE", "8443"),
+        ("ROSTER__LOG__FORMAT", "json"),
+        ("ROSTER__SECRETS__KEY", KEY),
+        ("ROSTER__PASSWORDS__CONCURRENCY", ""),
+        ("ROSTER_ENV", "development"),
+        ("ROSTER_CONFIG_DIR", "elsewhere"),
+        ("PATH", "/bin"),
+    ];
+    let settings = dir.load("development", &vars).unwrap();
+    assert_eq!(settings.database.pool_size(), 7);
+    assert_eq!(settings.database.acquire_timeout, Duration::from_secs(3));
+    assert!(settings.server.trust_forwarded_for);
+    assert_eq!(settings.server.http, None);
+    assert_eq!(settings.server.https.unwrap().to_string(), "[::]:8443");
+    assert_eq!(settings.server.tls_certificate, Some("8443".into()));
+    assert_eq!(settings.log.format, Some(LogFormat::Json));
+    assert_eq!(settings.secrets.key.unwrap().expose_secret(), KEY);
+    assert_eq!(settings.passwords.concurrency, None, "an empty variable is not set");
+}
+
+#[test]
+fn database_url_stands_in_for_the_variable_of_our_own() {
+    let dir = Dir::with(&[("default.toml", "[database]\nurl = 'postgres://file/a'")]);
+    let own = ("ROSTER__DATABASE__URL", "postgres://own/a");
+    let common = ("DATABASE_URL", "postgresql://common/a");
+    assert_eq!(url(&dir.load("x", &[]).unwrap()), Some("postgres://file/a"));
+    assert_eq!(url(&dir.load("x", &[common]).unwrap()), Some("postgresql://common/a"));
+    assert_eq!(url(&dir.load("x", &[own, common]).unwrap()), Some("postgres://own/a"));
+    assert_eq!(url(&dir.load("x", &[(own.0, ""), common]).unwrap()), Some("postgresql://common/a"));
+    let of_another_program = ("DATABASE_URL", "mysql://common/a");
+    assert_eq!(url(&dir.load("x", &[own, of_another_program]).unwrap()), Some("postgres://own/a"));
+    assert_snapshot!(dir.refused(dir.load("x", &[of_another_program])), @"DATABASE_URL: database.url: found a value that is not shown, expected a URL that starts with postgres://");
+}
+
+#[test]
+fn all_mistakes_of_all_layers_are_told_at_once() {
+    let dir = Dir::with(&[
+        (
+            "default.toml",
+            "databse = 1\n[server]\nhttp = 'here'\nworkers = 0\n\n[log]\nformat = 'xml'\nfilter = '=='\nfilters = 1",
+        ),
+        (
+            "production.toml",
+            "tenants = 5\n[server]\nworkers = 1.5\nbody_limit = 99999999999999999999\ntrust_forwarded_for = 'yes'\n\
+             https = true\n[passwords]\nconcurrency = [1]",
+        ),
+    ]);
+    let vars = [
+        ("ROSTER__SERVER__WORKERS", "many"),
+        ("ROSTER__DATABASE__MAX_CONECTIONS", "4"),
+        ("ROSTER__DATABASE", "4"),
+        ("ROSTER__TENANTS__DIRECTORY", "/nowhere"),
+        ("ROSTER__", "4"),
+    ];
+    assert_snapshot!(dir.refused(dir.load("production", &vars)), @r#"
+    default.toml:1: databse: found an unknown key, expected one of database, server, secrets, log, tenants, passwords; did you mean database?
+    default.toml:3: server.http: found "here", expected an IP address with a port such as 127.0.0.1:8080, or false
+    default.toml:4: server.workers: found 0, expected a whole number from 1 to 1024
+    default.toml:7: log.format: found "xml", expected one of text, json
+    default.toml:8: log.filter: found "==", expected a filter such as info or warn,roster=debug
+    default.toml:9: log.filters: found an unknown key, expected one of format, filter; did you mean filter?
+    production.toml:1: tenants: found a value, expected a table
+    production.toml:3: server.workers: found 1.5, expected a whole number from 1 to 1024
+    production.toml:4: server.body_limit: found 99999999999999999999, expected a whole number from 1024 to 1073741824
+    production.toml:5: server.trust_forwarded_for: found "yes", expected true or false
+    production.toml:6: server.https: found true, expected an IP address with a port such as 127.0.0.1:8080, or false
+    production.toml:8: passwords.concurrency: found a list, expected a whole number from 1 to 1024
+    ROSTER__SERVER__WORKERS: server.workers: found "many", expected a whole number from 1 to 1024
+    ROSTER__DATABASE__MAX_CONECTIONS: database.max_conections: found an unknown key, expected one of url, max_connections, acquire_timeout, statement_timeout; did you mean max_connections?
+    ROSTER__DATABASE: database: found a value, expected a table
+    ROSTER__TENANTS__DIRECTORY: tenants.directory: found "/nowhere", expected a directory that exists
+    ROSTER__: found an unknown key, expected one of database, server, secrets, log, tenants, passwords
+    "#);
+    fs::write(dir.0.path().join("production.toml"), "[server\nworkers = 0").unwrap();
+    assert_snapshot!(dir.refused(dir.load("production", &[])), @r#"
+    default.toml:1: databse: found an unknown key, expected one of database, server, secrets, log, tenants, passwords; did you mean database?
+    default.toml:3: server.http: found "here", expected an IP address with a port such as 127.0.0.1:8080, or false
+    default.toml:4: server.workers: found 0, expected a whole number from 1 to 1024
+    default.toml:7: log.format: found "xml", expected one of text, json
+    default.toml:8: log.filter: found "==", expected a filter such as info or warn,roster=debug
+    default.toml:9: log.filters: found an unknown key, expected one of format, filter; did you mean filter?
+    production.toml:1: found a syntax error (unclosed table, expected `]`), expected TOML
+    "#);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_a_mistake() {
+    let dir = Dir::with(&[]);
+    fs::create_dir(dir.0.path().join("default.toml")).unwrap();
+    assert_snapshot!(dir.refused(dir.load("x", &[])), @"default.toml: found Is a directory (os error 21), expected a readable file in UTF-8");
+    assert_snapshot!(dir.refused(read_file(&dir.0.path().join("none.toml"))), @"none.toml: found No such file or directory (os error 2), expected a readable file in UTF-8");
+}
+
+#[test]
+fn secrets_are_shown_nowhere() {
+    let secret = "hunter2-hunter2";
+    let dir = Dir::with(&[
+        ("default.toml", &format!("[database]\nurl = 'mysql://u:{secret}@h/d'\nurls = '{secret}'\n")),
+        ("a.toml", &format!("[secrets]\nkey = ['{secret}']")),
+        ("b.toml", &format!("secrets = '{secret}'")),
+        ("c.toml", &format!("[secrets]\nkey = {secret}")),
+        ("d.toml", &format!("[secrets]\nkey = '{secret}")),
+    ]);
+    let mut told = String::new();
+    for environment in ["a", "b", "c", "d"] {
+        told += &dir.refused(dir.load(environment, &[("ROSTER__SECRETS__KEY", secret)]));
+        told += "\n\n";
+    }
+    assert!(!told.contains("hunter2"));
+    assert_snapshot!(told, @"
+    default.toml:2: database.url: found a value that is not shown, expected a URL that starts with postgres://
+    default.toml:3: database.urls: found an unknown key, expected one of url, max_connections, acquire_timeout, statement_timeout; did you mean url?
+    a.toml:2: secrets.key: found a value that is not shown, expected 32 bytes in base64, as from `openssl rand -base64 32`
+    ROSTER__SECRETS__KEY: secrets.key: found a value that is not shown, expected 32 bytes in base64, as from `openssl rand -base64 32`
+
+    default.toml:2: database.url: found a value that is not shown, expected a URL that starts with postgres://
+    default.toml:3: database.urls: found an unknown key, expected one of url, max_connections, acquire_timeout, statement_timeout; did you mean url?
+    b.toml:1: secrets: found a value, expected a table
+    ROSTER__SECRETS__KEY: secrets.key: found a value that is not shown, expected 32 bytes in base64, as from `openssl rand -base64 32`
+
+    default.toml:2: database.url: found a value that is not shown, expected a URL that starts with postgres://
+    default.toml:3: database.urls: found an unknown key, expected one of url, max_connections, acquire_timeout, statement_timeout; did you mean url?
+    c.toml:2: found a syntax error (string values must be quoted, expected literal string), expected TOML
+    ROSTER__SECRETS__KEY: secrets.key: found a value that is not shown, expected 32 bytes in base64, as from `openssl rand -base64 32`
+
+    default.toml:2: database.url: found a value that is not shown, expected a URL that starts with postgres://
+    default.toml:3: database.urls: found an unknown key, expected one of url, max_connections, acquire_timeout, statement_timeout; did you mean url?
+    d.toml:2: found a syntax error (invalid literal string, expected `'`), expected TOML
+    ROSTER__SECRETS__KEY: secrets.key: found a value that is not shown, expected 32 bytes in base64, as from `openssl rand -base64 32`
+    ");
+
+    let vars = [("ROSTER__DATABASE__URL", "postgres://u:hunter2@h/d"), ("ROSTER__SECRETS__KEY", KEY)];
+    let settings = format!("{:?}", Dir::with(&[]).load("x", &vars).unwrap());
+    assert!(!settings.contains("hunter2") && !settings.contains(KEY), "{settings}");
+    let client = tenant("[[clients]]\nname = 'A'\napp_type = 'spa'\nclient_secret = 'hunter2'").unwrap();
+    assert!(!format!("{client:?}").contains("hunter2"));
+}
+
+#[test]
+fn https_needs_a_certificate_and_its_key() {
+    let dir = Dir::with(&[]);
+    assert!(dir.load("x", &[]).unwrap().check_tls().is_ok());
+    let mut settings = dir.load("x", &[("ROSTER__SERVER__HTTPS", "0.0.0.0:8443")]).unwrap();
+    assert_snapshot!(settings.check_tls().unwrap_err(), @"
+    settings: server.tls_certificate: found nothing, expected the path of a PEM file, because server.https is set
+    settings: server.tls_private_key: found nothing, expected the path of a PEM file, because server.https is set
+    ");
+    settings.server.tls_certificate = Some("a".into());
+    settings.server.tls_private_key = Some("b".into());
+    assert!(settings.check_tls().is_ok());
+}
+
+#[test]
+fn the_shipped_settings_are_right() {
+    for environment in ["development", "production"] {
+        let settings = Settings::load(&shipped(""), environment, &[]).unwrap();
+        assert_eq!(settings.log.format, (environment == "production").then_some(LogFormat::Json));
+    }
+}
+
+/// The comments of `default.toml` are its documentation: what they propose must be right too.
+#[test]
+fn the_examples_in_the_shipped_comments_are_right() {
+    let uncommented = |path: &str| {
+        let text = fs::read_to_string(shipped(path)).unwrap();
+        let examples = text.lines().map(|line| match line.strip_prefix("# ") {
+            Some(example) if example.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')) => example,
+            _ => line,
+        });
+        examples.collect::<Vec<_>>().join("\n")
+    };
+    let settings = uncommented("default.toml").replace("/etc/roster/tenants", "/").replace("key = \"\"", "");
+    let settings = Dir::with(&[("default.toml", &settings)]).load("x", &[]).unwrap();
+    assert_eq!(url(&settings), Some("postgres://roster:password@localhost/roster"));
+    assert!(settings.server.https.is_some() && settings.check_tls().is_ok());
+    let dir = Dir::with(&[("dev.toml", &uncommented("tenants/dev.toml"))]);
+    let tenant = read_file(&dir.0.path().join("dev.toml")).unwrap();
+    assert_eq!(tenant.clients[0].client_metadata["team"], "platform");
+    assert_eq!(tenant.audience, Some(built_in_dev().management_audience()));
+}
+
+fn tenant(more: &str) -> Result<TenantConfig, Mistakes> {
+    let dir = Dir::with(&[("a.toml", &format!("name = 'a'\nhosts = ['a.example']\n{more}"))]);
+    read_file(&dir.0.path().join("a.toml"))
+}
+
+#[test]
+fn the_shipped_tenant_is_built_in() {
+    let tenants = read_directory(&shipped("tenants")).unwrap();
+    assert_eq!(format!("{tenants:?}"), format!("{:?}", [built_in_dev()]));
+    let dev = built_in_dev();
+    assert_eq!((&*dev.name, &*dev.hosts, dev.loopback), ("dev", &["dev.localhost".to_owned()][..], true));
+    assert_eq!(dev.management_audience(), "https://dev.localhost/api/v2/");
+    let connection = &dev.connections[0];
+    assert_eq!(connection.name, "Username-Password-Authentication");
+    assert!(connection.requires_username && !connection.disable_signup && connection.brute_force_protection);
+    assert_eq!((connection.username_min, connection.username_max), (1, 128));
+    assert_eq!(connection.enabled_clients, EnabledClients::All);
+    let grant = GrantConfig { audience: "management".into(), scope: Scope::All };
+    assert_eq!((&*dev.clients[0].name, &*dev.clients[0].grants), ("Management", &[grant][..]));
+    assert_eq!(dev.clients[1].grant_types.as_ref().unwrap().len(), 4);
+}
+
+#[test]
+fn what_a_tenant_file_leaves_out_has_a_default() {
+    let tenant = tenant("[[connections]]\nname = 'db'\n[[clients]]\nname = 'A'\napp_type = 'spa'").unwrap();
+    assert_eq!((tenant.loopback, tenant.token_lifetime), (false, 86_400));
+    assert_eq!((tenant.compat.offset_cap, tenant.compat.signup_user_exists_error), (Some(1000), true));
+    assert_eq!(tenant.limits.metadata_bytes, 1_000_000);
+    let connection = &tenant.connections[0];
+    assert_eq!((connection.username_min, connection.username_max), (1, 15));
+    assert_eq!(connection.password_policy, PasswordPolicy::Good);
+    assert_eq!(connection.enabled_clients, EnabledClients::List(vec![]));
+    assert_eq!((&tenant.clients[0].client_id, &tenant.clients[0].grant_types), (&None, &None));
+}
+
+#[test]
+fn an_offset_cap_of_nought_is_none() {
+    assert_eq!(tenant("[compat]\noffset_cap = 0").unwrap().compat.offset_cap, None);
+}
+
+#[test]
+fn tenants_come_in_the_order_of_their_file_names() {
+    let file = |name: &str| format!("name = '{name}'\nhosts = ['{name}.example']");
+    let dir = Dir::with(&[("b.toml", &file("first")), ("c.toml", &file("second")), ("a.txt", "no TOML")]);
+    let tenants = read_directory(dir.0.path()).unwrap();
+    assert_eq!(tenants.iter().map(|tenant| &*tenant.name).collect::<Vec<_>>(), ["first", "second"]);
+    assert!(read_directory(&dir.0.path().join("none")).unwrap().is_empty());
+}
+
+#[test]
+fn all_mistakes_of_all_tenant_files_are_told_at_once() {
+    let dir = Dir::with(&[
+        (
+            "a.toml",
+            "name = 'Acme'\nhosts = ['Acme.example', 'a.example:80', 3]\naudience = 'http://a.example/api/v2/'\n\
+             token_lifetime = 0\nconections = []\n\
+             [[connections]]\nname = 'a--b'\nstrategy = 'google'\npassword_policy = 'strong'\n\
+             username_min = 20\nenabled_clients = ['A', 'Nobody']\n\
+             [[connections]]\nenabled_clients = 'App'\n\
+             [[clients]]\nname = 'A'\napp_type = 'web'\nclient_id = 'a-b'\nclient_secret = 5\n\
+             grant_types = ['']\nclient_metadata = { 'a.b' = 1, c = 'd' }\n\
+             [[clients.grants]]\naudience = 'management'\n\
+             [[clients.grants]]\naudience = 'other'\nscope = ['a', '*']\n",
+        ),
+        ("b.toml", "name = 'b'\nhosts = []\n[connections]\nname = 'c'\n"),
+        ("c.toml", "name = 'c'\nhosts = ['c.example']\nname = 'd'\n"),
+        ("d.toml", "clients = ['A']"),
+    ]);
+    assert_snapshot!(dir.refused(read_directory(dir.0.path())), @r#"
+    a.toml:1: name: found "Acme", expected lower-case letters, digits and hyphens, at most 63
+    a.toml:2: hosts[0]: found "Acme.example", expected a lower-case host name without scheme and port
+    a.toml:2: hosts[1]: found "a.example:80", expected a lower-case host name without scheme and port
+    a.toml:2: hosts[2]: found 3, expected a lower-case host name without scheme and port
+    a.toml:3: audience: found "http://a.example/api/v2/", expected an https:// URL that ends in /api/v2/
+    a.toml:4: token_lifetime: found 0, expected a whole number from 1 to 2592000
+    a.toml:5: conections: found an unknown key, expected one of name, hosts, loopback, audience, token_lifetime, limits, compat, connections, clients; did you mean connections?
+    a.toml:7: connections[0].name: found "a--b", expected letters, digits and single hyphens between them, at most 128
+    a.toml:8: connections[0].strategy: found "google", expected auth0
+    a.toml:9: connections[0].password_policy: found "strong", expected one of none, low, fair, good, excellent
+    a.toml:10: connections[0].username_min: found 20, expected at most username_max, which is 15
+    a.toml:11: connections[0].enabled_clients[1]: found "Nobody", expected the name of a client of this file
+    a.toml:12: connections[1].name: found nothing, expected this key to be set
+    a.toml:13: connections[1].enabled_clients: found "App", expected a list, each item the name of a client of this file ("*" alone means all)
+    a.toml:16: clients[0].app_type: found "web", expected one of non_interactive, regular_web, spa, native
+    a.toml:17: clients[0].client_id: found "a-b", expected letters and digits, at most 64
+    a.toml:18: clients[0].client_secret: found a value that is not shown, expected a text
+    a.toml:19: clients[0].grant_types[0]: found "", expected the name of a grant type
+    a.toml:20: clients[0].client_metadata.a.b: found 1, expected a text of at most 255 characters
+    a.toml:21: clients[0].grants[0].scope: found nothing, expected this key to be set
+    a.toml:25: clients[0].grants[1].scope[1]: found "*", expected the name of a scope ("*" alone means all)
+    b.toml:2: hosts: found an empty list, expected at least one host name
+    b.toml:3: connections: found a table, expected a list of tables, each headed by its name in double brackets
+    c.toml:3: found a syntax error (duplicate key), expected TOML
+    d.toml: name: found nothing, expected this key to be set
+    d.toml: hosts: found nothing, expected this key to be set
+    d.toml:1: clients[0]: found a value, expected a table
+    "#);
+}
+
+#[test]
+fn what_must_be_unique_is_so_within_and_across_files() {
+    let dir = Dir::with(&[
+        (
+            "a.toml",
+            "name = 'a'\nhosts = ['a.example', 'a.example']\nloopback = true\n\
+             [[connections]]\nname = 'db'\n[[connections]]\nname = 'db'\n\
+             [[clients]]\nname = 'A'\napp_type = 'spa'\nclient_id = 'x'\n\
+             [[clients.grants]]\naudience = 'management'\nscope = ['*']\n\
+             [[clients.grants]]\naudience = 'management'\nscope = ['read:users']\n\
+             [[clients]]\nname = 'A'\napp_type = 'spa'\nclient_id = 'x'\n",
+        ),
+        ("b.toml", "name = 'a'\nhosts = ['b.example', 'a.example']\nloopback = true\n"),
+        (
+            "c.toml",
+            "name = 'c'\nhosts = ['c.example']\nloopback = 'no'\n[[clients]]\nname = 'A'\napp_type = 'spa'\n",
+        ),
+    ]);
+    assert_snapshot!(dir.refused(read_directory(dir.0.path())), @r#"
+    a.toml:2: hosts[1]: found "a.example" a second time, expected a value of its own (a.toml:2: hosts[0] has this one)
+    a.toml:7: connections[1].name: found "db" a second time, expected a value of its own (a.toml:5: connections[0].name has this one)
+    a.toml:16: clients[0].grants[1].audience: found "management" a second time, expected a value of its own (a.toml:13: clients[0].grants[0].audience has this one)
+    a.toml:19: clients[1].name: found "A" a second time, expected a value of its own (a.toml:9: clients[0].name has this one)
+    a.toml:21: clients[1].client_id: found "x" a second time, expected a value of its own (a.toml:11: clients[0].client_id has this one)
+    b.toml:1: name: found "a" a second time, expected a value of its own (a.toml:1: name has this one)
+    b.toml:2: hosts[1]: found "a.example" a second time, expected a value of its own (a.toml:2: hosts[0] has this one)
+    b.toml:3: loopback: found true, expected false, because the tenant a has it
+    c.toml:3: loopback: found "no", expected true or false
+    "#);
+}
+
+#[test]
+fn a_mistake_names_file_line_key_and_choice() {
+    let dir = Dir::with(&[(
+        "a.toml",
+        "name = 'a'\nhosts = ['a']\n[[connections]]\nname = 'b'\n\npassword_policy = 1",
+    )]);
+    let Mistakes(mistakes) = read_directory(dir.0.path()).unwrap_err();
+    let [mistake] = &mistakes[..] else { panic!("{mistakes:?}") };
+    assert_eq!(mistake.source, dir.0.path().join("a.toml").display().to_string());
+    assert_eq!((mistake.line, &*mistake.key), (Some(6), "connections[0].password_policy"));
+    assert_eq!((&*mistake.found, &*mistake.expected), ("1", "one of none, low, fair, good, excellent"));
+}
