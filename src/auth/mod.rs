@@ -208,7 +208,8 @@ pub async fn client_credentials(db: &Db, vault: &Vault, tenant: &Tenant, host: &
     let management = tenant.is_management(&request.audience);
     let audience = if management { tenant.audience.as_str() } else { request.audience.as_str() };
     let client = store::client(db, &tenant.id, &request.client_id, audience).await?.ok_or_else(OAuthError::unauthorized)?;
-    let secret = vault.open(&[&tenant.id, "clients", &request.client_id], &client.secret.unwrap_or_default())?;
+    let sealed = client.secret.ok_or_else(OAuthError::unauthorized)?;
+    let secret = vault.open(&[&tenant.id, "clients", &request.client_id], &sealed)?;
     if !bool::from(secret.ct_eq(request.client_secret.as_bytes())) || client.authentication.as_deref() == Some("none") {
         return Err(OAuthError::unauthorized());
     }

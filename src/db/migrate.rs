@@ -82,7 +82,7 @@ pub async fn run_with(options: &Options, runner: &Runner) -> anyhow::Result<Vec<
     while !TRY_LOCK.query().bind(LOCK).fetch_one(&mut connection).await?.try_get::<bool, _>(0)? {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let runner = runner.clone().set_abort_missing(false);
+    let runner = Runner::new(runner.get_migrations()).set_abort_missing(false);
     let done = runner.run_async(&mut Postgres(&mut connection)).await;
     connection.close().await.context("cannot close the connection that migrated")?;
     match done {

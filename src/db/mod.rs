@@ -27,7 +27,8 @@ pub struct Db {
 pub struct Options {
     /// `postgres://user:password@host:port/database`, or with `?host=/socket/directory`.
     pub url: String,
-    /// Connections at most; about twice the cores of the database.
+    /// Connections at most, beside the four that the workers of the hot statements keep; about twice the cores of the
+    /// database.
     pub max_connections: u32,
     /// How long a request waits for a connection before it is told that the database cannot be reached.
     pub acquire_timeout: Duration,
@@ -61,7 +62,7 @@ impl Db {
     /// Opens the pool. Connections are made when they are first needed, so the database may be away right now.
     pub fn open(options: &Options) -> anyhow::Result<Self> {
         let pool = PgPoolOptions::new()
-            .max_connections(options.max_connections)
+            .max_connections(options.max_connections + crate::users::store::Batches::CONNECTIONS)
             .acquire_timeout(options.acquire_timeout)
             .connect_lazy_with(options.connect_options()?);
         Ok(Self { users: crate::users::store::Batches::start(&pool), pool })
@@ -132,4 +133,14 @@ pub async fn connect(options: &Options) -> anyhow::Result<PgConnection> {
     PgConnection::connect_with(&options).await.map_err(|e| {
         anyhow::anyhow!("cannot reach the database at {}:{}: {e}", options.get_host(), options.get_port())
     })
+}
+
+/// A transaction of several statements.
+pub(crate) type Tx = sqlx::Transaction<'static, sqlx::Postgres>;
+
+impl Db {
+    /// Begins a transaction; it is rolled back unless it is committed.
+    pub(crate) async fn begin(&self) -> Result<Tx, Error> {
+        Ok(self.pool.begin().await?)
+    }
 }

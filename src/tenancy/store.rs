@@ -2,15 +2,35 @@ use std::sync::Arc;
 
 use sqlx::Row;
 use sqlx::postgres::PgRow;
+use serde_json::Value;
 use sqlx::types::Json;
 
+use super::config::ConnectionConfig;
 use super::{Settings, Tenant};
 use crate::auth::keys::{Jwk, SigningKey};
-use crate::db::{Db, Statement};
+use crate::connections::Options;
+use crate::db::{Db, Statement, Tx};
 use crate::error::Error;
+use crate::journal::{Author, author, insert_journal};
 use crate::vault::Vault;
 
-pub(crate) const STATEMENTS: &[&Statement] = &[&BY_HOST, &BY_ID, &ALL];
+pub(crate) const STATEMENTS: &[&Statement] = &[
+    &BY_HOST,
+    &BY_ID,
+    &ALL,
+    &SHOW,
+    &LOCK,
+    &FOREIGN_HOST,
+    &PUT_TENANT,
+    &PUT_HOSTS,
+    &HAS_SIGNING_KEY,
+    &ADD_SIGNING_KEY,
+    &FIND_CLIENT,
+    &PUT_CLIENT,
+    &PUT_GRANT,
+    &PUT_CONNECTION,
+    &MANAGEMENT_CLIENT,
+];
 
 /// What makes a [`Tenant`], of `tenants t`.
 macro_rules! tenant {
@@ -102,4 +122,280 @@ pub(crate) async fn list(db: &Db, after: &str, limit: i64) -> Result<Vec<Listed>
     rows.iter()
         .map(|row| Ok(Listed { name: row.try_get(0)?, domain: row.try_get(1)?, created_at: row.try_get(2)? }))
         .collect()
+}
+
+static SHOW: Statement = Statement::new(
+    "tenancy.show",
+    "select jsonb_build_object(
+            'name', t.tenant_id,
+            'created_at', t.created_at,
+            'updated_at', t.updated_at,
+            'settings', t.settings,
+            'hosts', (select coalesce(jsonb_agg(h.host order by h.host), '[]') from tenant_hosts h where h.tenant_id = t.tenant_id),
+            'signing_keys', (select coalesce(jsonb_agg(k.kid order by k.created_at), '[]') from signing_keys k where k.tenant_id = t.tenant_id),
+            'connections', (select coalesce(jsonb_agg(jsonb_build_object('id', c.connection_id, 'name', c.name, 'options', c.options, 'enabled_clients', c.enabled_clients) order by c.name), '[]')
+                              from connections c where c.tenant_id = t.tenant_id),
+            'clients', (select coalesce(jsonb_agg(jsonb_build_object('client_id', c.client_id, 'name', c.settings -> 'name', 'app_type', c.settings -> 'app_type') order by c.created_at, c.client_id), '[]')
+                          from (select * from clients c where c.tenant_id = t.tenant_id order by c.created_at, c.client_id limit 100) c))
+       from tenants t
+      where t.tenant_id = $1",
+);
+
+/// All that an operator wants to see of a tenant; no secret in it.
+pub(crate) async fn show(db: &Db, tenant: &str) -> Result<Option<Value>, Error> {
+    let row = SHOW.query().bind(tenant).fetch_optional(db.pool()).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
+}
+
+static LOCK: Statement = Statement::new(
+    "tenancy.lock",
+    "select pg_advisory_xact_lock(hashtextextended('provision tenant_id ' || $1::text, 0))",
+);
+
+/// One provisioning of a tenant at a time.
+pub(crate) async fn lock(tx: &mut Tx, tenant: &str) -> Result<(), Error> {
+    LOCK.query().bind(tenant).execute(&mut **tx).await?;
+    Ok(())
+}
+
+static FOREIGN_HOST: Statement = Statement::new(
+    "tenancy.foreign_host",
+    "select host, tenant_id
+       from tenant_hosts
+      where tenant_id <> $1
+        and host = any($2::text[])
+      order by host
+      limit 1",
+);
+
+/// A host that is another tenant's already, and whose.
+pub(crate) async fn foreign_host(tx: &mut Tx, tenant: &str, hosts: &[String]) -> Result<Option<(String, String)>, Error> {
+    let row = FOREIGN_HOST.query().bind(tenant).bind(hosts).fetch_optional(&mut **tx).await?;
+    row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+}
+
+static PUT_TENANT: Statement = Statement::new(
+    "tenancy.put_tenant",
+    concat!(
+        "with old as (
+             select settings from tenants where tenant_id = $1
+         ), written as (
+             insert into tenants (tenant_id, settings)
+             values ($1, $2)
+                 on conflict (tenant_id)
+                 do update set settings = excluded.settings, updated_at = now()
+                      where tenants.settings is distinct from excluded.settings
+          returning tenant_id, settings
+         ), journal_entry as (
+             ",
+        insert_journal!(),
+        "
+             select w.tenant_id, case when o.settings is null then 'tenant.created' else 'tenant.updated' end, w.tenant_id,
+                    journal_changes(o.settings, w.settings), ",
+        author!("$3::text[]"),
+        "
+               from written w left join old o on true
+         )
+         select not exists (select from old) from written"
+    ),
+);
+
+/// Was it made (`true`), changed (`false`) or left as it was?
+pub(crate) async fn put_tenant(tx: &mut Tx, tenant: &str, settings: &Settings, author: &Author) -> Result<Option<bool>, Error> {
+    let query = PUT_TENANT.query().bind(tenant).bind(Json(settings)).bind(author.entry());
+    Ok(query.fetch_optional(&mut **tx).await?.map(|row| row.try_get(0)).transpose()?)
+}
+
+static PUT_HOSTS: Statement = Statement::new(
+    "tenancy.put_hosts",
+    "with removed as (
+             delete from tenant_hosts where tenant_id = $1 and host <> all($2::text[]) returning host
+         ), added as (
+             insert into tenant_hosts (host, tenant_id)
+             select host, $1 from unnest($2::text[]) host
+                 on conflict (host) do nothing
+          returning host
+         )
+         select exists (select from removed) or exists (select from added)",
+);
+
+/// Were any of them not there, or others too many?
+pub(crate) async fn put_hosts(tx: &mut Tx, tenant: &str, hosts: &[String]) -> Result<bool, Error> {
+    Ok(PUT_HOSTS.query().bind(tenant).bind(hosts).fetch_one(&mut **tx).await?.try_get(0)?)
+}
+
+static HAS_SIGNING_KEY: Statement =
+    Statement::new("tenancy.has_signing_key", "select exists (select from signing_keys where tenant_id = $1)");
+
+pub(crate) async fn has_signing_key(tx: &mut Tx, tenant: &str) -> Result<bool, Error> {
+    Ok(HAS_SIGNING_KEY.query().bind(tenant).fetch_one(&mut **tx).await?.try_get(0)?)
+}
+
+static ADD_SIGNING_KEY: Statement = Statement::new(
+    "tenancy.add_signing_key",
+    concat!(
+        "with written as (
+             insert into signing_keys (tenant_id, kid, private_key, public_key)
+             values ($1, $2, $3, $4)
+          returning tenant_id, kid
+         )
+         ",
+        insert_journal!(),
+        "
+         select tenant_id, 'signing_key.created', kid, '{}', ",
+        author!("$5::text[]"),
+        "
+           from written"
+    ),
+);
+
+pub(crate) async fn add_signing_key(tx: &mut Tx, tenant: &str, jwk: &Jwk, sealed: &[u8], author: &Author) -> Result<(), Error> {
+    let query = ADD_SIGNING_KEY.query().bind(tenant).bind(&jwk.kid).bind(sealed).bind(Json(jwk));
+    query.bind(author.entry()).execute(&mut **tx).await?;
+    Ok(())
+}
+
+static FIND_CLIENT: Statement = Statement::new(
+    "tenancy.find_client",
+    "select client_id, client_secret
+       from clients
+      where tenant_id = $1
+        and case when $2::text is null then settings ->> 'name' = $3 else client_id = $2 end
+      order by created_at, client_id
+      limit 1",
+);
+
+/// The client a file means: by its id, or by its name if the file has no id.
+pub(crate) async fn find_client(tx: &mut Tx, tenant: &str, id: Option<&str>, name: &str) -> Result<Option<(String, Option<Vec<u8>>)>, Error> {
+    let row = FIND_CLIENT.query().bind(tenant).bind(id).bind(name).fetch_optional(&mut **tx).await?;
+    row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+}
+
+static PUT_CLIENT: Statement = Statement::new(
+    "tenancy.put_client",
+    concat!(
+        "with old as (
+             select settings, client_metadata, client_secret from clients where tenant_id = $1 and client_id = $2
+         ), written as (
+             insert into clients (tenant_id, client_id, settings, client_metadata, client_secret)
+             values ($1, $2, $3, $4, $5)
+                 on conflict (tenant_id, client_id)
+                 do update set settings = clients.settings || excluded.settings,
+                               client_metadata = coalesce(excluded.client_metadata, clients.client_metadata),
+                               client_secret = coalesce(excluded.client_secret, clients.client_secret),
+                               version = clients.version + 1,
+                               updated_at = now()
+                      where clients.settings || excluded.settings is distinct from clients.settings
+                         or excluded.client_metadata is not null and excluded.client_metadata is distinct from clients.client_metadata
+                         or excluded.client_secret is not null
+          returning tenant_id, client_id, settings, client_metadata, client_secret
+         ), journal_entry as (
+             ",
+        insert_journal!(),
+        "
+             select w.tenant_id, case when o.settings is null then 'client.created' else 'client.updated' end, w.client_id,
+                    coalesce(journal_changes(o.settings, w.settings), '{}')
+                    || case when w.client_metadata is distinct from o.client_metadata
+                            then jsonb_build_object('client_metadata', journal_changes(o.client_metadata, w.client_metadata)) else '{}' end
+                    || case when w.client_secret is distinct from o.client_secret then '{\"client_secret\": {\"after\": \"*****\"}}' else '{}' end::jsonb,
+                    ",
+        author!("$6::text[]"),
+        "
+               from written w left join old o on true
+         )
+         select not exists (select from old) from written"
+    ),
+);
+
+/// Was it made (`true`), changed (`false`) or left as it was? No secret: the present one stays.
+pub(crate) async fn put_client(tx: &mut Tx, tenant: &str, id: &str, settings: &Value, metadata: Option<&Value>, sealed: Option<&[u8]>, author: &Author) -> Result<Option<bool>, Error> {
+    let query = PUT_CLIENT.query().bind(tenant).bind(id).bind(settings).bind(metadata).bind(sealed).bind(author.entry());
+    Ok(query.fetch_optional(&mut **tx).await?.map(|row| row.try_get(0)).transpose()?)
+}
+
+static PUT_GRANT: Statement = Statement::new(
+    "tenancy.put_grant",
+    concat!(
+        "with old as (
+             select scope from client_grants where tenant_id = $1 and client_id = $3 and audience = $4
+         ), written as (
+             insert into client_grants (tenant_id, grant_id, client_id, audience, scope)
+             values ($1, $2, $3, $4, $5)
+                 on conflict (tenant_id, client_id, audience)
+                 do update set scope = excluded.scope, updated_at = now()
+                      where client_grants.scope is distinct from excluded.scope
+          returning tenant_id, grant_id, client_id, audience, scope
+         ), journal_entry as (
+             ",
+        insert_journal!(),
+        "
+             select w.tenant_id, case when o.scope is null then 'client_grant.created' else 'client_grant.updated' end, w.grant_id,
+                    journal_changes(case when o.scope is not null then jsonb_build_object('client_id', w.client_id, 'audience', w.audience, 'scope', o.scope) end,
+                                    jsonb_build_object('client_id', w.client_id, 'audience', w.audience, 'scope', w.scope)), ",
+        author!("$6::text[]"),
+        "
+               from written w left join old o on true
+         )
+         select not exists (select from old) from written"
+    ),
+);
+
+pub(crate) async fn put_grant(tx: &mut Tx, tenant: &str, id: &str, client: &str, audience: &str, scope: &[&str], author: &Author) -> Result<Option<bool>, Error> {
+    let query = PUT_GRANT.query().bind(tenant).bind(id).bind(client).bind(audience).bind(scope).bind(author.entry());
+    Ok(query.fetch_optional(&mut **tx).await?.map(|row| row.try_get(0)).transpose()?)
+}
+
+static PUT_CONNECTION: Statement = Statement::new(
+    "tenancy.put_connection",
+    concat!(
+        "with old as (
+             select options, enabled_clients from connections where tenant_id = $1 and name = $3
+         ), written as (
+             insert into connections (tenant_id, connection_id, name, strategy, options, enabled_clients)
+             values ($1, $2, $3, $4, $5, $6)
+                 on conflict (tenant_id, name)
+                 do update set options = connections.options || excluded.options,
+                               enabled_clients = excluded.enabled_clients,
+                               version = connections.version + 1,
+                               updated_at = now()
+                      where connections.options || excluded.options is distinct from connections.options
+                         or excluded.enabled_clients is distinct from connections.enabled_clients
+          returning tenant_id, connection_id, name, options, enabled_clients
+         ), journal_entry as (
+             ",
+        insert_journal!(),
+        "
+             select w.tenant_id, case when o.options is null then 'connection.created' else 'connection.updated' end, w.connection_id,
+                    journal_changes(case when o.options is not null then jsonb_build_object('name', w.name, 'options', o.options, 'enabled_clients', o.enabled_clients) end,
+                                    jsonb_build_object('name', w.name, 'options', w.options, 'enabled_clients', w.enabled_clients)), ",
+        author!("$7::text[]"),
+        "
+               from written w left join old o on true
+         )
+         select not exists (select from old) from written"
+    ),
+);
+
+pub(crate) async fn put_connection(tx: &mut Tx, tenant: &str, id: &str, config: &ConnectionConfig, options: &Options, enabled: Option<&[&str]>, author: &Author) -> Result<Option<bool>, Error> {
+    let query = PUT_CONNECTION.query().bind(tenant).bind(id).bind(&config.name).bind(&config.strategy);
+    let query = query.bind(Json(options)).bind(enabled).bind(author.entry());
+    Ok(query.fetch_optional(&mut **tx).await?.map(|row| row.try_get(0)).transpose()?)
+}
+
+static MANAGEMENT_CLIENT: Statement = Statement::new(
+    "tenancy.management_client",
+    "select c.client_id, c.client_secret
+       from tenants t
+       join client_grants g on g.tenant_id = t.tenant_id and g.audience = t.settings ->> 'audience'
+       join clients c on c.tenant_id = g.tenant_id and c.client_id = g.client_id
+      where t.tenant_id = $1
+        and c.client_secret is not null
+      order by c.created_at, c.client_id
+      limit 1",
+);
+
+/// A client with a grant for the Management API, and its sealed secret.
+pub(crate) async fn management_client(db: &Db, tenant: &str) -> Result<Option<(String, Vec<u8>)>, Error> {
+    let row = MANAGEMENT_CLIENT.query().bind(tenant).fetch_optional(db.pool()).await?;
+    row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
 }

@@ -1,0 +1,116 @@
+use actix_web::http::Method;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{HttpRequest, HttpResponse};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode_str;
+use serde_json::json;
+
+use super::{ClientCredentials, OAuthError, client_credentials, scopes};
+use crate::error::Error;
+use crate::http::endpoint::endpoint;
+use crate::http::render::{json_value, not_stored};
+use crate::http::{Body, Endpoint, Visitor};
+use crate::json::{Object, type_name};
+
+/// The routes of the authorization server.
+pub fn routes() -> Vec<Endpoint> {
+    vec![
+        endpoint(Method::POST, "/oauth/token", token),
+        endpoint(Method::GET, "/.well-known/jwks.json", jwks),
+        endpoint(Method::GET, "/.well-known/openid-configuration", openid_configuration),
+    ]
+}
+
+async fn token(visitor: Visitor, request: HttpRequest, body: Body) -> Result<HttpResponse, OAuthError> {
+    let body = body.read().await?;
+    let body = body.object()?;
+    match text(&body, "grant_type")?.as_deref() {
+        None => Err(OAuthError::missing("grant_type")),
+        Some("client_credentials") => {
+            let asked = credentials(&body, &request)?;
+            let Visitor { app, tenant, host, now, .. } = visitor;
+            let answer = client_credentials(&app.db, &app.vault, &tenant, &host, &asked, now.unix_timestamp()).await?;
+            Ok(not_stored(json_value(200, &answer)))
+        }
+        Some(other) => {
+            let shown: String = other.chars().take(100).collect();
+            Err(OAuthError::new(403, "unsupported_grant_type", format!("Unsupported grant type: {shown}")))
+        }
+    }
+}
+
+/// Who asks for what: the client in the body, or by HTTP Basic (RFC 6749, 2.3.1).
+fn credentials(body: &Object<'_>, request: &HttpRequest) -> Result<ClientCredentials, OAuthError> {
+    if text(body, "organization")?.is_some_and(|organization| !organization.is_empty()) {
+        return Err(OAuthError::new(400, "invalid_request", "Organizations are not supported. Leave the parameter organization out."));
+    }
+    let (client_id, client_secret) = match basic(request)? {
+        Some(pair) => pair,
+        None => (
+            text(body, "client_id")?.ok_or_else(|| OAuthError::missing("client_id"))?,
+            text(body, "client_secret")?.ok_or_else(OAuthError::unauthorized)?,
+        ),
+    };
+    Ok(ClientCredentials {
+        client_id,
+        client_secret,
+        audience: text(body, "audience")?.ok_or_else(|| OAuthError::missing("audience"))?,
+        scope: scope(body)?,
+    })
+}
+
+/// A parameter that is a text. Null is as good as absent: Python's SDK sends it for what it was not given.
+fn text(body: &Object<'_>, name: &str) -> Result<Option<String>, OAuthError> {
+    match body.get(name).map(|value| (type_name(value), value)) {
+        None | Some(("null", _)) => Ok(None),
+        Some(("string", value)) => Ok(serde_json::from_str(value.get()).ok()),
+        Some((other, _)) => Err(OAuthError::new(400, "invalid_request", format!("Parameter {name} must be a string, found {other}"))),
+    }
+}
+
+fn scope(body: &Object<'_>) -> Result<String, OAuthError> {
+    let wrong = || OAuthError::new(400, "invalid_scope", "Scope must be an array or a string");
+    match body.get("scope").map(|value| (type_name(value), value)) {
+        Some(("array", value)) => serde_json::from_str::<Vec<String>>(value.get()).map(|s| s.join(" ")).map_err(|_| wrong()),
+        Some(("object" | "integer" | "number" | "boolean", _)) => Err(wrong()),
+        _ => Ok(text(body, "scope")?.unwrap_or_default()),
+    }
+}
+
+fn basic(request: &HttpRequest) -> Result<Option<(String, String)>, OAuthError> {
+    let Some(header) = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()) else { return Ok(None) };
+    let Some((scheme, encoded)) = header.split_once(' ') else { return Ok(None) };
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return Ok(None);
+    }
+    let decoded = STANDARD.decode(encoded.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let pair = decoded.as_deref().and_then(|text| text.split_once(':')).ok_or_else(OAuthError::unauthorized)?;
+    let part = |text: &str| percent_decode_str(text).decode_utf8().ok().filter(|t| !t.contains('\0')).map(std::borrow::Cow::into_owned);
+    Ok(Some((part(pair.0).ok_or_else(OAuthError::unauthorized)?, part(pair.1).ok_or_else(OAuthError::unauthorized)?)))
+}
+
+async fn jwks(visitor: Visitor) -> Result<HttpResponse, Error> {
+    Ok(json_value(200, &json!({ "keys": visitor.tenant.jwks() })))
+}
+
+async fn openid_configuration(visitor: Visitor) -> Result<HttpResponse, Error> {
+    let issuer = format!("https://{}/", visitor.host);
+    let at = |path: &str| format!("{issuer}{path}");
+    Ok(json_value(
+        200,
+        &json!({
+            "issuer": issuer,
+            "token_endpoint": at("oauth/token"),
+            "jwks_uri": at(".well-known/jwks.json"),
+            "scopes_supported": scopes::ALL,
+            "response_types_supported": [],
+            "grant_types_supported": ["client_credentials"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+            "token_endpoint_auth_signing_alg_values_supported": ["RS256"],
+            "claims_supported": ["aud", "exp", "iat", "iss", "sub"],
+        }),
+    ))
+}

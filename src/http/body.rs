@@ -1,0 +1,91 @@
+//! The body of a request. It is read only when the handler asks for it: who calls is judged before what is sent.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use actix_web::web::{self, Bytes, BytesMut};
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::StreamExt;
+
+use crate::app::App;
+use crate::error::{Error, codes};
+use crate::json::Object;
+
+/// A body that was not read yet.
+pub struct Body {
+    payload: Payload,
+    content_type: Option<String>,
+    length: Option<usize>,
+    limit: usize,
+}
+
+impl FromRequest for Body {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+        ready(Ok(Self {
+            payload: payload.take(),
+            content_type: text(CONTENT_TYPE).map(|t| t.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()),
+            length: text(CONTENT_LENGTH).and_then(|n| n.parse().ok()),
+            limit: request.app_data::<web::Data<App>>().map_or(1_048_576, |app| app.body_limit),
+        }))
+    }
+}
+
+impl Body {
+    /// The bytes of a JSON or form body, as JSON: a form's fields are members that are texts, except for `true` and
+    /// `false`.
+    pub async fn read(mut self) -> Result<Read, Error> {
+        let form = match self.content_type.as_deref() {
+            None | Some("application/json") => false,
+            Some(kind) if kind.starts_with("application/") && kind.ends_with("+json") => false,
+            Some("application/x-www-form-urlencoded") => true,
+            Some(other) => {
+                let shown: String = other.chars().take(80).collect();
+                return Err(codes::UNSUPPORTED_MEDIA_TYPE.because(format!("Unsupported Media Type: {shown}. Send application/json.")));
+            }
+        };
+        let too_large = || codes::PAYLOAD_TOO_LARGE.because(format!("Payload content length greater than maximum allowed: {}", self.limit));
+        if self.length.is_some_and(|length| length > self.limit) {
+            return Err(too_large());
+        }
+        let mut bytes = BytesMut::with_capacity(self.length.unwrap_or(0));
+        while let Some(chunk) = self.payload.next().await {
+            let chunk = chunk.map_err(|_| codes::INVALID_JSON)?;
+            if bytes.len() + chunk.len() > self.limit {
+                return Err(too_large());
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(Read(if form { form_as_json(&bytes)? } else { bytes.freeze() }))
+    }
+}
+
+/// A body that was read.
+pub struct Read(Bytes);
+
+impl Read {
+    /// The JSON object it is.
+    pub fn object(&self) -> Result<Object<'_>, Error> {
+        Object::read(&self.0)
+    }
+}
+
+fn form_as_json(bytes: &[u8]) -> Result<Bytes, Error> {
+    let invalid = || codes::INVALID_BODY.because("Invalid form payload");
+    let text = std::str::from_utf8(bytes).map_err(|_| invalid())?;
+    // Percent sequences that are not UTF-8 would become replacement characters: another text than was sent.
+    if percent_encoding::percent_decode_str(text).decode_utf8().is_err() {
+        return Err(invalid());
+    }
+    let fields: Vec<(String, String)> = serde_urlencoded::from_str(text).map_err(|_| invalid())?;
+    let member = |(key, value): &(String, String)| {
+        let value = if value == "true" || value == "false" { value.clone() } else { serde_json::Value::from(value.as_str()).to_string() };
+        format!("{}:{value}", serde_json::Value::from(key.as_str()))
+    };
+    let members: Vec<String> = fields.iter().map(member).collect();
+    Ok(Bytes::from(format!("{{{}}}", members.join(","))))
+}

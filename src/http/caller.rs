@@ -1,0 +1,115 @@
+//! Who calls: the extractors that find the tenant, believe a token and demand a scope.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{AUTHORIZATION, HOST, HeaderName, USER_AGENT};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use time::OffsetDateTime;
+
+use crate::app::{App, Context};
+use crate::auth::is_jwt;
+use crate::auth::scopes::Scope;
+use crate::error::{Error, codes};
+use crate::journal::Author;
+use crate::tenancy::Tenant;
+
+/// A caller of the Management API whose token has any of the scopes of `S`: everything a verb has to know.
+pub struct Caller<S: Scope>(pub Context, PhantomData<S>);
+
+impl<S: Scope> std::ops::Deref for Caller<S> {
+    type Target = Context;
+    fn deref(&self) -> &Context {
+        &self.0
+    }
+}
+
+impl<S: Scope> FromRequest for Caller<S> {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Error>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let visitor = Visitor::find(&request).await?;
+            let token = bearer(&request)?;
+            let claims = visitor.app.tokens.verify(&visitor.tenant, token, visitor.now.unix_timestamp())?;
+            if !claims.has_any(S::ANY_OF) {
+                return Err(codes::INSUFFICIENT_SCOPE.because(format!("Insufficient scope, expected any of: {}", S::ANY_OF.join(","))));
+            }
+            let mut author = visitor.author;
+            author.actor.clone_from(&claims.sub);
+            author.client_id = Some(claims.azp.clone()).filter(|id| !id.is_empty());
+            let Visitor { app, tenant, now, .. } = visitor;
+            Ok(Self(Context { app, tenant, claims, author, now }, PhantomData))
+        })
+    }
+}
+
+/// Anybody who reached a tenant: for the endpoints that ask for no token.
+pub struct Visitor {
+    /// What every request shares.
+    pub app: Arc<App>,
+    /// The tenant the request's host names.
+    pub tenant: Arc<Tenant>,
+    /// The host as the caller knows it, with the port if there is one.
+    pub host: String,
+    /// Who makes the changes of this request; nobody is known by name yet.
+    pub author: Author,
+    /// When the request came.
+    pub now: OffsetDateTime,
+}
+
+impl Visitor {
+    async fn find(request: &HttpRequest) -> Result<Self, Error> {
+        let app = request.app_data::<web::Data<App>>().ok_or_else(|| Error::internal("no App in the server"))?;
+        let app = Arc::clone(app);
+        // HTTP/2 has the host in the target; HTTP/1 in a header.
+        let host = match request.uri().authority() {
+            Some(authority) => authority.as_str().to_owned(),
+            None => header(request, &HOST).unwrap_or_default(),
+        };
+        let tenant = app.tenancy.find(&app.db, &app.vault, &host).await?;
+        request.extensions_mut().insert(super::log::TenantName(Arc::clone(&tenant.id)));
+        let author = Author {
+            actor: "anonymous".into(),
+            client_id: None,
+            request_id: request.extensions().get::<super::log::RequestId>().map(|id| id.0.clone()),
+            ip: ip(request, app.trust_forwarded_for),
+            user_agent: header(request, &USER_AGENT),
+        };
+        Ok(Self { app, tenant, host, author, now: OffsetDateTime::now_utc() })
+    }
+}
+
+impl FromRequest for Visitor {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Error>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { Self::find(&request).await })
+    }
+}
+
+/// A header as text, as far as it can be kept.
+fn header(request: &HttpRequest, name: &HeaderName) -> Option<String> {
+    let value = request.headers().get(name)?.to_str().ok()?;
+    Some(value.chars().take(1024).collect())
+}
+
+fn ip(request: &HttpRequest, trust_forwarded_for: bool) -> Option<String> {
+    let forwarded = || header(request, &HeaderName::from_static("x-forwarded-for"))?.split(',').next().map(|ip| ip.trim().to_owned());
+    let peer = || request.peer_addr().map(|address| address.ip().to_string());
+    if trust_forwarded_for { forwarded().or_else(peer) } else { peer() }
+}
+
+/// The token of an `Authorization: Bearer` header.
+fn bearer(request: &HttpRequest) -> Result<&str, Error> {
+    let value = request.headers().get(AUTHORIZATION).ok_or(codes::MISSING_AUTHENTICATION)?;
+    let (scheme, token) = value.to_str().ok().and_then(|v| v.split_once(' ')).ok_or(codes::BAD_BEARER)?;
+    if scheme.eq_ignore_ascii_case("bearer") && is_jwt(token.trim()) { Ok(token.trim()) } else { Err(codes::BAD_BEARER.into()) }
+}

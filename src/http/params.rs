@@ -1,0 +1,78 @@
+//! Parameters in the path and the query string.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+
+use crate::error::{Error, codes};
+use crate::ids::UserId;
+use crate::schema::{Fault, Part, refuse};
+
+/// The parameters of a request, still as they were sent; a handler asks for those it knows, after the caller was
+/// judged.
+pub struct Params(HttpRequest);
+
+impl FromRequest for Params {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self(request.clone())))
+    }
+}
+
+impl Params {
+    /// A segment of the path, decoded; 400 if it is not UTF-8 or cannot be stored.
+    pub fn path(&self, name: &str) -> Result<String, Error> {
+        let raw = self.0.match_info().get(name).unwrap_or_default();
+        let text = percent_encoding::percent_decode_str(raw).decode_utf8().ok().filter(|text| !text.contains('\0'));
+        text.map(std::borrow::Cow::into_owned).ok_or_else(|| {
+            codes::INVALID_URI.because(format!("Path validation error: 'Not valid UTF-8 text' on property {name}."))
+        })
+    }
+
+    /// The id of a user in the path.
+    pub fn user_id(&self, name: &str) -> Result<UserId, Error> {
+        let text = self.path(name)?;
+        UserId::parse(&text).ok_or_else(|| {
+            let shown: String = text.chars().filter(|c| !c.is_control()).take(100).collect();
+            codes::INVALID_URI.because(format!("Object didn't pass validation for format user-id: {shown}"))
+        })
+    }
+
+    /// A parameter of the query string; the last one if it is repeated.
+    pub fn query(&self, name: &str) -> Result<Option<String>, Error> {
+        let invalid = |what: &str| codes::INVALID_QUERY.because(format!("Query validation error: '{what}' on property {name}."));
+        let mut found = None;
+        for pair in self.0.query_string().split('&') {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            if decode(key).as_deref() == Some(name) {
+                let value = decode(value).ok_or_else(|| invalid("Not valid UTF-8 text"))?;
+                if value.contains('\0') {
+                    return Err(invalid("Text must not contain the character U+0000"));
+                }
+                found = Some(value);
+            }
+        }
+        Ok(found)
+    }
+
+    /// A boolean parameter.
+    pub fn boolean(&self, name: &'static str, about: &'static str) -> Result<Option<bool>, Error> {
+        match self.query(name)?.as_deref() {
+            None => Ok(None),
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
+            Some(_) => {
+                let fault = Fault::of(name, about, "Expected type boolean but found type string");
+                refuse(Part::Query, &[fault]).map(|()| None)
+            }
+        }
+    }
+}
+
+fn decode(text: &str) -> Option<String> {
+    let spaced = text.replace('+', " ");
+    percent_encoding::percent_decode_str(&spaced).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+}

@@ -1,0 +1,119 @@
+//! Answers and refusals in the shapes of Auth0's API.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::auth::OAuthError;
+use crate::error::{Error, codes};
+
+const JSON: &str = "application/json; charset=utf-8";
+
+/// A JSON answer from text that is JSON already.
+pub fn json_text(status: u16, text: String) -> HttpResponse {
+    builder(status).insert_header((CONTENT_TYPE, JSON)).body(text)
+}
+
+/// A JSON answer.
+pub fn json_value(status: u16, value: &impl Serialize) -> HttpResponse {
+    match serde_json::to_string(value) {
+        Ok(text) => json_text(status, text),
+        Err(error) => Error::internal(error).error_response(),
+    }
+}
+
+/// 204, as Auth0 sends it: no body, but a content type.
+pub fn no_content() -> HttpResponse {
+    builder(204).insert_header((CONTENT_TYPE, JSON)).finish()
+}
+
+/// With an entity tag.
+pub fn tagged(mut response: HttpResponse, etag: &str) -> HttpResponse {
+    if let Ok(value) = HeaderValue::from_str(etag) {
+        response.headers_mut().insert(ETAG, value);
+    }
+    response
+}
+
+fn builder(status: u16) -> HttpResponseBuilder {
+    HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
+}
+
+/// The word of the status, as Auth0's bodies repeat it.
+fn reason(status: u16) -> &'static str {
+    match status {
+        413 => "Request Entity Too Large",
+        _ => StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason()).unwrap_or("Error"),
+    }
+}
+
+/// What went wrong on our side, for the log line of the request.
+#[derive(Clone, Debug)]
+pub struct Cause(pub String);
+
+impl ResponseError for Error {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.meaning.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let status = self.meaning.status;
+        let mut body = json!({ "statusCode": status, "error": reason(status), "message": self.message });
+        if let Some(code) = self.meaning.code {
+            body["errorCode"] = json!(code);
+        }
+        if status == 401 && self.meaning != codes::MISSING_AUTHENTICATION {
+            body["attributes"] = json!({ "error": self.message });
+        }
+        let mut answer = builder(status);
+        answer.insert_header((CONTENT_TYPE, JSON));
+        match status {
+            401 => answer.insert_header((WWW_AUTHENTICATE, "Bearer")),
+            503 => answer.insert_header((RETRY_AFTER, "1")),
+            _ => &mut answer,
+        };
+        let mut response = answer.body(body.to_string());
+        if let Some(cause) = &self.cause {
+            response.extensions_mut().insert(Cause(cause.clone()));
+        }
+        match &self.etag {
+            Some(etag) => tagged(response, etag),
+            None => response,
+        }
+    }
+}
+
+impl std::fmt::Display for OAuthError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.description)
+    }
+}
+
+impl ResponseError for OAuthError {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut answer = builder(self.status);
+        answer.insert_header((CONTENT_TYPE, JSON)).insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache"));
+        if self.status == 503 {
+            answer.insert_header((RETRY_AFTER, "1"));
+        }
+        let body = json!({ "error": self.error, "error_description": self.description });
+        let mut response = answer.body(body.to_string());
+        if let Some(cause) = &self.cause {
+            response.extensions_mut().insert(Cause(cause.clone()));
+        }
+        response
+    }
+}
+
+/// An answer of the token endpoint: never kept by a cache (RFC 6749, 5.1).
+pub fn not_stored(mut response: HttpResponse) -> HttpResponse {
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}

@@ -1,0 +1,110 @@
+//! The assembled application: the one registration table, what every request passes, and the sockets.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::http::Method;
+use actix_web::http::header::{ALLOW, HeaderValue};
+use actix_web::middleware::from_fn;
+use actix_web::{App as ActixApp, HttpResponse, HttpServer, ResponseError, web};
+use anyhow::Context;
+use serde_json::json;
+
+use crate::app::App;
+use crate::error::{Error, codes};
+use crate::http::endpoint::endpoint;
+use crate::http::render::json_value;
+use crate::http::{Endpoint, log};
+
+/// The registration table: every resource is one line here.
+const RESOURCES: &[fn() -> Vec<Endpoint>] = &[health, crate::auth::routes::routes, crate::users::routes::routes];
+
+/// Every route there is.
+pub fn endpoints() -> Vec<Endpoint> {
+    RESOURCES.iter().flat_map(|routes| routes()).collect()
+}
+
+fn health() -> Vec<Endpoint> {
+    async fn live() -> HttpResponse {
+        json_value(200, &json!({ "status": "live" }))
+    }
+    async fn ready(app: web::Data<App>) -> Result<HttpResponse, Error> {
+        app.db.ready().await?;
+        Ok(json_value(200, &json!({ "status": "ready" })))
+    }
+    vec![endpoint(Method::GET, "/health/live", live), endpoint(Method::GET, "/health/ready", ready)]
+}
+
+/// Registers all routes: a path with all its methods, 405 for the others, 404 for all other paths.
+fn routes(config: &mut web::ServiceConfig) {
+    let mut endpoints = endpoints();
+    while let Some(path) = endpoints.first().map(|e| e.path) {
+        let (here, others): (Vec<_>, Vec<_>) = endpoints.into_iter().partition(|e| e.path == path);
+        endpoints = others;
+        let allowed = here.iter().map(|e| e.method.as_str()).collect::<Vec<_>>().join(", ");
+        let resource = here.into_iter().fold(web::resource(path), |resource, endpoint| resource.route(endpoint.route));
+        config.service(resource.default_service(web::to(move || {
+            let mut response = Error::from(codes::METHOD_NOT_ALLOWED).error_response();
+            if let Ok(value) = HeaderValue::from_str(&allowed) {
+                response.headers_mut().insert(ALLOW, value);
+            }
+            async move { response }
+        })));
+    }
+    config.default_service(web::to(|| async { Error::from(codes::NOT_FOUND).error_response() }));
+}
+
+/// Where and how to listen.
+pub struct Sockets {
+    /// For plain HTTP.
+    pub http: Option<SocketAddr>,
+    /// For HTTPS, with what it takes.
+    pub https: Option<(SocketAddr, rustls::ServerConfig)>,
+    /// Threads; as many as cores if not said.
+    pub workers: Option<usize>,
+    /// How long requests in flight may take when the server is told to stop.
+    pub shutdown_timeout: Duration,
+}
+
+/// A server that listens.
+pub struct Running {
+    /// To stop it.
+    pub handle: ServerHandle,
+    /// To be awaited until it has stopped.
+    pub server: Server,
+    /// Where it answers HTTP.
+    pub http: Option<SocketAddr>,
+    /// Where it answers HTTPS.
+    pub https: Option<SocketAddr>,
+}
+
+/// Starts to listen. Signals are the caller's to handle.
+pub fn start(app: Arc<App>, sockets: Sockets) -> anyhow::Result<Running> {
+    let data = web::Data::from(app);
+    let mut server = HttpServer::new(move || {
+        ActixApp::new().app_data(data.clone()).wrap(from_fn(log::line)).configure(routes)
+    })
+    .disable_signals()
+    .shutdown_timeout(sockets.shutdown_timeout.as_secs());
+    if let Some(workers) = sockets.workers {
+        server = server.workers(workers);
+    }
+    let bind = |address: SocketAddr| {
+        TcpListener::bind(address).with_context(|| format!("cannot listen on {address}: is something else using it? Choose another address, or port 0 for any free one"))
+    };
+    let (mut http, mut https) = (None, None);
+    if let Some(address) = sockets.http {
+        let listener = bind(address)?;
+        http = Some(listener.local_addr()?);
+        server = server.listen(listener)?;
+    }
+    if let Some((address, tls)) = sockets.https {
+        let listener = bind(address)?;
+        https = Some(listener.local_addr()?);
+        server = server.listen_rustls_0_23(listener, tls)?;
+    }
+    let server = server.run();
+    Ok(Running { handle: server.handle(), server, http, https })
+}

@@ -1,0 +1,166 @@
+//! Files become tenants. Applying a file is idempotent: what it names is brought to what it says, what it does not
+//! name is left alone, and what is as it should be is not written.
+
+use serde_json::{Map, Value, json};
+
+use super::config::{ClientConfig, ConnectionConfig, Selection, TenantConfig};
+use super::{Settings, store};
+use crate::auth::keys::SigningKey;
+use crate::auth::scopes;
+use crate::clients::model::defaults;
+use crate::connections::{Options, PasswordOptions, Range, Validation};
+use crate::db::{Db, Tx};
+use crate::error::{Error, Result};
+use crate::ids;
+use crate::journal::Author;
+use crate::vault::Vault;
+
+/// What applying a file did, one line a thing that was made or changed: `created client Management`.
+pub type Report = Vec<String>;
+
+/// Who a command speaks for, and where it writes.
+pub struct Provisioner<'a> {
+    /// The database.
+    pub db: &'a Db,
+    /// Seals keys and secrets.
+    pub vault: &'a Vault,
+    /// The command, for the journal.
+    pub author: Author,
+}
+
+/// The credentials of a client.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// Its id.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: String,
+}
+
+impl Provisioner<'_> {
+    /// Applies a file, all of it or nothing.
+    ///
+    /// # Errors
+    /// A host that belongs to another tenant; the database.
+    pub async fn apply(&self, config: &TenantConfig) -> Result<Report> {
+        let tenant = config.name.as_str();
+        let mut tx = self.db.begin().await?;
+        store::lock(&mut tx, tenant).await?;
+        if let Some((host, owner)) = store::foreign_host(&mut tx, tenant, &config.hosts).await? {
+            return Err(crate::error::codes::INVALID_BODY.because(format!("the host {host} belongs to the tenant {owner} already")));
+        }
+        let audience = config.management_audience();
+        let settings = Settings {
+            domain: config.hosts.first().cloned().unwrap_or_default(),
+            audience: audience.clone(),
+            token_lifetime: i64::from(config.token_lifetime),
+            limits: config.limits.clone(),
+            compat: config.compat.clone(),
+        };
+        let mut report = Report::new();
+        let mut note = |what: Option<bool>, name: String| {
+            report.extend(what.map(|created| format!("{} {name}", if created { "created" } else { "changed" })));
+        };
+        note(store::put_tenant(&mut tx, tenant, &settings, &self.author).await?, format!("tenant {tenant}"));
+        if store::put_hosts(&mut tx, tenant, &config.hosts).await? {
+            note(Some(false), format!("hosts of {tenant}: {}", config.hosts.join(", ")));
+        }
+        if !store::has_signing_key(&mut tx, tenant).await? {
+            self.make_signing_key(&mut tx, tenant, &settings.domain).await?;
+            note(Some(true), format!("signing key of {tenant}"));
+        }
+        let mut ids = Vec::new();
+        for client in &config.clients {
+            let (id, what) = self.put_client(&mut tx, tenant, client).await?;
+            note(what, format!("client {}", client.name));
+            for grant in &client.grants {
+                let management = grant.audience == "management" || grant.audience == audience;
+                let scope: Vec<&str> = match &grant.scope {
+                    Selection::All if management => scopes::ALL.to_vec(),
+                    Selection::All => vec!["*"],
+                    Selection::List(scope) => scope.iter().map(String::as_str).collect(),
+                };
+                let api = if management { &audience } else { &grant.audience };
+                let what = store::put_grant(&mut tx, tenant, &ids::prefixed("cgr"), &id, api, &scope, &self.author).await?;
+                note(what, format!("grant of {} for {api}", client.name));
+            }
+            ids.push((client.name.as_str(), id));
+        }
+        for connection in &config.connections {
+            let enabled: Option<Vec<&str>> = match &connection.enabled_clients {
+                Selection::All => None,
+                Selection::List(names) => {
+                    Some(ids.iter().filter(|(name, _)| names.iter().any(|n| n == name)).map(|(_, id)| id.as_str()).collect())
+                }
+            };
+            let id = ids::prefixed("con");
+            let what = store::put_connection(&mut tx, tenant, &id, connection, &options(connection), enabled.as_deref(), &self.author).await?;
+            note(what, format!("connection {}", connection.name));
+        }
+        tx.commit().await.map_err(Error::from)?;
+        Ok(report)
+    }
+
+    async fn make_signing_key(&self, tx: &mut Tx, tenant: &str, domain: &str) -> Result<()> {
+        let domain = domain.to_owned();
+        let made = tokio::task::spawn_blocking(move || SigningKey::generate(&domain)).await.map_err(Error::internal)?;
+        let (jwk, pkcs8) = made.map_err(Error::internal)?;
+        let sealed = self.vault.seal(&[tenant, "signing_keys", &jwk.kid], &pkcs8)?;
+        store::add_signing_key(tx, tenant, &jwk, &sealed, &self.author).await
+    }
+
+    /// The client's id, and whether it was made, changed or left as it was.
+    async fn put_client(&self, tx: &mut Tx, tenant: &str, client: &ClientConfig) -> Result<(String, Option<bool>)> {
+        use secrecy::ExposeSecret;
+        let known = store::find_client(tx, tenant, client.client_id.as_deref(), &client.name).await?;
+        let mut settings = Map::new();
+        settings.insert("name".into(), json!(client.name));
+        settings.insert("app_type".into(), json!(client.app_type));
+        if let Some(method) = &client.token_endpoint_auth_method {
+            settings.insert("token_endpoint_auth_method".into(), json!(method));
+        }
+        if let Some(grant_types) = &client.grant_types {
+            settings.insert("grant_types".into(), json!(grant_types));
+        }
+        let metadata = (!client.client_metadata.is_empty()).then(|| json!(client.client_metadata));
+        let wanted = client.client_secret.as_ref().map(|secret| secret.expose_secret().to_owned());
+        let (id, secret, settings) = match known {
+            None => {
+                let id = client.client_id.clone().unwrap_or_else(ids::client);
+                let mut whole = defaults(client.token_endpoint_auth_method.as_deref());
+                if let Value::Object(whole) = &mut whole {
+                    whole.append(&mut settings);
+                }
+                (id, Some(wanted.unwrap_or_else(ids::client_secret)), whole)
+            }
+            Some((id, sealed)) => {
+                let place = [tenant, "clients", id.as_str()];
+                let present = sealed.map(|sealed| self.vault.open(&place, &sealed)).transpose()?;
+                let secret = wanted.filter(|wanted| present.as_deref() != Some(wanted.as_bytes()));
+                (id, secret, Value::Object(settings))
+            }
+        };
+        let sealed = secret.map(|secret| self.vault.seal(&[tenant, "clients", &id], secret.as_bytes())).transpose()?;
+        let what = store::put_client(tx, tenant, &id, &settings, metadata.as_ref(), sealed.as_deref(), &self.author).await?;
+        Ok((id, what))
+    }
+
+    /// The client that a tenant's operators use: the oldest with a grant for the Management API.
+    pub async fn management_client(&self, tenant: &str) -> Result<Option<Credentials>> {
+        let Some((client_id, sealed)) = store::management_client(self.db, tenant).await? else { return Ok(None) };
+        let secret = self.vault.open(&[tenant, "clients", &client_id], &sealed)?;
+        Ok(Some(Credentials { client_id, client_secret: String::from_utf8_lossy(&secret).into_owned() }))
+    }
+}
+
+fn options(config: &ConnectionConfig) -> Options {
+    let length = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+    Options {
+        requires_username: config.requires_username,
+        password_policy: config.password_policy,
+        password_options: PasswordOptions { min_length: config.password_min_length.map(length) },
+        validation: Validation { username: Range { min: length(config.username_min), max: length(config.username_max) } },
+        disable_signup: config.disable_signup,
+        brute_force_protection: config.brute_force_protection,
+    }
+}
