@@ -1,1 +1,105 @@
+//! The command line: one file a subcommand.
 
+mod config;
+mod dev;
+mod migrate;
+mod serve;
+mod service;
+mod tenant;
+mod tls;
+mod token;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::settings::{LogFormat, Settings};
+
+/// A self-hosted identity store that speaks Auth0's API.
+///
+/// For local development: `roster dev`. In production: `roster migrate`, `roster tenant apply`, `roster serve`.
+#[derive(Debug, Parser)]
+#[command(name = "roster", version, propagate_version = true, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every subcommand understands.
+#[derive(Debug, Args)]
+struct Common {
+    /// Directory of the configuration files
+    #[arg(long, global = true, env = "ROSTER_CONFIG_DIR", default_value = "config", value_name = "DIR")]
+    config_dir: PathBuf,
+    /// Environment: which file of the configuration directory is put over default.toml
+    #[arg(long, global = true, env = "ROSTER_ENV", default_value = "development", value_name = "NAME")]
+    env: String,
+    /// Log lines as text or JSON; by default text on a terminal and JSON elsewhere
+    #[arg(long, global = true, value_name = "FORMAT")]
+    log_format: Option<Format>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+impl Common {
+    /// The settings, with the flags put over them, and logging started.
+    fn settings(&self) -> anyhow::Result<Settings> {
+        let vars: Vec<(String, String)> =
+            std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
+        let mut settings = Settings::load(&self.config_dir, &self.env, &vars)?;
+        if let Some(format) = self.log_format {
+            settings.log.format = Some(match format {
+                Format::Text => LogFormat::Text,
+                Format::Json => LogFormat::Json,
+            });
+        }
+        crate::telemetry::init(settings.log.format, &settings.log.filter)?;
+        Ok(settings)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Dev(dev::Dev),
+    Serve(serve::Serve),
+    Migrate(migrate::Migrate),
+    #[command(subcommand)]
+    Config(config::Config),
+    #[command(subcommand)]
+    Tenant(tenant::Tenant),
+    Token(token::Token),
+}
+
+/// Parses the command line, runs the subcommand, tells what went wrong.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into()),
+    };
+    let done = runtime.block_on(async {
+        match cli.command {
+            Command::Dev(dev) => dev.run(&cli.common).await,
+            Command::Serve(serve) => serve.run(&cli.common).await,
+            Command::Migrate(migrate) => migrate.run(&cli.common).await,
+            Command::Config(config) => config.run(&cli.common),
+            Command::Tenant(tenant) => tenant.run(&cli.common).await,
+            Command::Token(token) => token.run(&cli.common).await,
+        }
+    });
+    // A hash that is still being computed for a caller who is gone is nothing to wait for.
+    runtime.shutdown_background();
+    done.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("roster: {error:#}");
+    ExitCode::FAILURE
+}

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use refinery_core::traits::r#async::{AsyncMigrate, AsyncQuery, AsyncTransaction};
 use refinery_core::{Migration, Runner};
-use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Row};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -59,11 +59,25 @@ pub fn newest() -> i32 {
 }
 
 /// The number of the last migration a database has; `None` before the first.
-pub async fn applied(pool: &PgPool) -> Result<Option<i32>, sqlx::Error> {
-    if !HISTORY_EXISTS.query().fetch_one(pool).await?.try_get::<bool, _>(0)? {
+pub(crate) async fn applied(connection: &mut PgConnection) -> Result<Option<i32>, sqlx::Error> {
+    if !HISTORY_EXISTS.query().fetch_one(&mut *connection).await?.try_get::<bool, _>(0)? {
         return Ok(None);
     }
-    APPLIED.query().fetch_one(pool).await?.try_get(0)
+    APPLIED.query().fetch_one(connection).await?.try_get(0)
+}
+
+/// The same for a command that has no pool.
+pub async fn version(options: &Options) -> anyhow::Result<Option<i32>> {
+    let mut connection = super::connect(options).await?;
+    let version = applied(&mut connection).await?;
+    connection.close().await?;
+    Ok(version)
+}
+
+/// The migrations of this binary that a database does not have yet.
+pub async fn missing(options: &Options) -> anyhow::Result<Vec<Step>> {
+    let version = version(options).await?.unwrap_or(0);
+    Ok(steps().into_iter().filter(|step| step.version > version).collect())
 }
 
 /// Brings a database to this binary's schema and tells which migrations that took. Several instances may start at

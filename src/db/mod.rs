@@ -75,8 +75,9 @@ impl Db {
 
     /// Does the database answer, and does it have the schema this binary was built for?
     pub async fn ready(&self) -> Result<(), Error> {
-        let version = migrate::applied(&self.pool).await.map_err(unavailable)?;
-        if version == Some(migrate::newest()) {
+        let mut connection = self.pool.acquire().await.map_err(unavailable)?;
+        let version = migrate::applied(&mut connection).await.map_err(unavailable)?;
+        if version >= Some(migrate::newest()) {
             Ok(())
         } else {
             Err(codes::UNAVAILABLE.because("The database's schema is not the one this version of Roster needs."))

@@ -15,6 +15,7 @@ use moka::future::Cache;
 use serde::{Deserialize, Serialize};
 
 use self::config::{Compat, Limits};
+pub use self::store::Listed;
 use crate::auth::keys::{Jwk, SigningKey};
 use crate::db::Db;
 use crate::error::{Error, codes};
@@ -132,6 +133,21 @@ impl Tenancy {
         self.by_host.insert(host.clone(), found.clone()).await;
         found.ok_or_else(|| unknown(&host))
     }
+}
+
+/// A tenant by its name, for commands.
+pub async fn by_name(app: &crate::app::App, name: &str) -> Result<Option<Tenant>, Error> {
+    store::by_id(&app.db, &app.vault, name, false).await
+}
+
+/// Up to a thousand tenants behind a name, in the order of their names.
+pub async fn list(db: &Db, after: &str) -> Result<Vec<Listed>, Error> {
+    store::list(db, after, 1000).await
+}
+
+/// All that an operator wants to see of a tenant; no secret in it.
+pub async fn show(db: &Db, name: &str) -> Result<Option<serde_json::Value>, Error> {
+    store::show(db, name).await
 }
 
 fn unknown(host: &str) -> Error {

@@ -101,6 +101,10 @@ impl Cluster {
         format!("postgres:///postgres?host={host}&port=5432&user=postgres")
     }
 
+    pub(super) fn dir(&self) -> &Path {
+        self.place.dir()
+    }
+
     pub(super) fn major(&self) -> u32 {
         self.binaries.major
     }

@@ -61,6 +61,7 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Embedded {
     url: String,
+    dir: PathBuf,
     pid: Arc<AtomicU32>,
     /// Nothing is ever sent: the supervisor stops the server when this end is dropped.
     stop: Option<mpsc::Sender<Infallible>>,
@@ -85,11 +86,11 @@ impl Embedded {
                 move || supervise::run(&options, &pid, &report, &stopped)
             })
             .map_err(|source| EmbeddedError::io("start the thread that watches PostgreSQL", source))?;
-        let url = started.recv().unwrap_or_else(|gone| {
+        let (url, dir) = started.recv().unwrap_or_else(|gone| {
             let doing = "start PostgreSQL: the thread that watches it died";
             Err(EmbeddedError::io(doing, io::Error::other(gone)))
         })?;
-        Ok(Embedded { url, pid, stop: Some(stop), supervisor: Some(supervisor) })
+        Ok(Embedded { url, dir, pid, stop: Some(stop), supervisor: Some(supervisor) })
     }
 
     /// Where to connect, as superuser; understood by sqlx and by `psql`. It stays the same when the
@@ -97,6 +98,12 @@ impl Embedded {
     #[must_use]
     pub fn url(&self) -> String {
         self.url.clone()
+    }
+
+    /// The directory that holds all of it; whatever else is put there goes with a throwaway.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// The postmaster's process id now; another one after the server died and was restarted.

@@ -3,6 +3,7 @@
 use super::{EmbeddedError, Options, cluster::Cluster};
 use std::{
     convert::Infallible,
+    path::PathBuf,
     process::Child,
     sync::{
         atomic::{AtomicU32, Ordering},
@@ -20,12 +21,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How long the first start keeps trying where remains of a killed server are in the way.
 const REMAINS: Duration = Duration::from_secs(10);
 
-/// Runs a server until the other end of `stopped` is dropped. `report` gets its URL, or why there
-/// is none. The server is tied to this thread's life, so this thread lives as long as the server.
+/// Runs a server until the other end of `stopped` is dropped. `report` gets its URL and directory,
+/// or why there is none. The server is tied to this thread's life, so this thread lives as long as the server.
 pub(super) fn run(
     options: &Options,
     pid: &AtomicU32,
-    report: &Sender<Result<String, EmbeddedError>>,
+    report: &Sender<Result<(String, PathBuf), EmbeddedError>>,
     stopped: &Receiver<Infallible>,
 ) {
     let begun = Instant::now();
@@ -40,7 +41,7 @@ pub(super) fn run(
     pid.store(child.id(), Ordering::Release);
     let (version, ms) = (cluster.major(), begun.elapsed().as_millis());
     tracing::debug!(pid = child.id(), "PostgreSQL {version} is ready after {ms} ms");
-    let _ = report.send(Ok(cluster.url()));
+    let _ = report.send(Ok((cluster.url(), cluster.dir().to_owned())));
 
     while !pause(stopped, GLANCE) {
         let Ok(Some(status)) = child.try_wait() else { continue };

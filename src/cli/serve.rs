@@ -1,0 +1,63 @@
+use std::net::SocketAddr;
+
+use anyhow::bail;
+use clap::Args;
+
+use super::{Common, service, tenant, tls};
+use crate::db::migrate;
+use crate::server::{self, Sockets};
+
+/// Serve the API over a PostgreSQL database.
+///
+/// Needs ROSTER__DATABASE__URL (or DATABASE_URL) and ROSTER__SECRETS__KEY. Ends on SIGTERM after the requests in
+/// flight.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  export DATABASE_URL=postgres://roster:secret@db/roster ROSTER__SECRETS__KEY=\"$(openssl rand -base64 32)\"\n  roster serve --migrate --apply-tenants --http 0.0.0.0:8080")]
+pub struct Serve {
+    /// Migrate the database first
+    #[arg(long)]
+    migrate: bool,
+    /// Apply all files of the tenants directory first
+    #[arg(long)]
+    apply_tenants: bool,
+    /// Address for plain HTTP, in place of server.http
+    #[arg(long, value_name = "ADDR")]
+    http: Option<SocketAddr>,
+    /// Address for HTTPS, in place of server.https
+    #[arg(long, value_name = "ADDR")]
+    https: Option<SocketAddr>,
+}
+
+impl Serve {
+    pub async fn run(self, common: &Common) -> anyhow::Result<()> {
+        let mut settings = common.settings()?;
+        settings.server.http = self.http.or(settings.server.http);
+        settings.server.https = self.https.or(settings.server.https);
+        settings.check_tls()?;
+        let server = &settings.server;
+        if server.http.is_none() && server.https.is_none() {
+            bail!("neither server.http nor server.https has an address: there is nothing to serve");
+        }
+        let (database, vault) = (service::database(&settings)?, service::vault(&settings)?);
+        if self.migrate {
+            for step in migrate::run(&database).await? {
+                tracing::info!(file = step.file, "migrated");
+            }
+        }
+        service::check_schema(&database).await?;
+        let https = match (server.https, &server.tls_certificate, &server.tls_private_key) {
+            (Some(address), Some(certificate), Some(key)) => Some((address, tls::from_files(certificate, key)?)),
+            _ => None,
+        };
+        let app = service::app(&settings, &database, vault, None)?;
+        if self.apply_tenants {
+            tenant::apply_directory(&app, &settings.tenants.directory, "serve").await?;
+        }
+        let stop = service::stop_signal()?;
+        let sockets = Sockets { http: server.http, https, workers: server.workers, shutdown_timeout: server.shutdown_timeout };
+        let running = server::start(std::sync::Arc::clone(&app), sockets)?;
+        let shown = |address: Option<SocketAddr>| address.map(tracing::field::display);
+        tracing::info!(http = shown(running.http), https = shown(running.https), "serving");
+        service::run(running, &app, stop).await
+    }
+}

@@ -1,0 +1,93 @@
+//! What `serve`, `dev` and the commands for operators have in common: reaching the database, and running the server
+//! until somebody says stop.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use secrecy::ExposeSecret;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::App;
+use crate::auth::Tokens;
+use crate::db::{Db, Options, migrate};
+use crate::passwords::Hasher;
+use crate::server::Running;
+use crate::settings::Settings;
+use crate::tenancy::Tenancy;
+use crate::vault::Vault;
+
+/// How to reach the database of the settings.
+pub fn database(settings: &Settings) -> anyhow::Result<Options> {
+    let url = settings.database.url.as_ref().ok_or_else(|| {
+        anyhow!("no database: set ROSTER__DATABASE__URL or DATABASE_URL to postgres://user:password@host:port/database, \
+                 or start a private one with: roster dev")
+    })?;
+    Ok(Options {
+        max_connections: settings.database.pool_size(),
+        acquire_timeout: settings.database.acquire_timeout,
+        statement_timeout: settings.database.statement_timeout,
+        ..Options::new(url.expose_secret())
+    })
+}
+
+/// What opens the secrets in the database of the settings.
+pub fn vault(settings: &Settings) -> anyhow::Result<Vault> {
+    let key = settings.secrets.key.as_ref().ok_or_else(|| {
+        anyhow!("no key for secrets: set ROSTER__SECRETS__KEY to 32 bytes in base64, made once with: openssl rand -base64 32")
+    })?;
+    Vault::new(key.expose_secret())
+}
+
+/// Refuses a database that was not migrated as far as this binary needs.
+pub async fn check_schema(options: &Options) -> anyhow::Result<()> {
+    let newest = migrate::newest();
+    match migrate::version(options).await? {
+        Some(version) if version >= newest => Ok(()),
+        found => Err(anyhow!(
+            "the database's schema is at {}, this version of Roster needs {newest}. Migrate it with: roster migrate",
+            found.map_or_else(|| "nothing".to_owned(), |v| v.to_string())
+        )),
+    }
+}
+
+/// The application over a database.
+pub fn app(settings: &Settings, database: &Options, vault: Vault, loopback: Option<String>) -> anyhow::Result<Arc<App>> {
+    Ok(Arc::new(App {
+        db: Db::open(database)?,
+        vault,
+        tenancy: Tenancy::new(settings.tenants.cache_size, settings.tenants.cache_seconds, loopback),
+        tokens: Tokens::default(),
+        hasher: Hasher::new(settings.passwords.computations()),
+        body_limit: settings.server.body_limit,
+        trust_forwarded_for: settings.server.trust_forwarded_for,
+    }))
+}
+
+/// Resolves when somebody wants the program to end: Ctrl-C or SIGTERM.
+pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Serves until told to stop; then no new connection is taken, and what is in flight may finish within the limit.
+pub async fn run(running: Running, app: &App, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let Running { handle, server, .. } = running;
+    let mut server = tokio::spawn(server);
+    tokio::select! {
+        ended = &mut server => return ended.context("the server")?.context("the server"),
+        () = stop => {}
+    }
+    tracing::info!("stopping: requests in flight may finish");
+    handle.stop(true).await;
+    server.await.context("the server")?.context("the server")?;
+    app.db.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}

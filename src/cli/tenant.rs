@@ -1,0 +1,113 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use clap::Subcommand;
+
+use super::{Common, service};
+use crate::app::App;
+use crate::journal::Author;
+use crate::tenancy::config::{TenantConfig, read_directory, read_file};
+use crate::tenancy::provision::Provisioner;
+use crate::tenancy::{self};
+
+/// Make and look at tenants.
+#[derive(Debug, Subcommand)]
+pub enum Tenant {
+    /// List all tenants, one a line: name, domain, when it was made
+    #[command(after_help = "Example:\n  roster tenant list")]
+    List,
+    /// Show a tenant as JSON, without its secrets
+    #[command(after_help = "Example:\n  roster tenant show dev")]
+    Show {
+        /// The tenant's name
+        name: String,
+    },
+    /// Make a tenant from its file, or bring it to what the file says
+    ///
+    /// Applying a file twice changes nothing. What the file does not name is left alone.
+    #[command(after_help = "Example:\n  roster tenant apply config/tenants/dev.toml")]
+    Apply {
+        /// A tenant file, see config/tenants/dev.toml
+        file: PathBuf,
+        /// Print the id and secret of the client that manages the tenant
+        #[arg(long)]
+        show_credentials: bool,
+    },
+}
+
+impl Tenant {
+    pub async fn run(self, common: &Common) -> anyhow::Result<()> {
+        let settings = common.settings()?;
+        let database = service::database(&settings)?;
+        service::check_schema(&database).await?;
+        match self {
+            Self::List => {
+                let db = crate::db::Db::open(&database)?;
+                let mut after = String::new();
+                loop {
+                    let page = tenancy::list(&db, &after).await.context("cannot list the tenants")?;
+                    for tenant in &page {
+                        println!("{}\t{}\t{}", tenant.name, tenant.domain, crate::users::model::timestamp(tenant.created_at));
+                    }
+                    match page.last() {
+                        Some(last) => after.clone_from(&last.name),
+                        None => return Ok(()),
+                    }
+                }
+            }
+            Self::Show { name } => {
+                let db = crate::db::Db::open(&database)?;
+                let shown = tenancy::show(&db, &name).await?.ok_or_else(|| unknown(&name))?;
+                println!("{}", serde_json::to_string_pretty(&shown)?);
+            }
+            Self::Apply { file, show_credentials } => {
+                let config = read_file(&file)?;
+                let app = service::app(&settings, &database, service::vault(&settings)?, None)?;
+                let provisioner = provisioner(&app, "tenant apply");
+                print_report(&config, &provisioner.apply(&config).await?);
+                if show_credentials && let Some(client) = provisioner.management_client(&config.name).await? {
+                    println!("client_id={}\nclient_secret={}", client.client_id, client.client_secret);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The error for a tenant that is not there.
+pub fn unknown(name: &str) -> anyhow::Error {
+    anyhow!("there is no tenant {name}. Those there are: roster tenant list. To make one: roster tenant apply FILE")
+}
+
+/// Writes tenants in the name of a command.
+pub fn provisioner<'a>(app: &'a App, command: &str) -> Provisioner<'a> {
+    Provisioner { db: &app.db, vault: &app.vault, author: Author::command(command) }
+}
+
+fn print_report(config: &TenantConfig, report: &[String]) {
+    if report.is_empty() {
+        println!("tenant {}: nothing to change", config.name);
+    }
+    for line in report {
+        println!("{line}");
+    }
+}
+
+/// Applies all tenant files of a directory.
+pub async fn apply_directory(app: &Arc<App>, directory: &Path, command: &str) -> anyhow::Result<Vec<TenantConfig>> {
+    let configs = read_directory(directory)?;
+    apply(app, &configs, command).await?;
+    Ok(configs)
+}
+
+/// Applies tenants and logs what changed.
+pub async fn apply(app: &App, configs: &[TenantConfig], command: &str) -> anyhow::Result<()> {
+    for config in configs {
+        let report = provisioner(app, command).apply(config).await.with_context(|| format!("tenant {}", config.name))?;
+        for line in report {
+            tracing::debug!(tenant = config.name, "{line}");
+        }
+    }
+    Ok(())
+}
