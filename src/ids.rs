@@ -13,7 +13,10 @@ impl UserId {
     /// Reads an id that a client sent: something on both sides of the first `|`, and nothing that cannot be stored.
     pub fn parse(text: &str) -> Option<Self> {
         let (provider, id) = text.split_once('|')?;
-        let fine = !provider.is_empty() && !id.is_empty() && text.len() <= Self::LENGTH && !text.contains(char::is_control);
+        let fine = !provider.is_empty()
+            && !id.is_empty()
+            && text.len() <= Self::LENGTH
+            && !text.contains(char::is_control);
         fine.then(|| Self(text.to_owned()))
     }
 
@@ -107,6 +110,9 @@ mod tests {
     #[test]
     fn minted_ids_have_their_forms() {
         let now = time::OffsetDateTime::now_utc();
-        assert_eq!((identity(now).len(), client().len(), client_secret().len(), prefixed("con").len()), (24, 32, 64, 20));
+        assert_eq!(
+            (identity(now).len(), client().len(), client_secret().len(), prefixed("con").len()),
+            (24, 32, 64, 20)
+        );
     }
 }

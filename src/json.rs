@@ -136,7 +136,9 @@ fn strict(text: &str) -> Result<&RawValue, Error> {
     })?;
     if let Some(number) = numbers(text).find(|n| !fits(n)) {
         let shown: String = number.chars().take(40).collect();
-        return Err(codes::INVALID_BODY.because(format!("Payload validation error: 'Number out of range: {shown}'.")));
+        return Err(
+            codes::INVALID_BODY.because(format!("Payload validation error: 'Number out of range: {shown}'."))
+        );
     }
     serde_json::from_str(text).map_err(|_| codes::INVALID_JSON.into())
 }
@@ -210,7 +212,9 @@ fn numbers(text: &str) -> impl Iterator<Item = &str> {
                 }
                 b'-' | b'0'..=b'9' => {
                     let start = at;
-                    while at < bytes.len() && matches!(bytes[at], b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9') {
+                    while at < bytes.len()
+                        && matches!(bytes[at], b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9')
+                    {
                         at += 1;
                     }
                     return Some(&text[start..at]);

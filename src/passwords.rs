@@ -42,7 +42,8 @@ impl Policy {
     /// Is the password strong enough? Anything that is neither letter nor digit is special, a space too.
     pub fn allows(self, password: &str, min_length: Option<usize>) -> bool {
         let has = |test: fn(char) -> bool| password.chars().any(test);
-        let (lower, upper, number) = (has(char::is_lowercase), has(char::is_uppercase), has(char::is_numeric));
+        let (lower, upper, number) =
+            (has(char::is_lowercase), has(char::is_uppercase), has(char::is_numeric));
         let special = has(|c| !c.is_alphanumeric());
         let three_of_four = [lower, upper, number, special].into_iter().filter(|there| *there).count() >= 3;
         let long_enough = password.chars().count() >= min_length.unwrap_or_else(|| self.min_length());
@@ -71,14 +72,18 @@ impl Hasher {
     /// The hash of a password: Argon2id, 19 MiB, two passes, as a PHC string.
     pub async fn hash(&self, password: String) -> Result<String> {
         self.run(move || {
-            Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string()).map_err(Error::internal)
+            Argon2::default()
+                .hash_password(password.as_bytes())
+                .map(|hash| hash.to_string())
+                .map_err(Error::internal)
         })
         .await
     }
 
     /// Does a password belong to a hash?
     pub async fn verify(&self, password: String, hash: String) -> Result<bool> {
-        self.run(move || Ok(Argon2::default().verify_password(password.as_bytes(), hash.as_str()).is_ok())).await
+        self.run(move || Ok(Argon2::default().verify_password(password.as_bytes(), hash.as_str()).is_ok()))
+            .await
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {

@@ -169,7 +169,10 @@ impl Format {
             Self::StrictUri => url::Url::parse(text).is_ok() && !text.contains(char::is_whitespace),
             Self::Url => url::Url::parse(text).is_ok_and(|u| matches!(u.scheme(), "http" | "https")),
             Self::UserId => crate::ids::UserId::parse(text).is_some(),
-            Self::ClientId => (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)),
+            Self::ClientId => {
+                (1..=64).contains(&text.len())
+                    && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+            }
         }
     }
 }
@@ -179,7 +182,11 @@ pub fn is_email(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
     let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"@<>()[],;:\"\\".contains(c);
     let label = |l: &str| {
-        !l.is_empty() && l.len() <= 63 && !l.starts_with('-') && !l.ends_with('-') && l.chars().all(|c| c.is_alphanumeric() || c == '-')
+        !l.is_empty()
+            && l.len() <= 63
+            && !l.starts_with('-')
+            && !l.ends_with('-')
+            && l.chars().all(|c| c.is_alphanumeric() || c == '-')
     };
     (1..=64).contains(&local.len())
         && text.len() <= 254
@@ -233,8 +240,12 @@ pub fn refuse(part: Part, faults: &[Fault]) -> Result<(), Error> {
     };
     let sentence = |fault: &Fault| match &fault.property {
         None => format!("{opening} validation error: '{}'.", fault.reason),
-        Some((path, about)) if about.is_empty() => format!("{opening} validation error: '{}' on property {path}.", fault.reason),
-        Some((path, about)) => format!("{opening} validation error: '{}' on property {path} ({about}).", fault.reason),
+        Some((path, "")) => {
+            format!("{opening} validation error: '{}' on property {path}.", fault.reason)
+        }
+        Some((path, about)) => {
+            format!("{opening} validation error: '{}' on property {path} ({about}).", fault.reason)
+        }
     };
     Err(meaning.because(faults.iter().map(sentence).collect::<Vec<_>>().join(" (also) ")))
 }
@@ -261,7 +272,8 @@ impl Schema {
             faults.push(here(format!("Missing required property: {}", field.name)));
         }
         let known = |name: &str| self.fields.iter().find(|f| f.name == name);
-        let unknown: Vec<&str> = object.members().rev().map(|(k, _)| k).filter(|k| known(k).is_none()).collect();
+        let unknown: Vec<&str> =
+            object.members().rev().map(|(k, _)| k).filter(|k| known(k).is_none()).collect();
         if self.closed && !unknown.is_empty() {
             let mut reason = format!("Additional properties not allowed: {}", unknown.join(","));
             if !self.hint.is_empty() {
@@ -271,7 +283,8 @@ impl Schema {
         }
         let count = object.members().count();
         if count < self.min_properties {
-            faults.push(here(format!("Too few properties defined ({count}), minimum {}", self.min_properties)));
+            faults
+                .push(here(format!("Too few properties defined ({count}), minimum {}", self.min_properties)));
         }
         for (name, value) in object.members().rev() {
             if let Some(field) = known(name) {
@@ -374,7 +387,8 @@ fn shown(text: &str) -> String {
 mod tests {
     use super::*;
 
-    static IDENTITY: Schema = Schema::closed(&[Field::new("user_id", Kind::TextOrInteger, "Its id").required()]);
+    static IDENTITY: Schema =
+        Schema::closed(&[Field::new("user_id", Kind::TextOrInteger, "Its id").required()]);
     static SAMPLE: Schema = Schema::closed(&[
         Field::new("connection", Kind::Text(Text::at_least(1)), "Name of the connection").required(),
         Field::new("email", Kind::Text(Text::format(Format::Email)), "The user's email").nullable(),
@@ -385,7 +399,9 @@ mod tests {
     ]);
 
     fn message(body: &str) -> String {
-        SAMPLE.check(&Object::read(body.as_bytes()).unwrap()).map_or_else(|e| e.message.into_owned(), |()| "fine".into())
+        SAMPLE
+            .check(&Object::read(body.as_bytes()).unwrap())
+            .map_or_else(|e| e.message.into_owned(), |()| "fine".into())
     }
 
     #[test]

@@ -13,17 +13,31 @@ use anyhow::Context;
 use serde_json::json;
 
 use crate::app::App;
+use crate::db::Statement;
 use crate::error::{Error, codes};
 use crate::http::endpoint::endpoint;
 use crate::http::render::json_value;
 use crate::http::{Endpoint, log};
 
 /// The registration table: every resource is one line here.
-const RESOURCES: &[fn() -> Vec<Endpoint>] = &[health, crate::auth::routes::routes, crate::users::routes::routes];
+const RESOURCES: &[fn() -> Vec<Endpoint>] =
+    &[health, crate::auth::routes::routes, crate::users::routes::routes];
 
 /// Every route there is.
 pub fn endpoints() -> Vec<Endpoint> {
     RESOURCES.iter().flat_map(|routes| routes()).collect()
+}
+
+/// Every statement there is, except for those that are built by search.
+pub fn statements() -> Vec<&'static Statement> {
+    let lists: &[&[&'static Statement]] = &[
+        crate::db::migrate::STATEMENTS,
+        crate::tenancy::store::STATEMENTS,
+        crate::auth::store::STATEMENTS,
+        crate::connections::store::STATEMENTS,
+        crate::users::store::STATEMENTS,
+    ];
+    lists.concat()
 }
 
 fn health() -> Vec<Endpoint> {
@@ -44,7 +58,8 @@ fn routes(config: &mut web::ServiceConfig) {
         let (here, others): (Vec<_>, Vec<_>) = endpoints.into_iter().partition(|e| e.path == path);
         endpoints = others;
         let allowed = here.iter().map(|e| e.method.as_str()).collect::<Vec<_>>().join(", ");
-        let resource = here.into_iter().fold(web::resource(path), |resource, endpoint| resource.route(endpoint.route));
+        let resource =
+            here.into_iter().fold(web::resource(path), |resource, endpoint| resource.route(endpoint.route));
         config.service(resource.default_service(web::to(move || {
             let mut response = Error::from(codes::METHOD_NOT_ALLOWED).error_response();
             if let Ok(value) = HeaderValue::from_str(&allowed) {

@@ -30,7 +30,11 @@ impl Vault {
         let nonce = ids::random::<NONCE_LEN>();
         let mut sealed = secret.to_vec();
         self.0
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(place.join("\n")), &mut sealed)
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(place.join("\n")),
+                &mut sealed,
+            )
             .map_err(|_| Error::internal("a secret could not be sealed"))?;
         Ok([nonce.as_slice(), &sealed].concat())
     }
@@ -46,7 +50,11 @@ impl Vault {
         let (nonce, sealed) = sealed.split_at_checked(NONCE_LEN).ok_or_else(refused)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| refused())?;
         let mut secret = sealed.to_vec();
-        let length = self.0.open_in_place(nonce, Aad::from(place.join("\n")), &mut secret).map_err(|_| refused())?.len();
+        let length = self
+            .0
+            .open_in_place(nonce, Aad::from(place.join("\n")), &mut secret)
+            .map_err(|_| refused())?
+            .len();
         secret.truncate(length);
         Ok(secret)
     }

@@ -2,6 +2,7 @@
 //!
 //! What needs another environment, or a process to be killed, runs this same binary again with
 //! `ROSTER_TEST_CHILD` set, where `child` does the work and all other tests are filtered out.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
 
 use roster::db::embedded::{Embedded, EmbeddedError, Kind, Options};
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};

@@ -1,14 +1,16 @@
 //! The config layer, from files of a temporary directory. Mistakes are compared as somebody reads them, with the
 //! directory's path taken away.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
 
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use insta::assert_snapshot;
+use roster::passwords::Policy;
 use roster::settings::{LogFormat, Mistakes, Settings};
 use roster::tenancy::config::{
-    EnabledClients, GrantConfig, PasswordPolicy, Scope, TenantConfig, built_in_dev, read_directory, read_file,
+    EnabledClients, GrantConfig, Scope, TenantConfig, built_in_dev, read_directory, read_file,
 };
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
@@ -304,7 +306,7 @@ fn what_a_tenant_file_leaves_out_has_a_default() {
     assert_eq!(tenant.limits.metadata_bytes, 1_000_000);
     let connection = &tenant.connections[0];
     assert_eq!((connection.username_min, connection.username_max), (1, 15));
-    assert_eq!(connection.password_policy, PasswordPolicy::Good);
+    assert_eq!(connection.password_policy, Policy::Good);
     assert_eq!(connection.enabled_clients, EnabledClients::List(vec![]));
     assert_eq!((&tenant.clients[0].client_id, &tenant.clients[0].grant_types), (&None, &None));
 }

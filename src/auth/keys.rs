@@ -52,11 +52,13 @@ impl SigningKey {
         let pkcs8 = pkcs8.as_ref().to_vec();
         let public = pair.public_key();
         let number = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-        let signer = rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8.as_slice().into(), &rcgen::PKCS_RSA_SHA256)?;
+        let signer =
+            rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8.as_slice().into(), &rcgen::PKCS_RSA_SHA256)?;
         let mut params = rcgen::CertificateParams::new(vec![domain.to_owned()])?;
         params.distinguished_name.push(rcgen::DnType::CommonName, domain);
         let certificate = params.self_signed(&signer)?;
-        let thumbprint = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, certificate.der());
+        let thumbprint =
+            aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, certificate.der());
         let jwk = Jwk {
             alg: "RS256".into(),
             kty: "RSA".into(),
@@ -72,7 +74,8 @@ impl SigningKey {
 
     /// Puts the two halves together again.
     pub fn new(jwk: Jwk, pkcs8: &[u8]) -> Result<Self, Error> {
-        let pair = KeyPair::from_pkcs8(pkcs8).map_err(|e| Error::internal(format!("signing key {}: {e}", jwk.kid)))?;
+        let pair = KeyPair::from_pkcs8(pkcs8)
+            .map_err(|e| Error::internal(format!("signing key {}: {e}", jwk.kid)))?;
         let decoding = DecodingKey::from_rsa_components(&jwk.n, &jwk.e).map_err(Error::internal)?;
         Ok(Self { jwk, pair, decoding })
     }

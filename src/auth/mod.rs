@@ -171,8 +171,19 @@ impl OAuthError {
 
 impl From<Error> for OAuthError {
     fn from(error: Error) -> Self {
-        let code = if error.meaning.status == 503 { "temporarily_unavailable" } else if error.meaning.status >= 500 { "server_error" } else { "invalid_request" };
-        Self { status: error.meaning.status, error: code, description: error.message.into_owned(), cause: error.cause }
+        let code = if error.meaning.status == 503 {
+            "temporarily_unavailable"
+        } else if error.meaning.status >= 500 {
+            "server_error"
+        } else {
+            "invalid_request"
+        };
+        Self {
+            status: error.meaning.status,
+            error: code,
+            description: error.message.into_owned(),
+            cause: error.cause,
+        }
     }
 }
 
@@ -204,30 +215,53 @@ pub struct TokenAnswer {
 }
 
 /// Issues a token to a client that proves to be who it says, within what it was granted.
-pub async fn client_credentials(db: &Db, vault: &Vault, tenant: &Tenant, host: &str, request: &ClientCredentials, now: i64) -> Result<TokenAnswer, OAuthError> {
+pub async fn client_credentials(
+    db: &Db,
+    vault: &Vault,
+    tenant: &Tenant,
+    host: &str,
+    request: &ClientCredentials,
+    now: i64,
+) -> Result<TokenAnswer, OAuthError> {
     let management = tenant.is_management(&request.audience);
     let audience = if management { tenant.audience.as_str() } else { request.audience.as_str() };
-    let client = store::client(db, &tenant.id, &request.client_id, audience).await?.ok_or_else(OAuthError::unauthorized)?;
+    let client = store::client(db, &tenant.id, &request.client_id, audience)
+        .await?
+        .ok_or_else(OAuthError::unauthorized)?;
     let sealed = client.secret.ok_or_else(OAuthError::unauthorized)?;
     let secret = vault.open(&[&tenant.id, "clients", &request.client_id], &sealed)?;
-    if !bool::from(secret.ct_eq(request.client_secret.as_bytes())) || client.authentication.as_deref() == Some("none") {
+    if !bool::from(secret.ct_eq(request.client_secret.as_bytes()))
+        || client.authentication.as_deref() == Some("none")
+    {
         return Err(OAuthError::unauthorized());
     }
     if !client.grant_types.iter().any(|g| g == "client_credentials") {
-        return Err(OAuthError::new(403, "unauthorized_client", "Grant type 'client_credentials' not allowed for the client."));
+        return Err(OAuthError::new(
+            403,
+            "unauthorized_client",
+            "Grant type 'client_credentials' not allowed for the client.",
+        ));
     }
     if !management {
-        return Err(OAuthError::new(403, "access_denied", format!("Service not enabled within domain: {audience}")));
+        return Err(OAuthError::new(
+            403,
+            "access_denied",
+            format!("Service not enabled within domain: {audience}"),
+        ));
     }
     let Some(granted) = client.scope else {
         return Err(OAuthError::new(
             403,
             "access_denied",
-            format!("Client is not authorized to access \"{}\". You need to create a \"client-grant\" associated to this API. See: https://auth0.com/docs/api/management/v2/client-grants/post-client-grants", request.audience),
+            format!(
+                "Client is not authorized to access \"{}\". You need to create a \"client-grant\" associated to this API. See: https://auth0.com/docs/api/management/v2/client-grants/post-client-grants",
+                request.audience
+            ),
         ));
     };
     let wanted: Vec<&str> = request.scope.split_whitespace().collect();
-    let scope: Vec<&str> = granted.iter().map(String::as_str).filter(|s| wanted.is_empty() || wanted.contains(s)).collect();
+    let scope: Vec<&str> =
+        granted.iter().map(String::as_str).filter(|s| wanted.is_empty() || wanted.contains(s)).collect();
     let claims = Claims {
         iss: format!("https://{host}/"),
         sub: format!("{}@clients", request.client_id),
@@ -238,7 +272,12 @@ pub async fn client_credentials(db: &Db, vault: &Vault, tenant: &Tenant, host: &
         gty: "client-credentials".into(),
         azp: request.client_id.clone(),
     };
-    Ok(TokenAnswer { access_token: tenant.sign(&claims)?, scope: claims.scope, expires_in: tenant.token_lifetime, token_type: "Bearer" })
+    Ok(TokenAnswer {
+        access_token: tenant.sign(&claims)?,
+        scope: claims.scope,
+        expires_in: tenant.token_lifetime,
+        token_type: "Bearer",
+    })
 }
 
 /// A token for a tenant's Management API that no client asked for: for operators with access to the database.

@@ -1,3 +1,5 @@
+//! The endpoints of the authorization server.
+
 use actix_web::http::Method;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpRequest, HttpResponse};
@@ -30,7 +32,8 @@ async fn token(visitor: Visitor, request: HttpRequest, body: Body) -> Result<Htt
         Some("client_credentials") => {
             let asked = credentials(&body, &request)?;
             let Visitor { app, tenant, host, now, .. } = visitor;
-            let answer = client_credentials(&app.db, &app.vault, &tenant, &host, &asked, now.unix_timestamp()).await?;
+            let answer =
+                client_credentials(&app.db, &app.vault, &tenant, &host, &asked, now.unix_timestamp()).await?;
             Ok(not_stored(json_value(200, &answer)))
         }
         Some(other) => {
@@ -43,7 +46,11 @@ async fn token(visitor: Visitor, request: HttpRequest, body: Body) -> Result<Htt
 /// Who asks for what: the client in the body, or by HTTP Basic (RFC 6749, 2.3.1).
 fn credentials(body: &Object<'_>, request: &HttpRequest) -> Result<ClientCredentials, OAuthError> {
     if text(body, "organization")?.is_some_and(|organization| !organization.is_empty()) {
-        return Err(OAuthError::new(400, "invalid_request", "Organizations are not supported. Leave the parameter organization out."));
+        return Err(OAuthError::new(
+            400,
+            "invalid_request",
+            "Organizations are not supported. Leave the parameter organization out.",
+        ));
     }
     let (client_id, client_secret) = match basic(request)? {
         Some(pair) => pair,
@@ -65,29 +72,47 @@ fn text(body: &Object<'_>, name: &str) -> Result<Option<String>, OAuthError> {
     match body.get(name).map(|value| (type_name(value), value)) {
         None | Some(("null", _)) => Ok(None),
         Some(("string", value)) => Ok(serde_json::from_str(value.get()).ok()),
-        Some((other, _)) => Err(OAuthError::new(400, "invalid_request", format!("Parameter {name} must be a string, found {other}"))),
+        Some((other, _)) => Err(OAuthError::new(
+            400,
+            "invalid_request",
+            format!("Parameter {name} must be a string, found {other}"),
+        )),
     }
 }
 
 fn scope(body: &Object<'_>) -> Result<String, OAuthError> {
     let wrong = || OAuthError::new(400, "invalid_scope", "Scope must be an array or a string");
     match body.get("scope").map(|value| (type_name(value), value)) {
-        Some(("array", value)) => serde_json::from_str::<Vec<String>>(value.get()).map(|s| s.join(" ")).map_err(|_| wrong()),
+        Some(("array", value)) => {
+            serde_json::from_str::<Vec<String>>(value.get()).map(|s| s.join(" ")).map_err(|_| wrong())
+        }
         Some(("object" | "integer" | "number" | "boolean", _)) => Err(wrong()),
         _ => Ok(text(body, "scope")?.unwrap_or_default()),
     }
 }
 
 fn basic(request: &HttpRequest) -> Result<Option<(String, String)>, OAuthError> {
-    let Some(header) = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()) else { return Ok(None) };
+    let Some(header) = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()) else {
+        return Ok(None);
+    };
     let Some((scheme, encoded)) = header.split_once(' ') else { return Ok(None) };
     if !scheme.eq_ignore_ascii_case("basic") {
         return Ok(None);
     }
     let decoded = STANDARD.decode(encoded.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    let pair = decoded.as_deref().and_then(|text| text.split_once(':')).ok_or_else(OAuthError::unauthorized)?;
-    let part = |text: &str| percent_decode_str(text).decode_utf8().ok().filter(|t| !t.contains('\0')).map(std::borrow::Cow::into_owned);
-    Ok(Some((part(pair.0).ok_or_else(OAuthError::unauthorized)?, part(pair.1).ok_or_else(OAuthError::unauthorized)?)))
+    let pair =
+        decoded.as_deref().and_then(|text| text.split_once(':')).ok_or_else(OAuthError::unauthorized)?;
+    let part = |text: &str| {
+        percent_decode_str(text)
+            .decode_utf8()
+            .ok()
+            .filter(|t| !t.contains('\0'))
+            .map(std::borrow::Cow::into_owned)
+    };
+    Ok(Some((
+        part(pair.0).ok_or_else(OAuthError::unauthorized)?,
+        part(pair.1).ok_or_else(OAuthError::unauthorized)?,
+    )))
 }
 
 async fn jwks(visitor: Visitor) -> Result<HttpResponse, Error> {

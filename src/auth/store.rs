@@ -27,7 +27,12 @@ static CLIENT: Statement = Statement::new(
         and c.client_id = $2",
 );
 
-pub(crate) async fn client(db: &Db, tenant: &str, client_id: &str, audience: &str) -> Result<Option<Client>, Error> {
+pub(crate) async fn client(
+    db: &Db,
+    tenant: &str,
+    client_id: &str,
+    audience: &str,
+) -> Result<Option<Client>, Error> {
     let row = CLIENT.query().bind(tenant).bind(client_id).bind(audience).fetch_optional(db.pool()).await?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Client {

@@ -7,7 +7,9 @@ use crate::tenancy::config::read_directory;
 #[derive(Debug, Subcommand)]
 pub enum Config {
     /// Check all files and environment variables and tell every mistake at once
-    #[command(after_help = "Example:\n  roster config check\n  roster --config-dir /etc/roster --env production config check")]
+    #[command(
+        after_help = "Example:\n  roster config check\n  roster --config-dir /etc/roster --env production config check"
+    )]
     Check,
 }
 
@@ -15,7 +17,9 @@ impl Config {
     pub fn run(self, common: &Common) -> anyhow::Result<()> {
         let Self::Check = self;
         let settings = common.settings();
-        let directory = settings.as_ref().map_or_else(|_| common.config_dir.join("tenants"), |s| s.tenants.directory.clone());
+        let directory = settings
+            .as_ref()
+            .map_or_else(|_| common.config_dir.join("tenants"), |s| s.tenants.directory.clone());
         let tenants = read_directory(&directory);
         // Both are told, not only the first that failed.
         let (settings, tenants) = match (settings, tenants) {
@@ -25,7 +29,12 @@ impl Config {
             (Ok(_), Err(error)) => return Err(error.into()),
         };
         settings.check_tls()?;
-        println!("the configuration is fine: environment {}, {} tenant files in {}", common.env, tenants.len(), directory.display());
+        println!(
+            "the configuration is fine: environment {}, {} tenant files in {}",
+            common.env,
+            tenants.len(),
+            directory.display()
+        );
         Ok(())
     }
 }

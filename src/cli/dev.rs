@@ -23,7 +23,9 @@ use crate::vault::Vault;
 ///
 /// Data is kept and there again at the next start, unless --ephemeral is given. Ctrl-C stops all of it.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  roster dev\n  roster dev --ephemeral --http 127.0.0.1:0 --https 127.0.0.1:0 --json   # for the tests of an application")]
+#[command(
+    after_help = "Examples:\n  roster dev\n  roster dev --ephemeral --http 127.0.0.1:0 --https 127.0.0.1:0 --json   # for the tests of an application"
+)]
 pub struct Dev {
     /// Keep nothing: a throwaway database in memory, ready in well under a second
     #[arg(long, conflicts_with = "data_dir")]
@@ -89,7 +91,7 @@ impl Dev {
         if self.json {
             println!("{}", serde_json::to_string(&ready)?);
         } else {
-            self.banner(&ready);
+            Self::banner(&ready);
         }
         let done = service::run(running, &app, stop).await;
         tokio::task::spawn_blocking(move || embedded.stop()).await?;
@@ -106,7 +108,12 @@ impl Dev {
         Ok(tokio::task::spawn_blocking(move || Embedded::start(options)).await??)
     }
 
-    async fn serve(&self, settings: &Settings, configs: &[TenantConfig], embedded: &Embedded) -> anyhow::Result<(Arc<crate::app::App>, Running, Ready)> {
+    async fn serve(
+        &self,
+        settings: &Settings,
+        configs: &[TenantConfig],
+        embedded: &Embedded,
+    ) -> anyhow::Result<(Arc<crate::app::App>, Running, Ready)> {
         let directory = embedded.dir();
         let now = OffsetDateTime::now_utc();
         let database = db::Options {
@@ -116,7 +123,11 @@ impl Dev {
             ..db::Options::new(embedded.url())
         };
         migrate::run(&database).await?;
-        let chosen = configs.iter().find(|c| c.loopback).or(configs.first()).ok_or_else(|| anyhow!("there is no tenant file"))?;
+        let chosen = configs
+            .iter()
+            .find(|c| c.loopback)
+            .or(configs.first())
+            .ok_or_else(|| anyhow!("there is no tenant file"))?;
         let app = service::app(settings, &database, vault(directory)?, Some(chosen.name.clone()))?;
         tenant::apply(&app, configs, "dev").await?;
         let hosts: Vec<String> = configs.iter().flat_map(|c| c.hosts.iter().cloned()).collect();
@@ -130,9 +141,13 @@ impl Dev {
         let running = server::start(Arc::clone(&app), sockets)?;
         let client = tenant::provisioner(&app, "dev").management_client(&chosen.name).await?;
         let (client_id, client_secret) = client.map(|c| (c.client_id, c.client_secret)).unwrap_or_default();
-        let found = tenancy::by_name(&app, &chosen.name).await?.ok_or_else(|| tenant::unknown(&chosen.name))?;
-        let token = auth::mint(&found, "roster-dev", auth::scopes::ALL, found.token_lifetime, now.unix_timestamp())?;
-        let at = |scheme: &str, address: Option<SocketAddr>| address.map(|a| format!("{scheme}://{a}")).unwrap_or_default();
+        let found =
+            tenancy::by_name(&app, &chosen.name).await?.ok_or_else(|| tenant::unknown(&chosen.name))?;
+        let token =
+            auth::mint(&found, "roster-dev", auth::scopes::ALL, found.token_lifetime, now.unix_timestamp())?;
+        let at = |scheme: &str, address: Option<SocketAddr>| {
+            address.map(|a| format!("{scheme}://{a}")).unwrap_or_default()
+        };
         let https_url = at("https", running.https);
         let ready = Ready {
             url: at("http", running.http),
@@ -151,9 +166,23 @@ impl Dev {
         Ok((app, running, ready))
     }
 
-    fn banner(&self, ready: &Ready) {
-        let Ready { url, https_url, ca_file, tenant, audience, client_id, client_secret, database_url, data_dir, .. } = ready;
-        let data = data_dir.as_ref().map_or_else(|| "nowhere: all of it goes with this process".to_owned(), |d| d.display().to_string());
+    fn banner(ready: &Ready) {
+        let Ready {
+            url,
+            https_url,
+            ca_file,
+            tenant,
+            audience,
+            client_id,
+            client_secret,
+            database_url,
+            data_dir,
+            ..
+        } = ready;
+        let data = data_dir.as_ref().map_or_else(
+            || "nowhere: all of it goes with this process".to_owned(),
+            |d| d.display().to_string(),
+        );
         let ca = ca_file.display();
         println!(
             r#"
@@ -205,5 +234,7 @@ fn default_data_dir() -> anyhow::Result<PathBuf> {
     }
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let base = set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
-    base.map(|base| base.join("roster")).ok_or_else(|| anyhow!("neither HOME nor XDG_DATA_HOME is set: say where to keep the data with --data-dir"))
+    base.map(|base| base.join("roster")).ok_or_else(|| {
+        anyhow!("neither HOME nor XDG_DATA_HOME is set: say where to keep the data with --data-dir")
+    })
 }

@@ -8,7 +8,9 @@ use crate::db::migrate;
 ///
 /// Several instances may do this at once: one works, the others wait.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  DATABASE_URL=postgres://roster:secret@db/roster roster migrate\n  DATABASE_URL=postgres://roster:secret@db/roster roster migrate --check   # exit status 1 if something is missing")]
+#[command(
+    after_help = "Example:\n  DATABASE_URL=postgres://roster:secret@db/roster roster migrate\n  DATABASE_URL=postgres://roster:secret@db/roster roster migrate --check   # exit status 1 if something is missing"
+)]
 pub struct Migrate {
     /// Change nothing; fail if a migration is missing
     #[arg(long)]

@@ -51,8 +51,9 @@ enum Format {
 impl Common {
     /// The settings, with the flags put over them, and logging started.
     fn settings(&self) -> anyhow::Result<Settings> {
-        let vars: Vec<(String, String)> =
-            std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
+        let vars: Vec<(String, String)> = std::env::vars_os()
+            .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+            .collect();
         let mut settings = Settings::load(&self.config_dir, &self.env, &vars)?;
         if let Some(format) = self.log_format {
             settings.log.format = Some(match format {

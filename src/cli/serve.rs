@@ -9,10 +9,12 @@ use crate::server::{self, Sockets};
 
 /// Serve the API over a PostgreSQL database.
 ///
-/// Needs ROSTER__DATABASE__URL (or DATABASE_URL) and ROSTER__SECRETS__KEY. Ends on SIGTERM after the requests in
+/// Needs `ROSTER__DATABASE__URL` (or `DATABASE_URL`) and `ROSTER__SECRETS__KEY`. Ends on SIGTERM after the requests in
 /// flight.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  export DATABASE_URL=postgres://roster:secret@db/roster ROSTER__SECRETS__KEY=\"$(openssl rand -base64 32)\"\n  roster serve --migrate --apply-tenants --http 0.0.0.0:8080")]
+#[command(
+    after_help = "Example:\n  export DATABASE_URL=postgres://roster:secret@db/roster ROSTER__SECRETS__KEY=\"$(openssl rand -base64 32)\"\n  roster serve --migrate --apply-tenants --http 0.0.0.0:8080"
+)]
 pub struct Serve {
     /// Migrate the database first
     #[arg(long)]
@@ -46,7 +48,9 @@ impl Serve {
         }
         service::check_schema(&database).await?;
         let https = match (server.https, &server.tls_certificate, &server.tls_private_key) {
-            (Some(address), Some(certificate), Some(key)) => Some((address, tls::from_files(certificate, key)?)),
+            (Some(address), Some(certificate), Some(key)) => {
+                Some((address, tls::from_files(certificate, key)?))
+            }
             _ => None,
         };
         let app = service::app(&settings, &database, vault, None)?;
@@ -54,7 +58,12 @@ impl Serve {
             tenant::apply_directory(&app, &settings.tenants.directory, "serve").await?;
         }
         let stop = service::stop_signal()?;
-        let sockets = Sockets { http: server.http, https, workers: server.workers, shutdown_timeout: server.shutdown_timeout };
+        let sockets = Sockets {
+            http: server.http,
+            https,
+            workers: server.workers,
+            shutdown_timeout: server.shutdown_timeout,
+        };
         let running = server::start(std::sync::Arc::clone(&app), sockets)?;
         let shown = |address: Option<SocketAddr>| address.map(tracing::field::display);
         tracing::info!(http = shown(running.http), https = shown(running.https), "serving");

@@ -52,7 +52,12 @@ pub async fn check_schema(options: &Options) -> anyhow::Result<()> {
 }
 
 /// The application over a database.
-pub fn app(settings: &Settings, database: &Options, vault: Vault, loopback: Option<String>) -> anyhow::Result<Arc<App>> {
+pub fn app(
+    settings: &Settings,
+    database: &Options,
+    vault: Vault,
+    loopback: Option<String>,
+) -> anyhow::Result<Arc<App>> {
     Ok(Arc::new(App {
         db: Db::open(database)?,
         vault,

@@ -48,7 +48,12 @@ impl Tenant {
                 loop {
                     let page = tenancy::list(&db, &after).await.context("cannot list the tenants")?;
                     for tenant in &page {
-                        println!("{}\t{}\t{}", tenant.name, tenant.domain, crate::users::model::timestamp(tenant.created_at));
+                        println!(
+                            "{}\t{}\t{}",
+                            tenant.name,
+                            tenant.domain,
+                            crate::users::model::timestamp(tenant.created_at)
+                        );
                     }
                     match page.last() {
                         Some(last) => after.clone_from(&last.name),
@@ -77,7 +82,9 @@ impl Tenant {
 
 /// The error for a tenant that is not there.
 pub fn unknown(name: &str) -> anyhow::Error {
-    anyhow!("there is no tenant {name}. Those there are: roster tenant list. To make one: roster tenant apply FILE")
+    anyhow!(
+        "there is no tenant {name}. Those there are: roster tenant list. To make one: roster tenant apply FILE"
+    )
 }
 
 /// Writes tenants in the name of a command.
@@ -95,7 +102,11 @@ fn print_report(config: &TenantConfig, report: &[String]) {
 }
 
 /// Applies all tenant files of a directory.
-pub async fn apply_directory(app: &Arc<App>, directory: &Path, command: &str) -> anyhow::Result<Vec<TenantConfig>> {
+pub async fn apply_directory(
+    app: &Arc<App>,
+    directory: &Path,
+    command: &str,
+) -> anyhow::Result<Vec<TenantConfig>> {
     let configs = read_directory(directory)?;
     apply(app, &configs, command).await?;
     Ok(configs)
@@ -104,7 +115,10 @@ pub async fn apply_directory(app: &Arc<App>, directory: &Path, command: &str) ->
 /// Applies tenants and logs what changed.
 pub async fn apply(app: &App, configs: &[TenantConfig], command: &str) -> anyhow::Result<()> {
     for config in configs {
-        let report = provisioner(app, command).apply(config).await.with_context(|| format!("tenant {}", config.name))?;
+        let report = provisioner(app, command)
+            .apply(config)
+            .await
+            .with_context(|| format!("tenant {}", config.name))?;
         for line in report {
             tracing::debug!(tenant = config.name, "{line}");
         }

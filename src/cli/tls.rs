@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -16,7 +19,8 @@ pub fn from_files(certificate: &Path, key: &Path) -> anyhow::Result<ServerConfig
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect)
         .map_err(|e| anyhow!("{}: not a PEM certificate chain: {e}", certificate.display()))?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|e| anyhow!("{}: not a PEM private key: {e}", key.display()))?;
+    let private = PrivateKeyDer::from_pem_file(key)
+        .map_err(|e| anyhow!("{}: not a PEM private key: {e}", key.display()))?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
@@ -37,7 +41,11 @@ pub struct Local {
 impl Local {
     /// Takes those in a directory, or makes them there. The authority is made once; the certificate again when the
     /// names change or it gets old.
-    pub fn in_directory(directory: &Path, hosts: &[String], now: time::OffsetDateTime) -> anyhow::Result<Self> {
+    pub fn in_directory(
+        directory: &Path,
+        hosts: &[String],
+        now: time::OffsetDateTime,
+    ) -> anyhow::Result<Self> {
         let file = |name: &str| directory.join(name);
         let (ca, ca_key) = (file("ca.pem"), file("ca.key"));
         let local = Self { certificate: file("server.pem"), key: file("server.key"), ca };

@@ -9,7 +9,9 @@ use crate::tenancy;
 ///
 /// Prints the token and nothing else. Nobody can take it back before it expires.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  curl -H \"Authorization: Bearer $(roster token --tenant dev --scope 'read:users update:users')\" \\\n       http://127.0.0.1:8080/api/v2/users/auth0%7C123")]
+#[command(
+    after_help = "Example:\n  curl -H \"Authorization: Bearer $(roster token --tenant dev --scope 'read:users update:users')\" \\\n       http://127.0.0.1:8080/api/v2/users/auth0%7C123"
+)]
 pub struct Token {
     /// The tenant's name
     #[arg(long)]
@@ -28,7 +30,8 @@ impl Token {
         let database = service::database(&settings)?;
         service::check_schema(&database).await?;
         let app = service::app(&settings, &database, service::vault(&settings)?, None)?;
-        let found = tenancy::by_name(&app, &self.tenant).await?.ok_or_else(|| tenant::unknown(&self.tenant))?;
+        let found =
+            tenancy::by_name(&app, &self.tenant).await?.ok_or_else(|| tenant::unknown(&self.tenant))?;
         let scope: Vec<&str> = match &self.scope {
             Some(scope) => scope.split([' ', ',']).filter(|s| !s.is_empty()).collect(),
             None => auth::scopes::ALL.to_vec(),
@@ -36,7 +39,16 @@ impl Token {
         if let Some(unknown) = scope.iter().find(|scope| !auth::scopes::ALL.contains(scope)) {
             anyhow::bail!("there is no scope {unknown}. Those there are: {}", auth::scopes::ALL.join(" "));
         }
-        println!("{}", auth::mint(&found, "roster-token", &scope, self.lifetime, OffsetDateTime::now_utc().unix_timestamp())?);
+        println!(
+            "{}",
+            auth::mint(
+                &found,
+                "roster-token",
+                &scope,
+                self.lifetime,
+                OffsetDateTime::now_utc().unix_timestamp()
+            )?
+        );
         Ok(())
     }
 }

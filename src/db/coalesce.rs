@@ -31,7 +31,10 @@ pub(crate) trait Batch: Send + Sync + 'static {
     /// The key of an item.
     fn key(item: &Self::Item) -> Option<Self::Key>;
     /// Runs the statement for all items; as many outputs, in the same order.
-    fn run(connection: &mut PgConnection, items: &[&Self::Item]) -> impl Future<Output = Result<Vec<Self::Output>, sqlx::Error>> + Send;
+    fn run(
+        connection: &mut PgConnection,
+        items: &[&Self::Item],
+    ) -> impl Future<Output = Result<Vec<Self::Output>, sqlx::Error>> + Send;
     /// What an error of a single item means.
     fn refusal(error: sqlx::Error) -> Error;
 }
@@ -142,7 +145,9 @@ impl Line {
                 let mut answers = Vec::with_capacity(items.len());
                 for item in items {
                     answers.push(match self.attempt::<B>(&[item]).await {
-                        Ok(mut outputs) => outputs.pop().ok_or_else(|| Error::internal("a batch of one had no answer")),
+                        Ok(mut outputs) => {
+                            outputs.pop().ok_or_else(|| Error::internal("a batch of one had no answer"))
+                        }
                         Err(error) => Err(B::refusal(error)),
                     });
                 }
@@ -159,7 +164,9 @@ impl Line {
         if let Ok(outputs) = &result
             && outputs.len() != items.len()
         {
-            return Err(sqlx::Error::Decode(format!("{} answers for {} requests", outputs.len(), items.len()).into()));
+            return Err(sqlx::Error::Decode(
+                format!("{} answers for {} requests", outputs.len(), items.len()).into(),
+            ));
         }
         result
     }
@@ -167,13 +174,14 @@ impl Line {
     async fn once<B: Batch>(&mut self, items: &[&B::Item]) -> Result<Vec<B::Output>, sqlx::Error> {
         let mut connection = match self.connection.take() {
             Some((connection, used)) if B::IDEMPOTENT || used.elapsed() < IDLE => connection,
-            Some((mut connection, _)) => match connection.ping().await {
-                Ok(()) => connection,
-                Err(_) => {
+            Some((mut connection, _)) => {
+                if let Ok(()) = connection.ping().await {
+                    connection
+                } else {
                     drop(connection.detach());
                     self.pool.acquire().await?
                 }
-            },
+            }
             None => self.pool.acquire().await?,
         };
         let result = B::run(&mut connection, items).await;

@@ -31,7 +31,8 @@ static TRY_LOCK: Statement = Statement::global("migrate.try_lock", "select pg_tr
 static HISTORY_EXISTS: Statement =
     Statement::global("migrate.history_exists", "select to_regclass('refinery_schema_history') is not null");
 /// Not in [`STATEMENTS`]: the table it reads is refinery's and not there before the first run.
-static APPLIED: Statement = Statement::global("migrate.applied", "select max(version) from refinery_schema_history");
+static APPLIED: Statement =
+    Statement::global("migrate.applied", "select max(version) from refinery_schema_history");
 
 /// A migration of this binary.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +44,10 @@ pub struct Step {
 }
 
 fn step(migration: &Migration) -> Step {
-    Step { version: migration.version(), file: format!("migrations/V{:04}__{}.sql", migration.version(), migration.name()) }
+    Step {
+        version: migration.version(),
+        file: format!("migrations/V{:04}__{}.sql", migration.version(), migration.name()),
+    }
 }
 
 /// The migrations of this binary, in order.
@@ -90,7 +94,8 @@ pub async fn run(options: &Options) -> anyhow::Result<Vec<Step>> {
 /// The same with other migrations than this binary's: for tests.
 pub async fn run_with(options: &Options, runner: &Runner) -> anyhow::Result<Vec<Step>> {
     // A statement timeout is for requests: a migration of a large table takes as long as it takes.
-    let mut connection = super::connect(&Options { statement_timeout: Duration::ZERO, ..options.clone() }).await?;
+    let mut connection =
+        super::connect(&Options { statement_timeout: Duration::ZERO, ..options.clone() }).await?;
     // Polled, not waited for: a session that waits in pg_advisory_lock holds a snapshot, and the winner's
     // create index concurrently would wait for that snapshot for ever.
     while !TRY_LOCK.query().bind(LOCK).fetch_one(&mut connection).await?.try_get::<bool, _>(0)? {
@@ -108,21 +113,20 @@ pub async fn run_with(options: &Options, runner: &Runner) -> anyhow::Result<Vec<
 /// refinery's error with the file it is about and what to do.
 fn explain(error: refinery_core::Error) -> anyhow::Error {
     use refinery_core::error::Kind;
-    match error.kind() {
-        Kind::DivergentVersion(applied, file) => anyhow::anyhow!(
+    if let Kind::DivergentVersion(applied, file) = error.kind() {
+        anyhow::anyhow!(
             "{} is not what it was when this database was migrated with it ({applied}). \
-             Put the file back as it was and make the change in a new migration.",
+         Put the file back as it was and make the change in a new migration.",
             step(file).file
-        ),
-        _ => {
-            let mut text = error.to_string();
-            let mut source = std::error::Error::source(&error);
-            while let Some(cause) = source {
-                text = format!("{text}: {cause}");
-                source = cause.source();
-            }
-            anyhow::anyhow!("cannot migrate the database: {text}")
+        )
+    } else {
+        let mut text = error.to_string();
+        let mut source = std::error::Error::source(&error);
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
         }
+        anyhow::anyhow!("cannot migrate the database: {text}")
     }
 }
 
@@ -132,7 +136,10 @@ struct Postgres<'c>(&'c mut PgConnection);
 impl AsyncTransaction for Postgres<'_> {
     type Error = sqlx::Error;
 
-    async fn execute<'a, T: Iterator<Item = &'a str> + Send + 'a>(&'a mut self, queries: T) -> Result<usize, sqlx::Error> {
+    async fn execute<'a, T: Iterator<Item = &'a str> + Send + 'a>(
+        &'a mut self,
+        queries: T,
+    ) -> Result<usize, sqlx::Error> {
         let queries: Vec<&str> = queries.collect();
         if queries.first().is_some_and(|q| q.starts_with(NO_TRANSACTION)) {
             for query in queries.iter().flat_map(|q| q.split(NEXT_STATEMENT)) {
@@ -155,8 +162,10 @@ impl AsyncQuery<Vec<Migration>> for Postgres<'_> {
         let rows = sqlx::raw_sql(AssertSqlSafe(query)).fetch_all(&mut *self.0).await?;
         rows.iter()
             .map(|row| {
-                let on = OffsetDateTime::parse(row.try_get(2)?, &Rfc3339).map_err(|e| unreadable(e.to_string()))?;
-                let checksum = row.try_get::<&str, _>(3)?.parse().map_err(|e| unreadable(format!("checksum: {e}")))?;
+                let on = OffsetDateTime::parse(row.try_get(2)?, &Rfc3339)
+                    .map_err(|e| unreadable(e.to_string()))?;
+                let checksum =
+                    row.try_get::<&str, _>(3)?.parse().map_err(|e| unreadable(format!("checksum: {e}")))?;
                 Ok(Migration::applied(row.try_get(0)?, row.try_get(1)?, on, checksum))
             })
             .collect()

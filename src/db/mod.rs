@@ -80,7 +80,8 @@ impl Db {
         if version >= Some(migrate::newest()) {
             Ok(())
         } else {
-            Err(codes::UNAVAILABLE.because("The database's schema is not the one this version of Roster needs."))
+            Err(codes::UNAVAILABLE
+                .because("The database's schema is not the one this version of Roster needs."))
         }
     }
 
@@ -97,9 +98,16 @@ fn unavailable(error: sqlx::Error) -> Error {
 /// Could the statement not be run at all, or did the connection break under it?
 pub(crate) fn is_disconnect(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_) => true,
+        sqlx::Error::Io(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::Protocol(_) => true,
         // 57P01..57P03: shut down, crashed, starting up. 53300: too many connections. 08: connection exceptions.
-        sqlx::Error::Database(e) => e.code().is_some_and(|c| c.starts_with("57P0") || c == "53300" || c.starts_with("08")),
+        sqlx::Error::Database(e) => {
+            e.code().is_some_and(|c| c.starts_with("57P0") || c == "53300" || c.starts_with("08"))
+        }
         _ => false,
     }
 }
@@ -115,7 +123,10 @@ pub(crate) fn refusal(error: sqlx::Error, conflicts: &[(&str, Meaning)]) -> Erro
             return (*meaning).into();
         }
         if database.code().as_deref() == Some("57014") {
-            return Error { cause: Some(error.to_string()), ..codes::UNAVAILABLE.because("The query exceeded the timeout.") };
+            return Error {
+                cause: Some(error.to_string()),
+                ..codes::UNAVAILABLE.because("The query exceeded the timeout.")
+            };
         }
     }
     Error::internal(error)

@@ -28,7 +28,8 @@ impl FromRequest for Body {
         let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
         ready(Ok(Self {
             payload: payload.take(),
-            content_type: text(CONTENT_TYPE).map(|t| t.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()),
+            content_type: text(CONTENT_TYPE)
+                .map(|t| t.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()),
             length: text(CONTENT_LENGTH).and_then(|n| n.parse().ok()),
             limit: request.app_data::<web::Data<App>>().map_or(1_048_576, |app| app.body_limit),
         }))
@@ -45,10 +46,14 @@ impl Body {
             Some("application/x-www-form-urlencoded") => true,
             Some(other) => {
                 let shown: String = other.chars().take(80).collect();
-                return Err(codes::UNSUPPORTED_MEDIA_TYPE.because(format!("Unsupported Media Type: {shown}. Send application/json.")));
+                return Err(codes::UNSUPPORTED_MEDIA_TYPE
+                    .because(format!("Unsupported Media Type: {shown}. Send application/json.")));
             }
         };
-        let too_large = || codes::PAYLOAD_TOO_LARGE.because(format!("Payload content length greater than maximum allowed: {}", self.limit));
+        let too_large = || {
+            codes::PAYLOAD_TOO_LARGE
+                .because(format!("Payload content length greater than maximum allowed: {}", self.limit))
+        };
         if self.length.is_some_and(|length| length > self.limit) {
             return Err(too_large());
         }
@@ -83,7 +88,11 @@ fn form_as_json(bytes: &[u8]) -> Result<Bytes, Error> {
     }
     let fields: Vec<(String, String)> = serde_urlencoded::from_str(text).map_err(|_| invalid())?;
     let member = |(key, value): &(String, String)| {
-        let value = if value == "true" || value == "false" { value.clone() } else { serde_json::Value::from(value.as_str()).to_string() };
+        let value = if value == "true" || value == "false" {
+            value.clone()
+        } else {
+            serde_json::Value::from(value.as_str()).to_string()
+        };
         format!("{}:{value}", serde_json::Value::from(key.as_str()))
     };
     let members: Vec<String> = fields.iter().map(member).collect();

@@ -38,7 +38,8 @@ impl<S: Scope> FromRequest for Caller<S> {
             let token = bearer(&request)?;
             let claims = visitor.app.tokens.verify(&visitor.tenant, token, visitor.now.unix_timestamp())?;
             if !claims.has_any(S::ANY_OF) {
-                return Err(codes::INSUFFICIENT_SCOPE.because(format!("Insufficient scope, expected any of: {}", S::ANY_OF.join(","))));
+                return Err(codes::INSUFFICIENT_SCOPE
+                    .because(format!("Insufficient scope, expected any of: {}", S::ANY_OF.join(","))));
             }
             let mut author = visitor.author;
             author.actor.clone_from(&claims.sub);
@@ -65,7 +66,8 @@ pub struct Visitor {
 
 impl Visitor {
     async fn find(request: &HttpRequest) -> Result<Self, Error> {
-        let app = request.app_data::<web::Data<App>>().ok_or_else(|| Error::internal("no App in the server"))?;
+        let app =
+            request.app_data::<web::Data<App>>().ok_or_else(|| Error::internal("no App in the server"))?;
         let app = Arc::clone(app);
         // HTTP/2 has the host in the target; HTTP/1 in a header.
         let host = match request.uri().authority() {
@@ -102,7 +104,12 @@ fn header(request: &HttpRequest, name: &HeaderName) -> Option<String> {
 }
 
 fn ip(request: &HttpRequest, trust_forwarded_for: bool) -> Option<String> {
-    let forwarded = || header(request, &HeaderName::from_static("x-forwarded-for"))?.split(',').next().map(|ip| ip.trim().to_owned());
+    let forwarded = || {
+        header(request, &HeaderName::from_static("x-forwarded-for"))?
+            .split(',')
+            .next()
+            .map(|ip| ip.trim().to_owned())
+    };
     let peer = || request.peer_addr().map(|address| address.ip().to_string());
     if trust_forwarded_for { forwarded().or_else(peer) } else { peer() }
 }
@@ -111,5 +118,9 @@ fn ip(request: &HttpRequest, trust_forwarded_for: bool) -> Option<String> {
 fn bearer(request: &HttpRequest) -> Result<&str, Error> {
     let value = request.headers().get(AUTHORIZATION).ok_or(codes::MISSING_AUTHENTICATION)?;
     let (scheme, token) = value.to_str().ok().and_then(|v| v.split_once(' ')).ok_or(codes::BAD_BEARER)?;
-    if scheme.eq_ignore_ascii_case("bearer") && is_jwt(token.trim()) { Ok(token.trim()) } else { Err(codes::BAD_BEARER.into()) }
+    if scheme.eq_ignore_ascii_case("bearer") && is_jwt(token.trim()) {
+        Ok(token.trim())
+    } else {
+        Err(codes::BAD_BEARER.into())
+    }
 }

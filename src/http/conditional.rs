@@ -22,7 +22,10 @@ impl FromRequest for Preconditions {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(tags(request, &IF_MATCH, false).and_then(|if_match| {
-            Ok(Self { if_match: if_match.filter(|tags| tags != &["*"]), if_none_match: tags(request, &IF_NONE_MATCH, true)? })
+            Ok(Self {
+                if_match: if_match.filter(|tags| tags != &["*"]),
+                if_none_match: tags(request, &IF_NONE_MATCH, true)?,
+            })
         }))
     }
 }
@@ -30,7 +33,9 @@ impl FromRequest for Preconditions {
 impl Preconditions {
     /// Does the caller have this state of the resource already?
     pub fn is_known(&self, etag: &str) -> bool {
-        self.if_none_match.as_ref().is_some_and(|tags| tags.iter().any(|t| t == "*" || etag.trim_matches('"') == t))
+        self.if_none_match
+            .as_ref()
+            .is_some_and(|tags| tags.iter().any(|t| t == "*" || etag.trim_matches('"') == t))
     }
 }
 
@@ -42,8 +47,13 @@ fn tags(request: &HttpRequest, name: &HeaderName, weak: bool) -> Result<Option<V
     }
     let mut tags = Vec::new();
     for value in values {
-        let bad = || codes::INVALID_HEADER.because(format!("Header validation error: {name} is not a list of entity tags such as \"1-1700000000000000\"."));
-        for tag in value.to_str().map_err(|_| bad())?.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
+        let bad = || {
+            codes::INVALID_HEADER.because(format!(
+                "Header validation error: {name} is not a list of entity tags such as \"1-1700000000000000\"."
+            ))
+        };
+        for tag in value.to_str().map_err(|_| bad())?.split(',').map(str::trim).filter(|tag| !tag.is_empty())
+        {
             let (strong, tag) = tag.strip_prefix("W/").map_or((true, tag), |tag| (false, tag));
             let bare = tag.strip_prefix('"').and_then(|t| t.strip_suffix('"'));
             match bare {

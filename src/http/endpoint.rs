@@ -83,5 +83,11 @@ where
     Args: FromRequest + Signature + 'static,
     F::Output: Responder + 'static,
 {
-    Endpoint { path, scopes: Args::SCOPES, takes_body: Args::TAKES_BODY, route: web::method(method.clone()).to(handler), method }
+    Endpoint {
+        path,
+        scopes: Args::SCOPES,
+        takes_body: Args::TAKES_BODY,
+        route: web::method(method.clone()).to(handler),
+        method,
+    }
 }

@@ -24,10 +24,15 @@ pub struct TenantName(pub Arc<str>);
 
 /// Wraps every request: an id in, a line out. Nothing of a body, a query string or a header is in the line: they hold
 /// secrets and addresses.
-pub async fn line<B: MessageBody + 'static>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
+pub async fn line<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
     let started = Instant::now();
     let given = request.headers().get(&X_REQUEST_ID).and_then(|v| v.to_str().ok());
-    let fine = |id: &&str| (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b));
+    let fine = |id: &&str| {
+        (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
+    };
     let id = given.filter(fine).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
     request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = next.call(request).await?;
@@ -36,13 +41,28 @@ pub async fn line<B: MessageBody + 'static>(request: ServiceRequest, next: Next<
     }
     let (method, status) = (response.request().method().as_str(), response.status().as_u16());
     let route = response.request().match_pattern().unwrap_or_else(|| "-".into());
-    let tenant = response.request().extensions().get::<TenantName>().map_or_else(|| Arc::from("-"), |t| Arc::clone(&t.0));
+    let tenant = response
+        .request()
+        .extensions()
+        .get::<TenantName>()
+        .map_or_else(|| Arc::from("-"), |t| Arc::clone(&t.0));
     let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
     match response.response().extensions().get::<Cause>() {
         Some(Cause(cause)) if status >= 500 => {
-            tracing::error!(method, route, status, duration_ms, request_id = id, tenant = &*tenant, cause, "request");
+            tracing::error!(
+                method,
+                route,
+                status,
+                duration_ms,
+                request_id = id,
+                tenant = &*tenant,
+                cause,
+                "request"
+            );
         }
-        _ => tracing::info!(method, route, status, duration_ms, request_id = id, tenant = &*tenant, "request"),
+        _ => {
+            tracing::info!(method, route, status, duration_ms, request_id = id, tenant = &*tenant, "request");
+        }
     }
     Ok(response)
 }

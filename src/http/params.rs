@@ -26,9 +26,11 @@ impl Params {
     /// A segment of the path, decoded; 400 if it is not UTF-8 or cannot be stored.
     pub fn path(&self, name: &str) -> Result<String, Error> {
         let raw = self.0.match_info().get(name).unwrap_or_default();
-        let text = percent_encoding::percent_decode_str(raw).decode_utf8().ok().filter(|text| !text.contains('\0'));
+        let text =
+            percent_encoding::percent_decode_str(raw).decode_utf8().ok().filter(|text| !text.contains('\0'));
         text.map(std::borrow::Cow::into_owned).ok_or_else(|| {
-            codes::INVALID_URI.because(format!("Path validation error: 'Not valid UTF-8 text' on property {name}."))
+            codes::INVALID_URI
+                .because(format!("Path validation error: 'Not valid UTF-8 text' on property {name}."))
         })
     }
 
@@ -43,7 +45,9 @@ impl Params {
 
     /// A parameter of the query string; the last one if it is repeated.
     pub fn query(&self, name: &str) -> Result<Option<String>, Error> {
-        let invalid = |what: &str| codes::INVALID_QUERY.because(format!("Query validation error: '{what}' on property {name}."));
+        let invalid = |what: &str| {
+            codes::INVALID_QUERY.because(format!("Query validation error: '{what}' on property {name}."))
+        };
         let mut found = None;
         for pair in self.0.query_string().split('&') {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));

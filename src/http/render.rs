@@ -1,7 +1,9 @@
 //! Answers and refusals in the shapes of Auth0's API.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
 use serde_json::json;
@@ -98,7 +100,10 @@ impl ResponseError for OAuthError {
 
     fn error_response(&self) -> HttpResponse {
         let mut answer = builder(self.status);
-        answer.insert_header((CONTENT_TYPE, JSON)).insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache"));
+        answer
+            .insert_header((CONTENT_TYPE, JSON))
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .insert_header((PRAGMA, "no-cache"));
         if self.status == 503 {
             answer.insert_header((RETRY_AFTER, "1"));
         }

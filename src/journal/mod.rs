@@ -22,7 +22,21 @@ pub(crate) use insert_journal;
 /// The author's columns out of a `text[]` expression made by [`Author`].
 macro_rules! author {
     ($array:literal) => {
-        concat!("(", $array, ")[1]::uuid, (", $array, ")[2], (", $array, ")[3], (", $array, ")[4], (", $array, ")[5], (", $array, ")[6]")
+        concat!(
+            "(",
+            $array,
+            ")[1]::uuid, (",
+            $array,
+            ")[2], (",
+            $array,
+            ")[3], (",
+            $array,
+            ")[4], (",
+            $array,
+            ")[5], (",
+            $array,
+            ")[6]"
+        )
     };
 }
 pub(crate) use author;

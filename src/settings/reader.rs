@@ -493,7 +493,9 @@ impl<'a> Section<'a> {
             for (key, node) in table.iter().filter(|(key, _)| !self.known.contains(&key.as_str())) {
                 let mut expected = format!("one of {}", list_of(self.known.iter().copied()));
                 if let Some(near) = nearest(key, &self.known) {
-                    expected += &format!("; did you mean {near}?");
+                    expected.push_str("; did you mean ");
+                    expected.push_str(near);
+                    expected.push('?');
                 }
                 self.mistakes.push(node.mistake(self.key(key), "an unknown key", expected));
             }

@@ -169,8 +169,9 @@ pub fn read_file(path: &Path) -> Result<TenantConfig, Mistakes> {
 
 /// The tenant that `roster dev` has without being told.
 #[must_use]
+#[expect(clippy::expect_used, reason = "a test reads the file that is built in")]
 pub fn built_in_dev() -> TenantConfig {
-    single(Node::parse("the built-in tenants/dev.toml", BUILT_IN_DEV)).expect("a test reads it") // invariant
+    single(Node::parse("the built-in tenants/dev.toml", BUILT_IN_DEV)).expect("a test reads it")
 }
 
 fn single(file: Result<Node, Mistake>) -> Result<TenantConfig, Mistakes> {
@@ -342,6 +343,7 @@ fn is_host(text: &str) -> bool {
     text.len() <= 253 && matches(text, &format!(r"^{label}(\.{label})*$"))
 }
 
+#[expect(clippy::expect_used, reason = "patterns are constants of this file")]
 fn matches(text: &str, pattern: &str) -> bool {
-    Regex::new(pattern).expect("a constant").is_match(text) // invariant
+    Regex::new(pattern).expect("a constant").is_match(text)
 }

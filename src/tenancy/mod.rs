@@ -69,7 +69,10 @@ impl Tenant {
 
     /// Signs with the newest key.
     pub fn sign(&self, claims: &impl Serialize) -> Result<String, Error> {
-        let key = self.keys.first().ok_or_else(|| Error::internal(format!("tenant {} has no signing key", self.id)))?;
+        let key = self
+            .keys
+            .first()
+            .ok_or_else(|| Error::internal(format!("tenant {} has no signing key", self.id)))?;
         key.sign(claims)
     }
 
@@ -85,7 +88,9 @@ impl Tenant {
 
     fn is_of_own_host(&self, url: &str, path: &str) -> bool {
         let authority = url.strip_prefix("https://").and_then(|rest| rest.strip_suffix(path));
-        authority.and_then(host_of).is_some_and(|host| self.hosts.contains(&host) || (self.loopback && is_loopback(&host)))
+        authority
+            .and_then(host_of)
+            .is_some_and(|host| self.hosts.contains(&host) || (self.loopback && is_loopback(&host)))
     }
 }
 
@@ -97,7 +102,8 @@ pub fn host_of(authority: &str) -> Option<String> {
     };
     let fine = |c: char| c.is_ascii_alphanumeric() || ".-_[]:".contains(c);
     let port_is_fine = port.is_none_or(|p| p.parse::<u16>().is_ok());
-    (port_is_fine && !host.is_empty() && host.len() <= 255 && host.chars().all(fine)).then(|| host.to_ascii_lowercase())
+    (port_is_fine && !host.is_empty() && host.len() <= 255 && host.chars().all(fine))
+        .then(|| host.to_ascii_lowercase())
 }
 
 /// Does a host name this machine itself?
@@ -162,7 +168,9 @@ mod tests {
 
     #[test]
     fn hosts_lose_their_port_and_case() {
-        for (authority, host) in [("LocalHost:80", "localhost"), ("[::1]:8443", "[::1]"), ("[::1]", "[::1]"), ("a.b", "a.b")] {
+        for (authority, host) in
+            [("LocalHost:80", "localhost"), ("[::1]:8443", "[::1]"), ("[::1]", "[::1]"), ("a.b", "a.b")]
+        {
             assert_eq!(host_of(authority).as_deref(), Some(host));
         }
         for bad in ["", "a b", "a:99999", "x\u{0}", ":80", "a/b"] {

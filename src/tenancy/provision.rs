@@ -47,7 +47,8 @@ impl Provisioner<'_> {
         let mut tx = self.db.begin().await?;
         store::lock(&mut tx, tenant).await?;
         if let Some((host, owner)) = store::foreign_host(&mut tx, tenant, &config.hosts).await? {
-            return Err(crate::error::codes::INVALID_BODY.because(format!("the host {host} belongs to the tenant {owner} already")));
+            return Err(crate::error::codes::INVALID_BODY
+                .because(format!("the host {host} belongs to the tenant {owner} already")));
         }
         let audience = config.management_audience();
         let settings = Settings {
@@ -59,7 +60,9 @@ impl Provisioner<'_> {
         };
         let mut report = Report::new();
         let mut note = |what: Option<bool>, name: String| {
-            report.extend(what.map(|created| format!("{} {name}", if created { "created" } else { "changed" })));
+            report.extend(
+                what.map(|created| format!("{} {name}", if created { "created" } else { "changed" })),
+            );
         };
         note(store::put_tenant(&mut tx, tenant, &settings, &self.author).await?, format!("tenant {tenant}"));
         if store::put_hosts(&mut tx, tenant, &config.hosts).await? {
@@ -81,7 +84,9 @@ impl Provisioner<'_> {
                     Selection::List(scope) => scope.iter().map(String::as_str).collect(),
                 };
                 let api = if management { &audience } else { &grant.audience };
-                let what = store::put_grant(&mut tx, tenant, &ids::prefixed("cgr"), &id, api, &scope, &self.author).await?;
+                let what =
+                    store::put_grant(&mut tx, tenant, &ids::prefixed("cgr"), &id, api, &scope, &self.author)
+                        .await?;
                 note(what, format!("grant of {} for {api}", client.name));
             }
             ids.push((client.name.as_str(), id));
@@ -89,12 +94,24 @@ impl Provisioner<'_> {
         for connection in &config.connections {
             let enabled: Option<Vec<&str>> = match &connection.enabled_clients {
                 Selection::All => None,
-                Selection::List(names) => {
-                    Some(ids.iter().filter(|(name, _)| names.iter().any(|n| n == name)).map(|(_, id)| id.as_str()).collect())
-                }
+                Selection::List(names) => Some(
+                    ids.iter()
+                        .filter(|(name, _)| names.iter().any(|n| n == name))
+                        .map(|(_, id)| id.as_str())
+                        .collect(),
+                ),
             };
             let id = ids::prefixed("con");
-            let what = store::put_connection(&mut tx, tenant, &id, connection, &options(connection), enabled.as_deref(), &self.author).await?;
+            let what = store::put_connection(
+                &mut tx,
+                tenant,
+                &id,
+                connection,
+                &options(connection),
+                enabled.as_deref(),
+                &self.author,
+            )
+            .await?;
             note(what, format!("connection {}", connection.name));
         }
         tx.commit().await.map_err(Error::from)?;
@@ -103,14 +120,21 @@ impl Provisioner<'_> {
 
     async fn make_signing_key(&self, tx: &mut Tx, tenant: &str, domain: &str) -> Result<()> {
         let domain = domain.to_owned();
-        let made = tokio::task::spawn_blocking(move || SigningKey::generate(&domain)).await.map_err(Error::internal)?;
+        let made = tokio::task::spawn_blocking(move || SigningKey::generate(&domain))
+            .await
+            .map_err(Error::internal)?;
         let (jwk, pkcs8) = made.map_err(Error::internal)?;
         let sealed = self.vault.seal(&[tenant, "signing_keys", &jwk.kid], &pkcs8)?;
         store::add_signing_key(tx, tenant, &jwk, &sealed, &self.author).await
     }
 
     /// The client's id, and whether it was made, changed or left as it was.
-    async fn put_client(&self, tx: &mut Tx, tenant: &str, client: &ClientConfig) -> Result<(String, Option<bool>)> {
+    async fn put_client(
+        &self,
+        tx: &mut Tx,
+        tenant: &str,
+        client: &ClientConfig,
+    ) -> Result<(String, Option<bool>)> {
         use secrecy::ExposeSecret;
         let known = store::find_client(tx, tenant, client.client_id.as_deref(), &client.name).await?;
         let mut settings = Map::new();
@@ -140,14 +164,19 @@ impl Provisioner<'_> {
                 (id, secret, Value::Object(settings))
             }
         };
-        let sealed = secret.map(|secret| self.vault.seal(&[tenant, "clients", &id], secret.as_bytes())).transpose()?;
-        let what = store::put_client(tx, tenant, &id, &settings, metadata.as_ref(), sealed.as_deref(), &self.author).await?;
+        let sealed =
+            secret.map(|secret| self.vault.seal(&[tenant, "clients", &id], secret.as_bytes())).transpose()?;
+        let what =
+            store::put_client(tx, tenant, &id, &settings, metadata.as_ref(), sealed.as_deref(), &self.author)
+                .await?;
         Ok((id, what))
     }
 
     /// The client that a tenant's operators use: the oldest with a grant for the Management API.
     pub async fn management_client(&self, tenant: &str) -> Result<Option<Credentials>> {
-        let Some((client_id, sealed)) = store::management_client(self.db, tenant).await? else { return Ok(None) };
+        let Some((client_id, sealed)) = store::management_client(self.db, tenant).await? else {
+            return Ok(None);
+        };
         let secret = self.vault.open(&[tenant, "clients", &client_id], &sealed)?;
         Ok(Some(Credentials { client_id, client_secret: String::from_utf8_lossy(&secret).into_owned() }))
     }
@@ -159,7 +188,9 @@ fn options(config: &ConnectionConfig) -> Options {
         requires_username: config.requires_username,
         password_policy: config.password_policy,
         password_options: PasswordOptions { min_length: config.password_min_length.map(length) },
-        validation: Validation { username: Range { min: length(config.username_min), max: length(config.username_max) } },
+        validation: Validation {
+            username: Range { min: length(config.username_min), max: length(config.username_max) },
+        },
         disable_signup: config.disable_signup,
         brute_force_protection: config.brute_force_protection,
     }

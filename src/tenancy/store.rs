@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
+use serde_json::Value;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
-use serde_json::Value;
 use sqlx::types::Json;
 
 use super::config::ConnectionConfig;
@@ -54,7 +54,12 @@ static BY_HOST: Statement = Statement::global(
     ),
 );
 
-pub(crate) async fn by_host(db: &Db, vault: &Vault, host: &str, loopback: Option<&str>) -> Result<Option<Tenant>, Error> {
+pub(crate) async fn by_host(
+    db: &Db,
+    vault: &Vault,
+    host: &str,
+    loopback: Option<&str>,
+) -> Result<Option<Tenant>, Error> {
     let row = BY_HOST.query().bind(host).fetch_optional(db.pool()).await?;
     row.map(|row| tenant(&row, vault, loopback)).transpose()
 }
@@ -169,7 +174,11 @@ static FOREIGN_HOST: Statement = Statement::new(
 );
 
 /// A host that is another tenant's already, and whose.
-pub(crate) async fn foreign_host(tx: &mut Tx, tenant: &str, hosts: &[String]) -> Result<Option<(String, String)>, Error> {
+pub(crate) async fn foreign_host(
+    tx: &mut Tx,
+    tenant: &str,
+    hosts: &[String],
+) -> Result<Option<(String, String)>, Error> {
     let row = FOREIGN_HOST.query().bind(tenant).bind(hosts).fetch_optional(&mut **tx).await?;
     row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
 }
@@ -201,7 +210,12 @@ static PUT_TENANT: Statement = Statement::new(
 );
 
 /// Was it made (`true`), changed (`false`) or left as it was?
-pub(crate) async fn put_tenant(tx: &mut Tx, tenant: &str, settings: &Settings, author: &Author) -> Result<Option<bool>, Error> {
+pub(crate) async fn put_tenant(
+    tx: &mut Tx,
+    tenant: &str,
+    settings: &Settings,
+    author: &Author,
+) -> Result<Option<bool>, Error> {
     let query = PUT_TENANT.query().bind(tenant).bind(Json(settings)).bind(author.entry());
     Ok(query.fetch_optional(&mut **tx).await?.map(|row| row.try_get(0)).transpose()?)
 }
@@ -224,8 +238,10 @@ pub(crate) async fn put_hosts(tx: &mut Tx, tenant: &str, hosts: &[String]) -> Re
     Ok(PUT_HOSTS.query().bind(tenant).bind(hosts).fetch_one(&mut **tx).await?.try_get(0)?)
 }
 
-static HAS_SIGNING_KEY: Statement =
-    Statement::new("tenancy.has_signing_key", "select exists (select from signing_keys where tenant_id = $1)");
+static HAS_SIGNING_KEY: Statement = Statement::new(
+    "tenancy.has_signing_key",
+    "select exists (select from signing_keys where tenant_id = $1)",
+);
 
 pub(crate) async fn has_signing_key(tx: &mut Tx, tenant: &str) -> Result<bool, Error> {
     Ok(HAS_SIGNING_KEY.query().bind(tenant).fetch_one(&mut **tx).await?.try_get(0)?)
@@ -249,7 +265,13 @@ static ADD_SIGNING_KEY: Statement = Statement::new(
     ),
 );
 
-pub(crate) async fn add_signing_key(tx: &mut Tx, tenant: &str, jwk: &Jwk, sealed: &[u8], author: &Author) -> Result<(), Error> {
+pub(crate) async fn add_signing_key(
+    tx: &mut Tx,
+    tenant: &str,
+    jwk: &Jwk,
+    sealed: &[u8],
+    author: &Author,
+) -> Result<(), Error> {
     let query = ADD_SIGNING_KEY.query().bind(tenant).bind(&jwk.kid).bind(sealed).bind(Json(jwk));
     query.bind(author.entry()).execute(&mut **tx).await?;
     Ok(())
@@ -266,7 +288,12 @@ static FIND_CLIENT: Statement = Statement::new(
 );
 
 /// The client a file means: by its id, or by its name if the file has no id.
-pub(crate) async fn find_client(tx: &mut Tx, tenant: &str, id: Option<&str>, name: &str) -> Result<Option<(String, Option<Vec<u8>>)>, Error> {
+pub(crate) async fn find_client(
+    tx: &mut Tx,
+    tenant: &str,
+    id: Option<&str>,
+    name: &str,
+) -> Result<Option<(String, Option<Vec<u8>>)>, Error> {
     let row = FIND_CLIENT.query().bind(tenant).bind(id).bind(name).fetch_optional(&mut **tx).await?;
     row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
 }
@@ -308,8 +335,23 @@ static PUT_CLIENT: Statement = Statement::new(
 );
 
 /// Was it made (`true`), changed (`false`) or left as it was? No secret: the present one stays.
-pub(crate) async fn put_client(tx: &mut Tx, tenant: &str, id: &str, settings: &Value, metadata: Option<&Value>, sealed: Option<&[u8]>, author: &Author) -> Result<Option<bool>, Error> {
-    let query = PUT_CLIENT.query().bind(tenant).bind(id).bind(settings).bind(metadata).bind(sealed).bind(author.entry());
+pub(crate) async fn put_client(
+    tx: &mut Tx,
+    tenant: &str,
+    id: &str,
+    settings: &Value,
+    metadata: Option<&Value>,
+    sealed: Option<&[u8]>,
+    author: &Author,
+) -> Result<Option<bool>, Error> {
+    let query = PUT_CLIENT
+        .query()
+        .bind(tenant)
+        .bind(id)
+        .bind(settings)
+        .bind(metadata)
+        .bind(sealed)
+        .bind(author.entry());
     Ok(query.fetch_optional(&mut **tx).await?.map(|row| row.try_get(0)).transpose()?)
 }
 
@@ -340,8 +382,17 @@ static PUT_GRANT: Statement = Statement::new(
     ),
 );
 
-pub(crate) async fn put_grant(tx: &mut Tx, tenant: &str, id: &str, client: &str, audience: &str, scope: &[&str], author: &Author) -> Result<Option<bool>, Error> {
-    let query = PUT_GRANT.query().bind(tenant).bind(id).bind(client).bind(audience).bind(scope).bind(author.entry());
+pub(crate) async fn put_grant(
+    tx: &mut Tx,
+    tenant: &str,
+    id: &str,
+    client: &str,
+    audience: &str,
+    scope: &[&str],
+    author: &Author,
+) -> Result<Option<bool>, Error> {
+    let query =
+        PUT_GRANT.query().bind(tenant).bind(id).bind(client).bind(audience).bind(scope).bind(author.entry());
     Ok(query.fetch_optional(&mut **tx).await?.map(|row| row.try_get(0)).transpose()?)
 }
 
@@ -376,7 +427,15 @@ static PUT_CONNECTION: Statement = Statement::new(
     ),
 );
 
-pub(crate) async fn put_connection(tx: &mut Tx, tenant: &str, id: &str, config: &ConnectionConfig, options: &Options, enabled: Option<&[&str]>, author: &Author) -> Result<Option<bool>, Error> {
+pub(crate) async fn put_connection(
+    tx: &mut Tx,
+    tenant: &str,
+    id: &str,
+    config: &ConnectionConfig,
+    options: &Options,
+    enabled: Option<&[&str]>,
+    author: &Author,
+) -> Result<Option<bool>, Error> {
     let query = PUT_CONNECTION.query().bind(tenant).bind(id).bind(&config.name).bind(&config.strategy);
     let query = query.bind(Json(options)).bind(enabled).bind(author.entry());
     Ok(query.fetch_optional(&mut **tx).await?.map(|row| row.try_get(0)).transpose()?)

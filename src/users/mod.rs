@@ -34,11 +34,15 @@ use store::Updated;
 
 /// Makes a user in a connection.
 pub async fn create(ctx: &Context, new: NewUser) -> Result<User> {
-    let connection = connections::by_name(ctx.db(), &ctx.tenant.id, &new.connection).await?.ok_or(codes::INEXISTENT_CONNECTION)?;
+    let connection = connections::by_name(ctx.db(), &ctx.tenant.id, &new.connection)
+        .await?
+        .ok_or(codes::INEXISTENT_CONNECTION)?;
     if !connection.is_enabled() {
         return Err(codes::CONNECTION_DISABLED.into());
     }
-    let missing = |name: &str| codes::INVALID_BODY.because(format!("Payload validation error: 'Missing required property: {name}'."));
+    let missing = |name: &str| {
+        codes::INVALID_BODY.because(format!("Payload validation error: 'Missing required property: {name}'."))
+    };
     if new.email.is_none() {
         return Err(missing("email"));
     }
@@ -57,7 +61,9 @@ pub async fn create(ctx: &Context, new: NewUser) -> Result<User> {
     let hash = ctx.app.hasher.hash(password.to_owned()).await?;
     let identity = new.user_id.clone().unwrap_or_else(|| ids::identity(ctx.now));
     // A caller may hand in the id with its prefix or without.
-    let id = UserId::parse(&identity).filter(|id| id.provider() == "auth0").unwrap_or_else(|| UserId::of("auth0", &identity));
+    let id = UserId::parse(&identity)
+        .filter(|id| id.provider() == "auth0")
+        .unwrap_or_else(|| UserId::of("auth0", &identity));
     store::create(ctx.db(), &ctx.tenant.id, &id, &new, Some(&hash), ctx.now, &ctx.author).await
 }
 
@@ -70,9 +76,18 @@ pub async fn fetch(ctx: &Context, id: &UserId) -> Result<User> {
 }
 
 /// Changes a user.
-pub async fn update(ctx: &Context, id: &UserId, patch: UserPatch, if_match: Option<Vec<String>>) -> Result<User> {
+pub async fn update(
+    ctx: &Context,
+    id: &UserId,
+    patch: UserPatch,
+    if_match: Option<Vec<String>>,
+) -> Result<User> {
     may_update(ctx, id, &patch)?;
-    let identity = if patch.touches_identity() || patch.connection.is_some() { Some(aim(ctx, id, &patch).await?) } else { None };
+    let identity = if patch.touches_identity() || patch.connection.is_some() {
+        Some(aim(ctx, id, &patch).await?)
+    } else {
+        None
+    };
     let mut change = store::Change {
         tenant: ctx.tenant.id.to_string(),
         user_id: id.as_str().to_owned(),
@@ -121,10 +136,13 @@ async fn aim(ctx: &Context, id: &UserId, patch: &UserPatch) -> Result<store::Ide
     }
     let target = match store::target(db, tenant, id.as_str(), patch.connection.as_deref()).await? {
         Some(target) => target,
-        None if store::fetch(db, tenant, id.as_str()).await?.is_some() => return Err(codes::PATCH_CONNECTION_UNSUITABLE.into()),
+        None if store::fetch(db, tenant, id.as_str()).await?.is_some() => {
+            return Err(codes::PATCH_CONNECTION_UNSUITABLE.into());
+        }
         None => return Err(codes::INEXISTENT_USER.into()),
     };
-    let connection = connections::by_name(db, tenant, &target.connection).await?.ok_or(codes::PATCH_CONNECTION_UNKNOWN)?;
+    let connection =
+        connections::by_name(db, tenant, &target.connection).await?.ok_or(codes::PATCH_CONNECTION_UNKNOWN)?;
     if patch.touches_identity() && !connection.is_enabled() {
         return Err(codes::CONNECTION_DISABLED_ON_UPDATE.into());
     }
@@ -144,7 +162,11 @@ async fn aim(ctx: &Context, id: &UserId, patch: &UserPatch) -> Result<store::Ide
     })
 }
 
-async fn hash_if_strong(hasher: &Hasher, connection: &connections::Connection, password: Option<&String>) -> Result<Option<String>> {
+async fn hash_if_strong(
+    hasher: &Hasher,
+    connection: &connections::Connection,
+    password: Option<&String>,
+) -> Result<Option<String>> {
     let Some(password) = password else { return Ok(None) };
     if !connection.allows_password(password) {
         return Err(codes::PASSWORD_TOO_WEAK.into());

@@ -18,7 +18,8 @@ use crate::schema::{Field, Format, Kind, Part, Schema, Text, refuse};
 const NAME: Kind = Kind::Text(Text::between(1, 300));
 const PART_OF_NAME: Kind = Kind::Text(Text::between(1, 150));
 const PHONE: Kind = Kind::Text(Text::ANY.pattern(r"^\+[0-9]{1,15}$", |text| {
-    text.strip_prefix('+').is_some_and(|digits| (1..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()))
+    text.strip_prefix('+')
+        .is_some_and(|digits| (1..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()))
 }));
 const EMAIL: Kind = Kind::Text(Text::format(Format::Email));
 const PICTURE: Kind = Kind::Text(Text::format(Format::StrictUri));
@@ -26,23 +27,48 @@ const USERNAME: Kind = Kind::Text(Text::between(1, 128));
 
 /// The body of `POST /api/v2/users`.
 pub static CREATE: Schema = Schema::closed(&[
-    Field::new("connection", Kind::Text(Text::at_least(1)), "Name of the connection this user should be created in").required(),
+    Field::new(
+        "connection",
+        Kind::Text(Text::at_least(1)),
+        "Name of the connection this user should be created in",
+    )
+    .required(),
     Field::new("email", EMAIL, "The user's email"),
     Field::new("username", USERNAME, "The user's username. Only valid if the connection requires a username"),
-    Field::new("password", Kind::Text(Text::at_least(1)), "Initial password for this user. Only valid for auth0 connection strategy"),
+    Field::new(
+        "password",
+        Kind::Text(Text::at_least(1)),
+        "Initial password for this user. Only valid for auth0 connection strategy",
+    ),
     Field::new("phone_number", PHONE, "The user's phone number, following the E.164 recommendation"),
     Field::new("given_name", PART_OF_NAME, "The user's given name(s)"),
     Field::new("family_name", PART_OF_NAME, "The user's family name(s)"),
     Field::new("name", NAME, "The user's full name"),
     Field::new("nickname", NAME, "The user's nickname"),
     Field::new("picture", PICTURE, "A URI pointing to the user's picture"),
-    Field::new("user_id", Kind::Text(Text::between(0, 255).pattern(r"^\S*$", |text| !text.contains(char::is_whitespace))), "The external user's id provided by the identity provider"),
+    Field::new(
+        "user_id",
+        Kind::Text(Text::between(0, 255).pattern(r"^\S*$", |text| !text.contains(char::is_whitespace))),
+        "The external user's id provided by the identity provider",
+    ),
     Field::new("blocked", Kind::Boolean, "Whether this user was blocked by an administrator"),
     Field::new("email_verified", Kind::Boolean, "Whether this email address is verified"),
     Field::new("phone_verified", Kind::Boolean, "Whether this phone number has been verified"),
-    Field::new("verify_email", Kind::Boolean, "Whether the user will receive a verification email after creation"),
-    Field::new("user_metadata", Kind::AnyObject, "Data related to the user that does not affect the application's core functionality"),
-    Field::new("app_metadata", Kind::AnyObject, "Data related to the user that does affect the application's core functionality"),
+    Field::new(
+        "verify_email",
+        Kind::Boolean,
+        "Whether the user will receive a verification email after creation",
+    ),
+    Field::new(
+        "user_metadata",
+        Kind::AnyObject,
+        "Data related to the user that does not affect the application's core functionality",
+    ),
+    Field::new(
+        "app_metadata",
+        Kind::AnyObject,
+        "Data related to the user that does affect the application's core functionality",
+    ),
 ]);
 
 /// The body of `PATCH /api/v2/users/{id}`.
@@ -63,13 +89,22 @@ pub static UPDATE: Schema = Schema::closed(&[
     Field::new("phone_verified", Kind::Boolean, "Whether this phone number has been verified"),
     Field::new("verify_email", Kind::Boolean, "Whether this user will receive a verification email after the change"),
     Field::new("verify_phone_number", Kind::Boolean, "Whether this user will receive a text after changing the phone number"),
-    Field::new("user_metadata", Kind::AnyObject, "User metadata to which this user has read/write access"),
-    Field::new("app_metadata", Kind::AnyObject, "User metadata to which this user has read-only access"),
+    Field::new("user_metadata", Kind::AnyObject, "User metadata to which this user has read/write access").nullable(),
+    Field::new("app_metadata", Kind::AnyObject, "User metadata to which this user has read-only access").nullable(),
 ])
 .hint("consider storing them in app_metadata or user_metadata. See \"Users Metadata\" in https://auth0.com/docs/api/v2/changes for more details");
 
 /// Root attributes that are kept as they are given and mean nothing beyond themselves.
-const PLAIN: [&str; 8] = ["given_name", "family_name", "name", "nickname", "picture", "blocked", "email_verified", "phone_verified"];
+const PLAIN: [&str; 8] = [
+    "given_name",
+    "family_name",
+    "name",
+    "nickname",
+    "picture",
+    "blocked",
+    "email_verified",
+    "phone_verified",
+];
 
 /// A user to be made.
 #[derive(Debug)]
@@ -102,12 +137,17 @@ impl NewUser {
         faults.extend(metadata::faults(body, "app_metadata"));
         refuse(Part::Payload, &faults)?;
         let lower = |name| body.value::<String>(name).map(|text| text.to_lowercase());
-        let (email, username, phone_number) = (lower("email"), lower("username"), body.value::<String>("phone_number"));
+        let (email, username, phone_number) =
+            (lower("email"), lower("username"), body.value::<String>("phone_number"));
         let mut profile: Map<String, Value> =
             PLAIN.iter().filter_map(|name| Some(((*name).to_owned(), body.value::<Value>(name)?))).collect();
         profile.entry("email_verified").or_insert(Value::Bool(false));
         let identifiers = [("email", &email), ("username", &username), ("phone_number", &phone_number)];
-        profile.extend(identifiers.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value.as_ref()?)))));
+        profile.extend(
+            identifiers
+                .into_iter()
+                .filter_map(|(name, value)| Some((name.to_owned(), json!(value.as_ref()?)))),
+        );
         if phone_number.is_some() {
             profile.entry("phone_verified").or_insert(Value::Bool(false));
         }
@@ -190,8 +230,14 @@ impl UserPatch {
     fn check(&self) -> Result<()> {
         let password = !self.password.is_absent();
         let username = !self.username.is_absent();
-        let others = [("email", !self.email.is_absent()), ("email_verified", self.set.contains_key("email_verified")), ("password", password)];
-        let clash = |one: &str, other: &str| Err(codes::NOT_SIMULTANEOUSLY.because(format!("Cannot update {one} and {other} simultaneously")));
+        let others = [
+            ("email", !self.email.is_absent()),
+            ("email_verified", self.set.contains_key("email_verified")),
+            ("password", password),
+        ];
+        let clash = |one: &str, other: &str| {
+            Err(codes::NOT_SIMULTANEOUSLY.because(format!("Cannot update {one} and {other} simultaneously")))
+        };
         for (name, there) in others {
             if there && username {
                 return clash("username", name);
@@ -205,7 +251,10 @@ impl UserPatch {
 
     /// Does it change what an identity is known by or proves itself with?
     pub fn touches_identity(&self) -> bool {
-        !self.password.is_absent() || !self.email.is_absent() || !self.username.is_absent() || !self.phone_number.is_absent()
+        !self.password.is_absent()
+            || !self.email.is_absent()
+            || !self.username.is_absent()
+            || !self.phone_number.is_absent()
     }
 
     /// Does it change nothing but `app_metadata`? That is what `update:users_app_metadata` allows.
@@ -233,7 +282,13 @@ pub struct Fields {
 impl Fields {
     /// From `fields` (comma separated) and `include_fields`.
     pub fn new(fields: Option<&str>, include: bool) -> Self {
-        let names: Vec<String> = fields.unwrap_or_default().split(',').map(str::trim).filter(|n| !n.is_empty()).map(str::to_owned).collect();
+        let names: Vec<String> = fields
+            .unwrap_or_default()
+            .split(',')
+            .map(str::trim)
+            .filter(|n| !n.is_empty())
+            .map(str::to_owned)
+            .collect();
         Self { exclude: !include, names: (!names.is_empty()).then_some(names) }
     }
 
@@ -267,16 +322,20 @@ impl User {
     /// The document as the API answers it, computed attributes included.
     pub fn document(&self, fields: &Fields) -> Result<String> {
         let profile: &RawValue = serde_json::from_str(&self.profile).map_err(Error::internal)?;
-        let profile = Object::of(profile).ok_or_else(|| Error::internal("a profile that is not an object"))?;
+        let profile =
+            Object::of(profile).ok_or_else(|| Error::internal("a profile that is not an object"))?;
         let mut out = Document { text: String::from("{"), fields };
         for (name, value) in profile.members() {
             out.put(name, value.get());
         }
         let text = |name| profile.value::<Cow<'_, str>>(name);
         let email = text("email");
-        let known_as = email.clone().or_else(|| text("username")).or_else(|| text("phone_number")).unwrap_or_default();
+        let known_as =
+            email.clone().or_else(|| text("username")).or_else(|| text("phone_number")).unwrap_or_default();
         let name = text("name").unwrap_or_else(|| known_as.clone());
-        for (attribute, default) in [("name", &*name), ("nickname", known_as.split('@').next().unwrap_or_default())] {
+        for (attribute, default) in
+            [("name", &*name), ("nickname", known_as.split('@').next().unwrap_or_default())]
+        {
             if profile.get(attribute).is_none() {
                 out.put(attribute, &json!(default).to_string());
             }
@@ -338,20 +397,36 @@ fn picture(known_as: &str, name: &str) -> String {
         _ => String::new(),
     };
     let initials = initials.to_lowercase();
-    let avatar = format!("https://cdn.auth0.com/avatars/{}.png", utf8_percent_encode(&initials, NON_ALPHANUMERIC));
+    let avatar =
+        format!("https://cdn.auth0.com/avatars/{}.png", utf8_percent_encode(&initials, NON_ALPHANUMERIC));
     let encoded = percent_encoding::utf8_percent_encode(&avatar, URL_COMPONENT);
     format!("https://s.gravatar.com/avatar/{hash}?s=480&r=pg&d={encoded}")
 }
 
 /// What `encodeURIComponent` leaves alone.
-const URL_COMPONENT: &percent_encoding::AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'!').remove(b'~').remove(b'*').remove(b'\'').remove(b'(').remove(b')');
+const URL_COMPONENT: &percent_encoding::AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
 
 /// A time as the API writes it: UTC, milliseconds, `Z`.
 pub fn timestamp(at: OffsetDateTime) -> String {
     let at = at.to_offset(time::UtcOffset::UTC);
     format!(
         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-        at.year(), u8::from(at.month()), at.day(), at.hour(), at.minute(), at.second(), at.millisecond()
+        at.year(),
+        u8::from(at.month()),
+        at.day(),
+        at.hour(),
+        at.minute(),
+        at.second(),
+        at.millisecond()
     )
 }
 
@@ -374,12 +449,20 @@ mod tests {
     fn the_picture_follows_the_address_and_the_initials_the_name() {
         // md5 of jane@example.com, as in Gravatar's own documentation of the scheme.
         let hash = "9e26471d35a78862c17e467d87cddedf";
-        assert_eq!(picture("Jane@example.com", "jane@example.com"), format!("https://s.gravatar.com/avatar/{hash}?s=480&r=pg&d=https%3A%2F%2Fcdn.auth0.com%2Favatars%2Fja.png"));
+        assert_eq!(
+            picture("Jane@example.com", "jane@example.com"),
+            format!(
+                "https://s.gravatar.com/avatar/{hash}?s=480&r=pg&d=https%3A%2F%2Fcdn.auth0.com%2Favatars%2Fja.png"
+            )
+        );
         assert!(picture("jane@example.com", "Ünal Doe").ends_with("avatars%2F%25C3%25BCd.png"));
     }
 
     #[test]
     fn times_have_milliseconds() {
-        assert_eq!(timestamp(OffsetDateTime::UNIX_EPOCH + time::Duration::milliseconds(5)), "1970-01-01T00:00:00.005Z");
+        assert_eq!(
+            timestamp(OffsetDateTime::UNIX_EPOCH + time::Duration::milliseconds(5)),
+            "1970-01-01T00:00:00.005Z"
+        );
     }
 }

@@ -1,3 +1,5 @@
+//! The endpoints of users.
+
 use actix_web::HttpResponse;
 use actix_web::http::Method;
 
@@ -26,7 +28,11 @@ async fn create(caller: Caller<CreateUsers>, body: Body) -> Result<HttpResponse,
     Ok(tagged(json_text(201, user.document(&Fields::default())?), &user.etag()))
 }
 
-async fn fetch(caller: Caller<ReadUsers>, params: Params, conditions: Preconditions) -> Result<HttpResponse, Error> {
+async fn fetch(
+    caller: Caller<ReadUsers>,
+    params: Params,
+    conditions: Preconditions,
+) -> Result<HttpResponse, Error> {
     let id = params.user_id("id")?;
     let fields = fields(&params)?;
     let user = super::fetch(&caller, &id).await?;
@@ -36,20 +42,32 @@ async fn fetch(caller: Caller<ReadUsers>, params: Params, conditions: Preconditi
     Ok(tagged(json_text(200, user.document(&fields)?), &user.etag()))
 }
 
-async fn update(caller: Caller<UpdateUsers>, params: Params, conditions: Preconditions, body: Body) -> Result<HttpResponse, Error> {
+async fn update(
+    caller: Caller<UpdateUsers>,
+    params: Params,
+    conditions: Preconditions,
+    body: Body,
+) -> Result<HttpResponse, Error> {
     let id = params.user_id("id")?;
     let body = body.read().await?;
     let user = super::update(&caller, &id, UserPatch::read(&body.object()?)?, conditions.if_match).await?;
     Ok(tagged(json_text(200, user.document(&Fields::default())?), &user.etag()))
 }
 
-async fn delete(caller: Caller<DeleteUsers>, params: Params, conditions: Preconditions) -> Result<HttpResponse, Error> {
+async fn delete(
+    caller: Caller<DeleteUsers>,
+    params: Params,
+    conditions: Preconditions,
+) -> Result<HttpResponse, Error> {
     super::delete(&caller, &params.user_id("id")?, conditions.if_match.as_deref()).await?;
     Ok(no_content())
 }
 
 /// `fields` and `include_fields` of the query string.
 fn fields(params: &Params) -> Result<Fields, Error> {
-    let include = params.boolean("include_fields", "Whether specified fields are to be included (true) or excluded (false)")?;
+    let include = params.boolean(
+        "include_fields",
+        "Whether specified fields are to be included (true) or excluded (false)",
+    )?;
     Ok(Fields::new(params.query("fields")?.as_deref(), include.unwrap_or(true)))
 }

@@ -62,8 +62,8 @@ macro_rules! etag {
     };
 }
 
-/// What changed between two versions of a user, for the journal. `$old` is a row or alias that has old_profile,
-/// old_user_metadata and old_app_metadata next to the new values.
+/// What changed between two versions of a user, for the journal. `$old` is a row or alias that has `old_profile`,
+/// `old_user_metadata` and `old_app_metadata` next to the new values.
 macro_rules! changes {
     () => {
         "coalesce(journal_changes(old_profile, profile), '{}')
@@ -98,7 +98,10 @@ impl Batch for Fetch {
         None
     }
 
-    async fn run(connection: &mut PgConnection, items: &[&Self::Item]) -> Result<Vec<Option<User>>, sqlx::Error> {
+    async fn run(
+        connection: &mut PgConnection,
+        items: &[&Self::Item],
+    ) -> Result<Vec<Option<User>>, sqlx::Error> {
         let tenants: Vec<&str> = items.iter().map(|i| i.0.as_str()).collect();
         let ids: Vec<&str> = items.iter().map(|i| i.1.as_str()).collect();
         let rows = FETCH.query().bind(tenants).bind(ids).fetch_all(connection).await?;
@@ -242,11 +245,14 @@ impl Batch for Update {
         let tenants: Vec<&str> = items.iter().map(|c| c.tenant.as_str()).collect();
         let ids: Vec<&str> = items.iter().map(|c| c.user_id.as_str()).collect();
         let set: Vec<String> = items.iter().map(|c| json(&c.set)).collect();
-        let unset: Vec<String> = items.iter().map(|c| array_literal(c.unset.iter().map(|name| Some(*name)))).collect();
+        let unset: Vec<String> =
+            items.iter().map(|c| array_literal(c.unset.iter().map(|name| Some(*name)))).collect();
         let user_metadata: Vec<Option<&str>> = items.iter().map(|c| c.user_metadata.as_deref()).collect();
         let app_metadata: Vec<Option<&str>> = items.iter().map(|c| c.app_metadata.as_deref()).collect();
-        let if_match: Vec<Option<String>> =
-            items.iter().map(|c| c.if_match.as_ref().map(|tags| array_literal(tags.iter().map(|t| Some(t.as_str()))))).collect();
+        let if_match: Vec<Option<String>> = items
+            .iter()
+            .map(|c| c.if_match.as_ref().map(|tags| array_literal(tags.iter().map(|t| Some(t.as_str())))))
+            .collect();
         let authors: Vec<String> = items.iter().map(|c| c.author.entry_literal()).collect();
         let rows = UPDATE
             .query()
@@ -347,7 +353,11 @@ const TAKEN_ON_UPDATE: &[(&str, Meaning)] = &[
     ("identities_phone_number_key", codes::PHONE_IN_USE),
 ];
 
-pub(crate) async fn update_identity(db: &Db, change: &Change, identity: &IdentityChange) -> Result<Updated, Error> {
+pub(crate) async fn update_identity(
+    db: &Db,
+    change: &Change,
+    identity: &IdentityChange,
+) -> Result<Updated, Error> {
     let row = UPDATE_IDENTITY
         .query()
         .bind(&change.tenant)
@@ -485,8 +495,21 @@ static DELETE: Statement = Statement::new(
 );
 
 /// Deletes a user, if there is one. The present tag if the precondition does not hold.
-pub(crate) async fn delete(db: &Db, tenant: &str, user_id: &str, if_match: Option<&[String]>, author: &Author) -> Result<Option<String>, Error> {
-    let row = DELETE.query().bind(tenant).bind(user_id).bind(if_match).bind(author.entry()).fetch_optional(db.pool()).await?;
+pub(crate) async fn delete(
+    db: &Db,
+    tenant: &str,
+    user_id: &str,
+    if_match: Option<&[String]>,
+    author: &Author,
+) -> Result<Option<String>, Error> {
+    let row = DELETE
+        .query()
+        .bind(tenant)
+        .bind(user_id)
+        .bind(if_match)
+        .bind(author.entry())
+        .fetch_optional(db.pool())
+        .await?;
     Ok(row.map(|row| row.try_get::<String, _>("tag")).transpose()?.map(|tag| format!("\"{tag}\"")))
 }
 
@@ -513,7 +536,12 @@ static TARGET: Statement = Statement::new(
       limit 1",
 );
 
-pub(crate) async fn target(db: &Db, tenant: &str, user_id: &str, connection: Option<&str>) -> Result<Option<Target>, Error> {
+pub(crate) async fn target(
+    db: &Db,
+    tenant: &str,
+    user_id: &str,
+    connection: Option<&str>,
+) -> Result<Option<Target>, Error> {
     let row = TARGET.query().bind(tenant).bind(user_id).bind(connection).fetch_optional(db.pool()).await?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Target {

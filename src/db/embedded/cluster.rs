@@ -119,9 +119,10 @@ impl Cluster {
         let mut initdb = self.command("initdb", &dir, libc::SIGKILL);
         initdb.args(["-U", "postgres", "--auth-local=trust", "--auth-host=reject", "--encoding=UTF8"]);
         initdb.args([&format!("--locale={LOCALE}"), "--no-instructions"]);
-        match self.durable {
-            true => initdb.arg("--data-checksums"),
-            false => initdb.args(["--no-sync", "--wal-segsize=1"]),
+        if self.durable {
+            initdb.arg("--data-checksums")
+        } else {
+            initdb.args(["--no-sync", "--wal-segsize=1"])
         };
         if !self.durable && self.binaries.major >= 18 {
             initdb.arg("--no-data-checksums");
@@ -262,7 +263,7 @@ fn die_with_us(command: &mut Command, signal: libc::c_int) {
                 return Err(io::Error::last_os_error());
             }
             // We may have died before the kernel was told.
-            if libc::getppid() as u32 != us {
+            if libc::getppid().cast_unsigned() != us {
                 return Err(io::ErrorKind::BrokenPipe.into());
             }
             Ok(())

@@ -1,0 +1,7 @@
+//! The API, through HTTP, on a real Postgres, each test in a tenant of its own. Paths follow the sources:
+//! `src/users/routes.rs::update` is tested in `tests/api/users/update.rs`.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
+
+mod support;
+
+mod users;

@@ -1,0 +1,310 @@
+//! One server and one database for the whole run, one tenant for each test.
+//!
+//! The database is a throwaway PostgreSQL that goes with the process, or the one of `DATABASE_URL` (which keeps the
+//! tenants that the tests made). [`Tenant::new`] makes a tenant with a connection and a client that may do
+//! everything; its `get`, `post`, `patch`, `delete` speak HTTP to the server and come back with a [`Response`].
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
+
+use roster::app::App;
+use roster::auth::Tokens;
+use roster::db::embedded::{Embedded, Kind, Options as EmbeddedOptions};
+use roster::db::{Db, Options, migrate};
+use roster::journal::Author;
+use roster::passwords::Hasher;
+use roster::server::{self, Sockets};
+use roster::tenancy::config::{TenantConfig, built_in_dev};
+use roster::tenancy::provision::{Credentials, Provisioner};
+use roster::tenancy::{self, Tenancy};
+use roster::vault::Vault;
+use serde_json::Value;
+
+/// The private Postgres, if there is one. A static is never dropped, so the end of the process takes it out.
+static POSTGRES: Mutex<Option<Embedded>> = Mutex::new(None);
+
+extern "C" fn stop_postgres() {
+    drop(POSTGRES.lock().ok().and_then(|mut postgres| postgres.take()));
+}
+
+/// What all tests of a run share.
+pub struct Server {
+    pub app: Arc<App>,
+    pub address: SocketAddr,
+    pub database: Options,
+    /// For direct looks at the tables, apart from the server's pool.
+    runtime: tokio::runtime::Runtime,
+}
+
+/// Made on a thread of its own: the first test to ask is inside a runtime already.
+static SERVER: LazyLock<Server> = LazyLock::new(|| std::thread::spawn(start).join().expect("the server"));
+
+fn start() -> Server {
+    let url = std::env::var("DATABASE_URL").unwrap_or_else(|_| {
+        let embedded = Embedded::start(EmbeddedOptions { kind: Kind::Throwaway, download: true })
+            .expect("a private PostgreSQL");
+        let url = embedded.url();
+        *POSTGRES.lock().unwrap() = Some(embedded);
+        // SAFETY: the function takes no arguments and does not unwind.
+        unsafe { libc::atexit(stop_postgres) };
+        url
+    });
+    let database =
+        Options { max_connections: 16, statement_timeout: Duration::from_secs(60), ..Options::new(url) };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (app, address) = runtime.block_on(async {
+        migrate::run(&database).await.expect("the migrations");
+        let app = Arc::new(App {
+            db: Db::open(&database).unwrap(),
+            vault: Vault::new(
+                &std::env::var("ROSTER__SECRETS__KEY").unwrap_or_else(|_| Vault::generate_key()),
+            )
+            .unwrap(),
+            // Nothing kept: a test that changes a tenant sees it at once.
+            tenancy: Tenancy::new(1000, Duration::from_millis(1), None),
+            tokens: Tokens::default(),
+            hasher: Hasher::new(2),
+            body_limit: 1_048_576,
+            trust_forwarded_for: false,
+        });
+        let sockets = Sockets {
+            http: Some("127.0.0.1:0".parse().unwrap()),
+            https: None,
+            workers: Some(2),
+            shutdown_timeout: Duration::ZERO,
+        };
+        let running = server::start(Arc::clone(&app), sockets).unwrap();
+        let address = running.http.unwrap();
+        tokio::spawn(running.server);
+        (app, address)
+    });
+    Server { app, address, database, runtime }
+}
+
+/// The server of this run.
+pub fn server() -> &'static Server {
+    &SERVER
+}
+
+/// A tenant of a test's own.
+pub struct Tenant {
+    pub name: String,
+    pub host: String,
+    pub audience: String,
+    pub client: Credentials,
+    /// A token with every scope.
+    pub token: String,
+    http: reqwest::Client,
+}
+
+/// The connection every test tenant has: usernames allowed, password policy `good`.
+pub const CONNECTION: &str = "Username-Password-Authentication";
+/// A password that every policy allows.
+pub const PASSWORD: &str = "Correct-Horse-1";
+
+impl Tenant {
+    /// A tenant as the shipped `dev.toml` has it, under a name and a host of its own.
+    pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// The same, changed.
+    pub async fn with(change: impl FnOnce(&mut TenantConfig)) -> Self {
+        let name = unique("t");
+        let mut config = built_in_dev();
+        (config.name, config.hosts, config.loopback) = (name.clone(), vec![format!("{name}.test")], false);
+        change(&mut config);
+        apply(&config).await;
+        let (name, audience, host) =
+            (config.name.clone(), config.management_audience(), config.hosts[0].clone());
+        let server = server();
+        let (client, token) = on_server({
+            let name = name.clone();
+            async move {
+                let client = provisioner(&server.app).management_client(&name).await.unwrap().unwrap();
+                let tenant = tenancy::by_name(&server.app, &name).await.unwrap().unwrap();
+                let token =
+                    roster::auth::mint(&tenant, "test", roster::auth::scopes::ALL, 3600, now()).unwrap();
+                (client, token)
+            }
+        })
+        .await;
+        Self { name, host, audience, client, token, http: reqwest::Client::new() }
+    }
+
+    /// A token with these scopes only.
+    pub async fn token_with(&self, scopes: &[&str]) -> String {
+        self.token_for("test", scopes, 3600).await
+    }
+
+    /// A token in somebody's name that lives for so many seconds.
+    pub async fn token_for(&self, actor: &str, scopes: &[&str], lifetime: i64) -> String {
+        let (name, actor, scopes) =
+            (self.name.clone(), actor.to_owned(), scopes.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>());
+        on_server(async move {
+            let tenant = tenancy::by_name(&server().app, &name).await.unwrap().unwrap();
+            roster::auth::mint(
+                &tenant,
+                &actor,
+                &scopes.iter().map(String::as_str).collect::<Vec<_>>(),
+                lifetime,
+                now(),
+            )
+            .unwrap()
+        })
+        .await
+    }
+
+    /// A request to this tenant without a token.
+    pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let url = format!("http://{}{path}", server().address);
+        self.http.request(method.parse().unwrap(), url).header("host", &self.host)
+    }
+
+    /// A request with the token that may do everything.
+    pub fn authorized(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        self.request(method, path).bearer_auth(&self.token)
+    }
+
+    pub async fn get(&self, path: &str) -> Response {
+        send(self.authorized("GET", path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Response {
+        send(self.authorized("POST", path).json(&body)).await
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> Response {
+        send(self.authorized("PATCH", path).json(&body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Response {
+        send(self.authorized("DELETE", path)).await
+    }
+
+    /// Makes a user with an address of its own, and whatever else is given; the answer's body.
+    pub async fn user(&self, more: Value) -> Value {
+        let mut body = serde_json::json!({ "connection": CONNECTION, "email": format!("{}@example.com", unique("u")), "password": PASSWORD });
+        for (key, value) in more.as_object().expect("an object") {
+            body[key] = value.clone();
+        }
+        let made = self.post("/api/v2/users", body).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        made.json
+    }
+
+    /// The journal of this tenant about a subject, oldest first: kind and changes.
+    pub async fn journal(&self, subject: &str) -> Vec<(String, Value)> {
+        let rows = sql("select kind, changes from journal where tenant_id = $1 and subject = $2 order by transaction_id, entry_id", &[&self.name, subject]).await;
+        rows.into_iter().map(|row| (row[0].as_str().unwrap().to_owned(), row[1].clone())).collect()
+    }
+}
+
+/// The path of a user, its id encoded.
+pub fn path_of(user: &Value) -> String {
+    format!("/api/v2/users/{}", user["user_id"].as_str().expect("a user_id").replace('|', "%7C"))
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Response {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub text: String,
+    /// Null if the body is empty.
+    pub json: Value,
+}
+
+impl Response {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// Status, error code and message of a refusal in the Management API's shape; fails if it is not of that shape.
+    pub fn refusal(&self) -> (u16, Option<&str>, &str) {
+        assert_eq!(self.json["statusCode"], self.status, "{}", self.text);
+        assert!(self.json["error"].is_string(), "{}", self.text);
+        (self.status, self.json["errorCode"].as_str(), self.json["message"].as_str().expect("a message"))
+    }
+}
+
+/// Sends a request; every body that is not empty has to be JSON or is kept as text.
+pub async fn send(request: reqwest::RequestBuilder) -> Response {
+    let response = request.send().await.expect("an answer");
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let text = response.text().await.expect("a body");
+    let json = serde_json::from_str(&text).unwrap_or(Value::Null);
+    Response { status, headers, text, json }
+}
+
+/// A name nobody else has, not even another run on the same database.
+pub fn unique(prefix: &str) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!(
+        "{prefix}{}-{}",
+        roster::ids::identity(time::OffsetDateTime::now_utc()).split_off(8),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    )
+}
+
+pub fn now() -> i64 {
+    time::OffsetDateTime::now_utc().unix_timestamp()
+}
+
+fn provisioner(app: &App) -> Provisioner<'_> {
+    Provisioner { db: &app.db, vault: &app.vault, author: Author::command("test") }
+}
+
+/// Applies a tenant file.
+pub async fn apply(config: &TenantConfig) -> Vec<String> {
+    try_apply(config).await.expect("a tenant")
+}
+
+pub async fn try_apply(config: &TenantConfig) -> Result<Vec<String>, roster::error::Error> {
+    let config = config.clone();
+    on_server(async move { provisioner(&server().app).apply(&config).await }).await
+}
+
+/// Runs something on the server's runtime: connections belong to the runtime they were made on, and a test's ends
+/// with the test.
+pub async fn on_server<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    server().runtime.spawn(work).await.expect("no panic")
+}
+
+/// Looks at the tables directly: every row as JSON values.
+pub async fn sql(query: &str, parameters: &[&str]) -> Vec<Vec<Value>> {
+    use sqlx::{Connection, Row};
+    let wrapped = format!("select to_jsonb(q) from ({query}) q");
+    let database = server().database.clone();
+    let parameters: Vec<String> = parameters.iter().map(|p| (*p).to_owned()).collect();
+    let columns: Vec<String> = columns(query);
+    on_server(async move {
+        let mut connection =
+            sqlx::PgConnection::connect_with(&database.connect_options().unwrap()).await.unwrap();
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(wrapped));
+        for parameter in parameters {
+            query = query.bind(parameter);
+        }
+        let rows = query.fetch_all(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        rows.iter()
+            .map(|row| {
+                let object: Value = row.get(0);
+                columns.iter().map(|c| object[c].clone()).collect()
+            })
+            .collect()
+    })
+    .await
+}
+
+/// The names of a simple query's columns.
+fn columns(query: &str) -> Vec<String> {
+    let list = query
+        .trim_start()
+        .strip_prefix("select ")
+        .and_then(|q| q.split(" from ").next())
+        .expect("select ... from");
+    list.split(", ").map(|c| c.rsplit([' ', '.']).next().unwrap().to_owned()).collect()
+}

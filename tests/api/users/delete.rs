@@ -1,0 +1,36 @@
+//! `DELETE /api/v2/users/{id}`.
+
+use serde_json::json;
+
+use crate::support::{Tenant, path_of, send};
+
+#[tokio::test]
+async fn a_deleted_user_is_gone_and_its_address_free() {
+    let tenant = Tenant::new().await;
+    let made = tenant.user(json!({ "username": "jane" })).await;
+    let gone = tenant.delete(&path_of(&made)).await;
+    assert_eq!(
+        (gone.status, gone.text.as_str(), gone.header("content-type")),
+        (204, "", Some("application/json; charset=utf-8"))
+    );
+    assert_eq!(tenant.get(&path_of(&made)).await.status, 404);
+    tenant.user(json!({ "email": made["email"], "username": "jane" })).await;
+}
+
+#[tokio::test]
+async fn deleting_nobody_is_204() {
+    let tenant = Tenant::new().await;
+    assert_eq!(tenant.delete("/api/v2/users/auth0%7Cnobody").await.status, 204);
+}
+
+#[tokio::test]
+async fn a_deletion_can_be_tied_to_a_version() {
+    let tenant = Tenant::new().await;
+    let jane = path_of(&tenant.user(json!({})).await);
+    let old = tenant.get(&jane).await.header("etag").unwrap().to_owned();
+    let new = tenant.patch(&jane, json!({ "nickname": "x" })).await.header("etag").unwrap().to_owned();
+    let refused = send(tenant.authorized("DELETE", &jane).header("if-match", &old)).await;
+    assert_eq!((refused.status, refused.header("etag")), (412, Some(&*new)));
+    assert_eq!(send(tenant.authorized("DELETE", &jane).header("if-match", &new)).await.status, 204);
+    assert_eq!(tenant.get(&jane).await.status, 404);
+}

@@ -1,0 +1,354 @@
+//! `PATCH /api/v2/users/{id}`: the merge rules, then everything else.
+
+use serde_json::json;
+
+use crate::support::{CONNECTION, PASSWORD, Tenant, path_of, send, unique};
+
+/// Jane Doe as the product's first example has her.
+async fn jane(tenant: &Tenant) -> String {
+    let made = tenant
+        .user(json!({ "name": "Jane Doe", "user_metadata": { "hobby": "surfing" }, "app_metadata": { "plan": "full" } }))
+        .await;
+    assert_eq!(
+        (&made["user_metadata"], &made["app_metadata"]),
+        (&json!({ "hobby": "surfing" }), &json!({ "plan": "full" }))
+    );
+    path_of(&made)
+}
+
+#[tokio::test]
+async fn a_new_key_is_merged_beside_the_others() {
+    let tenant = Tenant::new().await;
+    let jane = jane(&tenant).await;
+    let home = json!({ "user_metadata": { "addresses": { "home": "123 Main Street, Anytown, ST 12345" } } });
+    let answer = tenant.patch(&jane, home).await;
+    assert_eq!(answer.status, 200);
+    let merged = json!({ "hobby": "surfing", "addresses": { "home": "123 Main Street, Anytown, ST 12345" } });
+    assert_eq!(answer.json["user_metadata"], merged);
+    assert_eq!(tenant.get(&jane).await.json, answer.json);
+}
+
+#[tokio::test]
+async fn a_nested_object_is_replaced_whole() {
+    let tenant = Tenant::new().await;
+    let jane = jane(&tenant).await;
+    tenant.patch(&jane, json!({ "user_metadata": { "addresses": { "home": "123 Main Street" } } })).await;
+    let both =
+        json!({ "user_metadata": { "addresses": { "home": "1 New Street", "work": "100 Industrial Way" } } });
+    tenant.patch(&jane, both).await;
+    let only_work = json!({ "user_metadata": { "addresses": { "work": "100 Industrial Way" } } });
+    let answer = tenant.patch(&jane, only_work).await;
+    assert_eq!(
+        answer.json["user_metadata"],
+        json!({ "hobby": "surfing", "addresses": { "work": "100 Industrial Way" } })
+    );
+}
+
+#[tokio::test]
+async fn null_deletes_a_key() {
+    let tenant = Tenant::new().await;
+    let user = path_of(&tenant.user(json!({ "user_metadata": { "color": "red", "size": 3 } })).await);
+    let answer =
+        tenant.patch(&user, json!({ "user_metadata": { "color": null, "never_there": null } })).await;
+    assert_eq!(answer.json["user_metadata"], json!({ "size": 3 }));
+}
+
+#[tokio::test]
+async fn an_empty_object_clears_the_field() {
+    let tenant = Tenant::new().await;
+    let jane = jane(&tenant).await;
+    let answer = tenant.patch(&jane, json!({ "user_metadata": {}, "app_metadata": {} })).await;
+    assert_eq!(answer.json["user_metadata"], json!({}), "user_metadata stays, empty");
+    assert!(answer.json.get("app_metadata").is_none(), "app_metadata is gone");
+    assert_eq!(tenant.get(&jane).await.json, answer.json);
+}
+
+#[tokio::test]
+async fn deleting_the_last_key_leaves_what_an_empty_object_leaves() {
+    let tenant = Tenant::new().await;
+    let jane = jane(&tenant).await;
+    let answer = tenant
+        .patch(&jane, json!({ "user_metadata": { "hobby": null }, "app_metadata": { "plan": null } }))
+        .await;
+    assert_eq!(answer.json["user_metadata"], json!({}));
+    assert!(answer.json.get("app_metadata").is_none());
+}
+
+#[tokio::test]
+async fn null_for_a_whole_field_clears_it() {
+    let tenant = Tenant::new().await;
+    let jane = jane(&tenant).await;
+    let answer = tenant.patch(&jane, json!({ "user_metadata": null, "app_metadata": null })).await;
+    assert_eq!(answer.json["user_metadata"], json!({}));
+    assert!(answer.json.get("app_metadata").is_none());
+}
+
+#[tokio::test]
+async fn a_field_that_is_not_sent_is_untouched() {
+    let tenant = Tenant::new().await;
+    let jane = jane(&tenant).await;
+    let answer = tenant.patch(&jane, json!({ "app_metadata": { "plan": "free" }, "nickname": "jd" })).await;
+    assert_eq!(answer.json["user_metadata"], json!({ "hobby": "surfing" }));
+    assert_eq!(
+        (&answer.json["nickname"], &answer.json["app_metadata"]),
+        (&json!("jd"), &json!({ "plan": "free" }))
+    );
+}
+
+#[tokio::test]
+async fn nulls_below_the_root_are_data_in_the_patch_and_in_the_store() {
+    let tenant = Tenant::new().await;
+    let user = path_of(
+        &tenant
+            .user(json!({ "user_metadata": { "kept": { "x": null }, "list": [null, { "y": null }] } }))
+            .await,
+    );
+    let answer =
+        tenant.patch(&user, json!({ "user_metadata": { "sent": { "z": null }, "gone": null } })).await;
+    let all = json!({ "kept": { "x": null }, "list": [null, { "y": null }], "sent": { "z": null } });
+    assert_eq!(answer.json["user_metadata"], all);
+}
+
+#[tokio::test]
+async fn numbers_keep_all_their_digits() {
+    let tenant = Tenant::new().await;
+    let user = path_of(&tenant.user(json!({})).await);
+    let body =
+        r#"{"user_metadata":{"n":12345678901234567890.123456789,"big":123456789012345678901234567890}}"#;
+    send(tenant.authorized("PATCH", &user).header("content-type", "application/json").body(body)).await;
+    let text = tenant.get(&user).await.text;
+    assert!(
+        text.contains("12345678901234567890.123456789") && text.contains("123456789012345678901234567890"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn null_removes_a_root_attribute_and_the_computed_ones_come_back() {
+    let tenant = Tenant::new().await;
+    let made = tenant
+        .user(json!({ "given_name": "Jane", "name": "Jane Doe", "picture": "https://example.com/j.png" }))
+        .await;
+    let answer =
+        tenant.patch(&path_of(&made), json!({ "given_name": null, "name": null, "picture": null })).await;
+    assert!(answer.json.get("given_name").is_none());
+    assert_eq!(answer.json["name"], made["email"]);
+    assert!(answer.json["picture"].as_str().unwrap().starts_with("https://s.gravatar.com/avatar/"));
+}
+
+#[tokio::test]
+async fn updated_at_moves_and_created_at_does_not() {
+    let tenant = Tenant::new().await;
+    let made = tenant.user(json!({})).await;
+    let answer = tenant.patch(&path_of(&made), json!({ "blocked": true })).await;
+    assert_eq!(answer.json["created_at"], made["created_at"]);
+    assert!(answer.json["updated_at"].as_str().unwrap() > made["updated_at"].as_str().unwrap());
+    assert_eq!(answer.json["blocked"], true);
+}
+
+#[tokio::test]
+async fn a_new_address_is_lower_case_unverified_and_frees_the_old_one() {
+    let tenant = Tenant::new().await;
+    let made = tenant.user(json!({ "email_verified": true })).await;
+    let new = format!("New.{}@Example.com", unique("x"));
+    let answer = tenant.patch(&path_of(&made), json!({ "email": new, "connection": CONNECTION })).await;
+    assert_eq!(
+        (&answer.json["email"], &answer.json["email_verified"]),
+        (&json!(new.to_lowercase()), &json!(false))
+    );
+    assert_eq!(answer.json["name"], json!(new.to_lowercase()), "a computed name follows");
+    tenant.user(json!({ "email": made["email"] })).await;
+}
+
+#[tokio::test]
+async fn what_another_user_is_known_by_cannot_be_taken() {
+    let tenant = Tenant::new().await;
+    let other = tenant.user(json!({ "username": "other", "phone_number": "+15550100" })).await;
+    let user = path_of(&tenant.user(json!({ "username": "me" })).await);
+    for (patch, code, message) in [
+        (
+            json!({ "email": other["email"] }),
+            Some("auth0_idp_error"),
+            "The specified new email already exists",
+        ),
+        (json!({ "username": "OTHER" }), Some("auth0_idp_error"), "The username provided is in use already."),
+        (
+            json!({ "phone_number": "+15550100" }),
+            Some("auth0_idp_error"),
+            "The phone number provided is in use already.",
+        ),
+    ] {
+        let answer = tenant.patch(&user, patch).await;
+        assert_eq!(answer.refusal(), (400, code, message));
+    }
+}
+
+#[tokio::test]
+async fn a_password_is_hashed_and_never_shown() {
+    let tenant = Tenant::new().await;
+    let made = tenant.user(json!({})).await;
+    let answer = tenant.patch(&path_of(&made), json!({ "password": "An0ther-Secret", "connection": CONNECTION, "app_metadata": { "foo": "bar" } })).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert!(answer.json["last_password_reset"].is_string());
+    assert!(!answer.text.contains("An0ther") && !answer.text.contains("argon2"));
+    let journal = tenant.journal(made["user_id"].as_str().unwrap()).await;
+    assert_eq!(journal[1].1["password"], json!({ "after": "*****" }));
+    assert!(!format!("{journal:?}").contains("An0ther"));
+}
+
+#[tokio::test]
+async fn refusals_name_the_reason_and_change_nothing() {
+    let tenant = Tenant::with(|config| {
+        let mut disabled = config.connections[0].clone();
+        disabled.name = "Disabled".into();
+        disabled.enabled_clients = roster::tenancy::config::Selection::List(vec![]);
+        config.connections.push(disabled);
+    })
+    .await;
+    let made = tenant.user(json!({ "username": "jane", "user_metadata": { "a": 1 } })).await;
+    let user = path_of(&made);
+    let without_username = path_of(&tenant.user(json!({})).await);
+    let not_supported = Some("operation_not_supported");
+    for (path, patch, code, message) in [
+        (
+            &user,
+            json!({ "password": PASSWORD, "email": "x@example.com" }),
+            not_supported,
+            "Cannot update password and email simultaneously",
+        ),
+        (
+            &user,
+            json!({ "password": PASSWORD, "email_verified": true }),
+            not_supported,
+            "Cannot update password and email_verified simultaneously",
+        ),
+        (
+            &user,
+            json!({ "username": "x", "email": "x@example.com" }),
+            not_supported,
+            "Cannot update username and email simultaneously",
+        ),
+        (
+            &user,
+            json!({ "username": "x", "email_verified": true }),
+            not_supported,
+            "Cannot update username and email_verified simultaneously",
+        ),
+        (
+            &user,
+            json!({ "username": "x", "password": PASSWORD }),
+            not_supported,
+            "Cannot update username and password simultaneously",
+        ),
+        (
+            &user,
+            json!({ "password": "weak" }),
+            Some("invalid_password"),
+            "PasswordStrengthError: Password is too weak",
+        ),
+        (
+            &user,
+            json!({ "email": "x@example.com", "connection": "nowhere" }),
+            Some("inexistent_connection"),
+            "Connection does not exist.",
+        ),
+        (
+            &user,
+            json!({ "email": "x@example.com", "connection": "Disabled" }),
+            not_supported,
+            "Connection is not supported for this operation.",
+        ),
+        (
+            &without_username,
+            json!({ "username": "x" }),
+            not_supported,
+            "Cannot update username for users without an username already set.",
+        ),
+        (
+            &user,
+            json!({ "user_metadata": "x" }),
+            Some("invalid_body"),
+            "Payload validation error: 'Expected type object,null but found type string' on property user_metadata (User metadata to which this user has read/write access).",
+        ),
+        (
+            &user,
+            json!({ "app_metadata": { "email": 1 } }),
+            Some("invalid_body"),
+            "Payload validation error: 'Property name is reserved: email' on property app_metadata.email.",
+        ),
+        (
+            &user,
+            json!({ "user_metadata": { "a.b": 1 } }),
+            Some("invalid_body"),
+            "Payload validation error: 'Property names must not contain . or $: a.b' on property user_metadata.a.b.",
+        ),
+        (
+            &user,
+            json!({ "user_metadata": { "a": [{ "$b": 1 }] } }),
+            Some("invalid_body"),
+            "Payload validation error: 'Property names must not contain . or $: $b' on property user_metadata.a.0.$b.",
+        ),
+    ] {
+        let before = tenant.get(path).await.json;
+        let answer = tenant.patch(path, patch.clone()).await;
+        assert_eq!(answer.refusal(), (400, code, message), "{patch}");
+        assert_eq!(tenant.get(path).await.json, before, "{patch}");
+    }
+    let unknown = tenant.patch(&user, json!({ "logins_count": 7, "identities": [] })).await;
+    insta::assert_snapshot!(unknown.refusal().2, @r#"Payload validation error: 'Additional properties not allowed: logins_count,identities (consider storing them in app_metadata or user_metadata. See "Users Metadata" in https://auth0.com/docs/api/v2/changes for more details)'."#);
+}
+
+#[tokio::test]
+async fn an_unknown_user_is_404() {
+    let tenant = Tenant::new().await;
+    for patch in [json!({ "nickname": "x" }), json!({ "email": "x@example.com" })] {
+        let answer = tenant.patch("/api/v2/users/auth0%7Cnobody", patch).await;
+        assert_eq!(answer.refusal(), (404, Some("inexistent_user"), "The user does not exist."));
+    }
+}
+
+#[tokio::test]
+async fn scopes_reach_as_far_as_they_say() {
+    let tenant = Tenant::new().await;
+    let user = path_of(&tenant.user(json!({})).await);
+    let token = tenant.token_with(&["update:users_app_metadata"]).await;
+    let patch = |body| send(tenant.request("PATCH", &user).bearer_auth(&token).json(&body));
+    assert_eq!(patch(json!({ "app_metadata": { "a": 1 } })).await.status, 200);
+    for body in [
+        json!({ "user_metadata": { "a": 1 } }),
+        json!({ "nickname": "x" }),
+        json!({ "app_metadata": {}, "blocked": true }),
+    ] {
+        let answer = patch(body).await;
+        assert_eq!((answer.status, answer.json["errorCode"].as_str()), (403, Some("insufficient_scope")));
+    }
+}
+
+#[tokio::test]
+async fn a_change_can_be_tied_to_a_version() {
+    let tenant = Tenant::new().await;
+    let made = send(
+        tenant
+            .authorized("POST", "/api/v2/users")
+            .json(&json!({ "connection": CONNECTION, "email": "a@example.com", "password": PASSWORD })),
+    )
+    .await;
+    let (user, first) = (path_of(&made.json), made.header("etag").unwrap().to_owned());
+    let tied = |tag: String, n: i32| {
+        send(
+            tenant
+                .authorized("PATCH", &user)
+                .header("if-match", tag)
+                .json(&json!({ "user_metadata": { "n": n } })),
+        )
+    };
+    let answer = tied(first.clone(), 1).await;
+    assert_eq!(answer.status, 200);
+    let second = answer.header("etag").unwrap().to_owned();
+    let refused = tied(first, 2).await;
+    assert_eq!((refused.refusal().0, refused.header("etag")), (412, Some(&*second)));
+    assert_eq!(tied(format!("\"other\", {second}"), 3).await.status, 200);
+    assert_eq!(tied("*".into(), 4).await.status, 200);
+    assert_eq!(tied("nonsense".into(), 5).await.refusal().0, 400);
+    assert_eq!(tenant.get(&user).await.json["user_metadata"], json!({ "n": 4 }));
+}
