@@ -4,4 +4,10 @@
 
 mod support;
 
+mod access;
+mod hostile;
+mod journal;
+mod merge_model;
+mod oauth;
+mod statements;
 mod users;
