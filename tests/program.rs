@@ -350,6 +350,9 @@ async fn an_operator_migrates_provisions_serves_and_stops() {
     assert_eq!((&line["method"], &line["route"], &line["status"], &line["tenant"]), (&json!("GET"), &json!("/api/v2/users/{id}"), &json!(404), &json!("dev")));
     assert!(line["request_id"].is_string() && line["duration_ms"].is_number() && !line.to_string().contains(token.trim()));
 
+    printed(&roster(&["health", "--url", &format!("http://{address}")]).output().unwrap());
+    assert!(refused(&roster(&["health", "--url", "http://127.0.0.1:1"]).output().unwrap()).contains("nobody answers"));
+
     // Nobody reads the log any more: a full pipe would stop the program.
     std::thread::spawn(move || log.for_each(drop));
 
@@ -392,7 +395,7 @@ async fn an_operator_migrates_provisions_serves_and_stops() {
 
 #[test]
 fn every_command_explains_itself_with_an_example() {
-    for args in [&["dev"][..], &["serve"], &["migrate"], &["config", "check"], &["tenant", "list"], &["tenant", "show"], &["tenant", "apply"], &["token"]] {
+    for args in [&["dev"][..], &["serve"], &["migrate"], &["config", "check"], &["tenant", "list"], &["tenant", "show"], &["tenant", "apply"], &["token"], &["health"]] {
         let help = printed(&roster(&[args, &["--help"]].concat()).output().unwrap());
         assert!(help.contains("Example"), "{args:?}: {help}");
     }
