@@ -18,7 +18,8 @@ extern "C" fn stop_postgres() {
 /// The server of this run: `DATABASE_URL`, or a throwaway.
 static SERVER: LazyLock<String> = LazyLock::new(|| {
     std::env::var("DATABASE_URL").unwrap_or_else(|_| {
-        let embedded = Embedded::start(EmbeddedOptions { kind: Kind::Throwaway, download: true }).expect("a private PostgreSQL");
+        let embedded = Embedded::start(EmbeddedOptions { kind: Kind::Throwaway, download: true })
+            .expect("a private PostgreSQL");
         let url = embedded.url();
         *POSTGRES.lock().unwrap() = Some(embedded);
         // SAFETY: the function takes no arguments and does not unwind.
@@ -39,7 +40,10 @@ async fn database() -> Options {
     Options::new(url.to_string())
 }
 
-async fn value<T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>>(options: &Options, query: &str) -> T {
+async fn value<T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>>(
+    options: &Options,
+    query: &str,
+) -> T {
     let mut connection = connect(options).await.unwrap();
     sqlx::query(AssertSqlSafe(query.to_owned())).fetch_one(&mut connection).await.unwrap().get(0)
 }
@@ -66,7 +70,10 @@ async fn of_four_instances_that_start_at_once_one_migrates() {
     let applied: Vec<usize> = runs.into_iter().map(|run| run.unwrap().expect("no error").len()).collect();
     assert_eq!(applied.iter().sum::<usize>(), migrate::steps().len(), "{applied:?}");
     assert_eq!(applied.iter().filter(|n| **n > 0).count(), 1, "{applied:?}");
-    assert_eq!(value::<i64>(&options, "select count(*) from refinery_schema_history").await, i64::try_from(migrate::steps().len()).unwrap());
+    assert_eq!(
+        value::<i64>(&options, "select count(*) from refinery_schema_history").await,
+        i64::try_from(migrate::steps().len()).unwrap()
+    );
 }
 
 fn migration(file: &str, sql: &str) -> Migration {
@@ -76,7 +83,9 @@ fn migration(file: &str, sql: &str) -> Migration {
 #[tokio::test]
 async fn a_changed_old_migration_is_refused_with_its_file() {
     let options = database().await;
-    migrate::run_with(&options, &Runner::new(&[migration("V0001__first.sql", "create table first ()")])).await.unwrap();
+    migrate::run_with(&options, &Runner::new(&[migration("V0001__first.sql", "create table first ()")]))
+        .await
+        .unwrap();
     let changed = Runner::new(&[migration("V0001__first.sql", "create table first (n int)")]);
     let refused = migrate::run_with(&options, &changed).await.unwrap_err().to_string();
     assert!(refused.starts_with("migrations/V0001__first.sql is not what it was"), "{refused}");
@@ -85,17 +94,26 @@ async fn a_changed_old_migration_is_refused_with_its_file() {
 #[tokio::test]
 async fn a_failing_migration_leaves_nothing_of_itself_and_all_before_it() {
     let options = database().await;
-    let runner = Runner::new(&[migration("V0001__fine.sql", "create table fine ()"), migration("V0002__bad.sql", "create table half (); select 1 / 0")]);
+    let runner = Runner::new(&[
+        migration("V0001__fine.sql", "create table fine ()"),
+        migration("V0002__bad.sql", "create table half (); select 1 / 0"),
+    ]);
     let refused = migrate::run_with(&options, &runner).await.unwrap_err().to_string();
     assert!(refused.contains("division by zero"), "{refused}");
-    assert!(value::<bool>(&options, "select to_regclass('fine') is not null and to_regclass('half') is null").await);
+    assert!(
+        value::<bool>(&options, "select to_regclass('fine') is not null and to_regclass('half') is null")
+            .await
+    );
     assert_eq!(migrate::version(&options).await.unwrap(), Some(1));
 }
 
 #[tokio::test]
 async fn an_older_program_leaves_a_newer_database_alone() {
     let options = database().await;
-    let all = [migration("V0001__one.sql", "create table one ()"), migration("V0002__two.sql", "create table two ()")];
+    let all = [
+        migration("V0001__one.sql", "create table one ()"),
+        migration("V0002__two.sql", "create table two ()"),
+    ];
     migrate::run_with(&options, &Runner::new(&all)).await.unwrap();
     assert_eq!(migrate::run_with(&options, &Runner::new(&all[..1])).await.unwrap(), []);
 }
@@ -104,9 +122,14 @@ async fn an_older_program_leaves_a_newer_database_alone() {
 async fn a_migration_can_work_outside_of_a_transaction() {
     let options = database().await;
     let concurrently = "-- refinery: no-transaction\ndrop index concurrently if exists i;\n-- refinery: next-statement\ncreate index concurrently i on t (n);";
-    let runner = Runner::new(&[migration("V0001__t.sql", "create table t (n int)"), migration("V0002__i.sql", concurrently)]);
+    let runner = Runner::new(&[
+        migration("V0001__t.sql", "create table t (n int)"),
+        migration("V0002__i.sql", concurrently),
+    ]);
     migrate::run_with(&options, &runner).await.unwrap();
-    assert!(value::<bool>(&options, "select indisvalid from pg_index where indexrelid = 'i'::regclass").await);
+    assert!(
+        value::<bool>(&options, "select indisvalid from pg_index where indexrelid = 'i'::regclass").await
+    );
 }
 
 /// The merge function as a table of cases: current value, patch, result. NULL is SQL's.
@@ -116,23 +139,55 @@ async fn merge_metadata_keeps_every_rule() {
     migrate::run(&options).await.unwrap();
     let mut connection = connect(&options).await.unwrap();
     for (current, patch, result, rule) in [
-        (Some(r#"{"a":1,"b":2}"#), Some(r#"{"b":3,"c":4}"#), Some(r#"{"a":1,"b":3,"c":4}"#), "merged at the root"),
+        (
+            Some(r#"{"a":1,"b":2}"#),
+            Some(r#"{"b":3,"c":4}"#),
+            Some(r#"{"a":1,"b":3,"c":4}"#),
+            "merged at the root",
+        ),
         (Some(r#"{"a":1}"#), Some("{}"), Some("{}"), "an empty object clears"),
         (Some(r#"{"a":1,"b":2}"#), Some(r#"{"b":null}"#), Some(r#"{"a":1}"#), "null deletes"),
         (Some(r#"{"a":1}"#), Some(r#"{"z":null}"#), Some(r#"{"a":1}"#), "null for a key that is not there"),
-        (Some(r#"{"a":{"x":1,"y":2}}"#), Some(r#"{"a":{"z":3}}"#), Some(r#"{"a":{"z":3}}"#), "nested objects are replaced"),
+        (
+            Some(r#"{"a":{"x":1,"y":2}}"#),
+            Some(r#"{"a":{"z":3}}"#),
+            Some(r#"{"a":{"z":3}}"#),
+            "nested objects are replaced",
+        ),
         (Some(r#"{"a":[1,2]}"#), Some(r#"{"a":[3]}"#), Some(r#"{"a":[3]}"#), "arrays are replaced"),
-        (Some(r#"{"a":{"x":1}}"#), Some(r#"{"a":{"x":null}}"#), Some(r#"{"a":{"x":null}}"#), "nulls nested in the patch are data"),
-        (Some(r#"{"old":{"x":null},"l":[null]}"#), Some(r#"{"a":1,"b":null}"#), Some(r#"{"old":{"x":null},"l":[null],"a":1}"#), "nulls nested in what is stored are data"),
+        (
+            Some(r#"{"a":{"x":1}}"#),
+            Some(r#"{"a":{"x":null}}"#),
+            Some(r#"{"a":{"x":null}}"#),
+            "nulls nested in the patch are data",
+        ),
+        (
+            Some(r#"{"old":{"x":null},"l":[null]}"#),
+            Some(r#"{"a":1,"b":null}"#),
+            Some(r#"{"old":{"x":null},"l":[null],"a":1}"#),
+            "nulls nested in what is stored are data",
+        ),
         (Some("{}"), Some(r#"{"a":null}"#), Some("{}"), "all deleted"),
         (None, Some(r#"{"a":1,"b":null}"#), Some(r#"{"a":1}"#), "nothing stored yet"),
         (None, Some("{}"), Some("{}"), "cleared before it was there"),
         (Some(r#"{"a":1}"#), None, Some(r#"{"a":1}"#), "not sent"),
         (None, None, None, "neither"),
-        (Some(r#"{"a":1}"#), Some(r#"{"":2,"\"":null,"$.x":3}"#), Some(r#"{"a":1,"":2,"$.x":3}"#), "odd names"),
-        (Some(r#"{"n":12345678901234567890.123456789}"#), Some(r#"{"m":1e30}"#), Some(r#"{"n":12345678901234567890.123456789,"m":1000000000000000000000000000000}"#), "digits are kept"),
+        (
+            Some(r#"{"a":1}"#),
+            Some(r#"{"":2,"\"":null,"$.x":3}"#),
+            Some(r#"{"a":1,"":2,"$.x":3}"#),
+            "odd names",
+        ),
+        (
+            Some(r#"{"n":12345678901234567890.123456789}"#),
+            Some(r#"{"m":1e30}"#),
+            Some(r#"{"n":12345678901234567890.123456789,"m":1000000000000000000000000000000}"#),
+            "digits are kept",
+        ),
     ] {
-        let query = sqlx::query("select merge_metadata($1::text::jsonb, $2::text::jsonb) is not distinct from $3::text::jsonb");
+        let query = sqlx::query(
+            "select merge_metadata($1::text::jsonb, $2::text::jsonb) is not distinct from $3::text::jsonb",
+        );
         let row = query.bind(current).bind(patch).bind(result).fetch_one(&mut connection).await.unwrap();
         assert!(row.get::<bool, _>(0), "{rule}");
     }

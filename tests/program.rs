@@ -17,7 +17,11 @@ const KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
 
 fn roster(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_roster"));
-    command.args(args).env_remove("DATABASE_URL").env_remove("ROSTER__DATABASE__URL").env("ROSTER__SECRETS__KEY", KEY);
+    command
+        .args(args)
+        .env_remove("DATABASE_URL")
+        .env_remove("ROSTER__DATABASE__URL")
+        .env("ROSTER__SECRETS__KEY", KEY);
     command.current_dir(env!("CARGO_MANIFEST_DIR"));
     command
 }
@@ -38,7 +42,8 @@ impl Drop for Running {
 
 impl Running {
     fn dev(args: &[&str]) -> Self {
-        let mut command = roster(&[&["dev", "--json", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0"], args].concat());
+        let mut command =
+            roster(&[&["dev", "--json", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0"], args].concat());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
@@ -101,7 +106,8 @@ async fn new_user(http: &reqwest::Client, ready: &Value) -> String {
     let email = format!("u{}-{}@example.com", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let body = json!({ "connection": "Username-Password-Authentication", "email": email, "password": "Correct-Horse-1" });
     let url = format!("{}/api/v2/users", ready["url"].as_str().unwrap());
-    let (status, made) = send(http.post(url).bearer_auth(ready["token"].as_str().unwrap()).json(&body)).await.unwrap();
+    let (status, made) =
+        send(http.post(url).bearer_auth(ready["token"].as_str().unwrap()).json(&body)).await.unwrap();
     assert_eq!(status, 201, "{made}");
     made["user_id"].as_str().unwrap().to_owned()
 }
@@ -115,7 +121,18 @@ async fn dev_keeps_its_data_and_is_alone_in_its_directory() {
     let dir = directory();
     let args = ["--data-dir", text(dir.path())];
     let mut first = Running::dev(&args);
-    for key in ["url", "https_url", "ca_file", "tenant", "audience", "client_id", "client_secret", "token", "database_url", "data_dir"] {
+    for key in [
+        "url",
+        "https_url",
+        "ca_file",
+        "tenant",
+        "audience",
+        "client_id",
+        "client_secret",
+        "token",
+        "database_url",
+        "data_dir",
+    ] {
         assert!(!first.said(key).is_empty());
     }
     assert_eq!(first.ready["pid"], first.child.id());
@@ -123,16 +140,28 @@ async fn dev_keeps_its_data_and_is_alone_in_its_directory() {
     let http = reqwest::Client::new();
     let user = new_user(&http, &first.ready).await;
 
-    let second = roster(&["dev", "--data-dir", text(dir.path()), "--http", "127.0.0.1:0", "--https", "127.0.0.1:0"]).output().unwrap();
+    let second =
+        roster(&["dev", "--data-dir", text(dir.path()), "--http", "127.0.0.1:0", "--https", "127.0.0.1:0"])
+            .output()
+            .unwrap();
     let said = String::from_utf8_lossy(&second.stderr);
-    assert!(!second.status.success() && said.contains("in use by another Roster") && said.contains(&first.child.id().to_string()), "{said}");
+    assert!(
+        !second.status.success()
+            && said.contains("in use by another Roster")
+            && said.contains(&first.child.id().to_string()),
+        "{said}"
+    );
 
     first.signal(libc::SIGINT);
     assert_eq!(first.end(), Some(0));
     assert!(!is_alive(u32::try_from(first.ready["postgres_pid"].as_u64().unwrap()).unwrap()));
     let again = Running::dev(&args);
-    assert_eq!((again.said("client_id"), again.said("client_secret")), (first.said("client_id"), first.said("client_secret")));
-    let (status, _) = send(http.get(url_of(&again.ready, &user)).bearer_auth(first.said("token"))).await.unwrap();
+    assert_eq!(
+        (again.said("client_id"), again.said("client_secret")),
+        (first.said("client_id"), first.said("client_secret"))
+    );
+    let (status, _) =
+        send(http.get(url_of(&again.ready, &user)).bearer_auth(first.said("token"))).await.unwrap();
     assert_eq!(status, 200, "the user and the signing key are those of before");
 }
 
@@ -146,7 +175,8 @@ async fn https_works_for_whoever_trusts_the_certificate_and_the_default_audience
         let (status, answer) = send(http.post(format!("{base}/oauth/token")).json(&body)).await.unwrap();
         assert_eq!(status, 200, "{answer}");
         let token = answer["access_token"].as_str().unwrap();
-        let (status, _) = send(http.get(format!("{base}/api/v2/users/auth0%7Cx")).bearer_auth(token)).await.unwrap();
+        let (status, _) =
+            send(http.get(format!("{base}/api/v2/users/auth0%7Cx")).bearer_auth(token)).await.unwrap();
         assert_eq!(status, 404);
     }
     let untrusting = reqwest::Client::new().get(dev.said("https_url")).send().await;
@@ -195,7 +225,10 @@ impl Load {
                     writer.in_doubt = next;
                     let value = json!({ format!("k{next}"): next });
                     let body = json!({ "user_metadata": value, "app_metadata": value });
-                    let request = http.patch(url_of(&ready, &writer.user)).bearer_auth(ready["token"].as_str().unwrap()).json(&body);
+                    let request = http
+                        .patch(url_of(&ready, &writer.user))
+                        .bearer_auth(ready["token"].as_str().unwrap())
+                        .json(&body);
                     match send(request).await {
                         Ok((200, _)) => (writer.acknowledged, next) = (next, next + 1),
                         Ok((503, _)) if survive => {
@@ -233,7 +266,12 @@ async fn check(ready: &Value, writers: &[Writer]) {
             assert_eq!(keys.get(&format!("k{n}")), Some(&json!(n)), "lost an acknowledged write");
         }
         let stored = u64::try_from(keys.len()).unwrap();
-        assert!(stored == writer.acknowledged || stored == writer.in_doubt, "{stored} {} {}", writer.acknowledged, writer.in_doubt);
+        assert!(
+            stored == writer.acknowledged || stored == writer.in_doubt,
+            "{stored} {} {}",
+            writer.acknowledged,
+            writer.in_doubt
+        );
         let journal = journal_keys(ready, &writer.user).await;
         assert_eq!(journal, stored, "the journal tells of as many keys as there are");
     }
@@ -245,7 +283,13 @@ async fn journal_keys(ready: &Value, user: &str) -> u64 {
     let options = Options::new(ready["database_url"].as_str().unwrap()).connect_options().unwrap();
     let mut connection = sqlx::PgConnection::connect_with(&options).await.unwrap();
     let query = "select count(distinct key) from journal, jsonb_object_keys(changes -> 'user_metadata') key where tenant_id = $1 and subject = $2 and kind = 'user.updated'";
-    let count: i64 = sqlx::query(query).bind(ready["tenant"].as_str().unwrap()).bind(user).fetch_one(&mut connection).await.unwrap().get(0);
+    let count: i64 = sqlx::query(query)
+        .bind(ready["tenant"].as_str().unwrap())
+        .bind(user)
+        .fetch_one(&mut connection)
+        .await
+        .unwrap()
+        .get(0);
     connection.close().await.unwrap();
     u64::try_from(count).unwrap()
 }
@@ -326,12 +370,17 @@ async fn an_operator_migrates_provisions_serves_and_stops() {
     printed(&run(&["migrate", "--check"], &url));
     let applied = printed(&run(&["tenant", "apply", "config/tenants/dev.toml", "--show-credentials"], &url));
     assert!(applied.contains("created tenant dev") && applied.contains("client_secret="), "{applied}");
-    assert!(printed(&run(&["tenant", "apply", "config/tenants/dev.toml"], &url)).contains("nothing to change"));
+    assert!(
+        printed(&run(&["tenant", "apply", "config/tenants/dev.toml"], &url)).contains("nothing to change")
+    );
     assert!(printed(&run(&["tenant", "list"], &url)).starts_with("dev\tdev.localhost\t"));
     let shown = printed(&run(&["tenant", "show", "dev"], &url));
     assert!(shown.contains("Username-Password-Authentication") && !shown.contains("client_secret"));
     assert!(refused(&run(&["tenant", "show", "nobody"], &url)).contains("there is no tenant nobody"));
-    assert!(refused(&run(&["token", "--tenant", "dev", "--scope", "read:everything"], &url)).contains("there is no scope read:everything"));
+    assert!(
+        refused(&run(&["token", "--tenant", "dev", "--scope", "read:everything"], &url))
+            .contains("there is no scope read:everything")
+    );
     let token = printed(&run(&["token", "--tenant", "dev", "--scope", "read:users"], &url));
 
     let address = format!("127.0.0.1:{}", free_port());
@@ -341,17 +390,36 @@ async fn an_operator_migrates_provisions_serves_and_stops() {
     let mut log = BufReader::new(serve.child.stderr.take().unwrap()).lines();
     while !log.next().unwrap().unwrap().contains("\"serving\"") {}
     let http = reqwest::Client::new();
-    let ask = |host: &str| send(http.get(format!("http://{address}/api/v2/users/auth0%7Cx")).header("host", host).bearer_auth(token.trim()));
+    let ask = |host: &str| {
+        send(
+            http.get(format!("http://{address}/api/v2/users/auth0%7Cx"))
+                .header("host", host)
+                .bearer_auth(token.trim()),
+        )
+    };
     assert_eq!(ask("dev.localhost").await.unwrap().0, 404);
     let (status, answer) = ask("127.0.0.1").await.unwrap();
     assert_eq!(status, 404);
-    assert!(answer["message"].as_str().unwrap().contains("No tenant answers on the host 127.0.0.1"), "loopback hosts are for dev only");
+    assert!(
+        answer["message"].as_str().unwrap().contains("No tenant answers on the host 127.0.0.1"),
+        "loopback hosts are for dev only"
+    );
     let line: Value = serde_json::from_str(&log.next().unwrap().unwrap()).unwrap();
-    assert_eq!((&line["method"], &line["route"], &line["status"], &line["tenant"]), (&json!("GET"), &json!("/api/v2/users/{id}"), &json!(404), &json!("dev")));
-    assert!(line["request_id"].is_string() && line["duration_ms"].is_number() && !line.to_string().contains(token.trim()));
+    assert_eq!(
+        (&line["method"], &line["route"], &line["status"], &line["tenant"]),
+        (&json!("GET"), &json!("/api/v2/users/{id}"), &json!(404), &json!("dev"))
+    );
+    assert!(
+        line["request_id"].is_string()
+            && line["duration_ms"].is_number()
+            && !line.to_string().contains(token.trim())
+    );
 
     printed(&roster(&["health", "--url", &format!("http://{address}")]).output().unwrap());
-    assert!(refused(&roster(&["health", "--url", "http://127.0.0.1:1"]).output().unwrap()).contains("nobody answers"));
+    assert!(
+        refused(&roster(&["health", "--url", "http://127.0.0.1:1"]).output().unwrap())
+            .contains("nobody answers")
+    );
 
     // Nobody reads the log any more: a full pipe would stop the program.
     std::thread::spawn(move || log.for_each(drop));
@@ -361,7 +429,10 @@ async fn an_operator_migrates_provisions_serves_and_stops() {
     let began = Instant::now();
     let mut unavailable = 0;
     loop {
-        let request = http.get(format!("http://{address}/api/v2/users/auth0%7Cx")).header("host", "dev.localhost").bearer_auth(token.trim());
+        let request = http
+            .get(format!("http://{address}/api/v2/users/auth0%7Cx"))
+            .header("host", "dev.localhost")
+            .bearer_auth(token.trim());
         let response = request.timeout(Duration::from_secs(20)).send().await.unwrap();
         match response.status().as_u16() {
             503 => {
@@ -381,7 +452,13 @@ async fn an_operator_migrates_provisions_serves_and_stops() {
         let (http, address) = (http.clone(), address.clone());
         async move {
             let body = json!({ "connection": "Username-Password-Authentication", "email": "slow@example.com", "password": "Correct-Horse-1" });
-            send(http.post(format!("http://{address}/api/v2/users")).header("host", "dev.localhost").bearer_auth(mint.trim()).json(&body)).await
+            send(
+                http.post(format!("http://{address}/api/v2/users"))
+                    .header("host", "dev.localhost")
+                    .bearer_auth(mint.trim())
+                    .json(&body),
+            )
+            .await
         }
     });
     tokio::time::sleep(Duration::from_millis(5)).await;
@@ -395,7 +472,17 @@ async fn an_operator_migrates_provisions_serves_and_stops() {
 
 #[test]
 fn every_command_explains_itself_with_an_example() {
-    for args in [&["dev"][..], &["serve"], &["migrate"], &["config", "check"], &["tenant", "list"], &["tenant", "show"], &["tenant", "apply"], &["token"], &["health"]] {
+    for args in [
+        &["dev"][..],
+        &["serve"],
+        &["migrate"],
+        &["config", "check"],
+        &["tenant", "list"],
+        &["tenant", "show"],
+        &["tenant", "apply"],
+        &["token"],
+        &["health"],
+    ] {
         let help = printed(&roster(&[args, &["--help"]].concat()).output().unwrap());
         assert!(help.contains("Example"), "{args:?}: {help}");
     }

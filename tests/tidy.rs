@@ -32,14 +32,20 @@ fn files_with(krate: &str) -> Vec<String> {
 #[test]
 fn only_http_knows_actix() {
     for file in files_with("actix_web") {
-        assert!(file == "server.rs" || file.starts_with("http/") || file.ends_with("/routes.rs"), "{file} imports actix");
+        assert!(
+            file == "server.rs" || file.starts_with("http/") || file.ends_with("/routes.rs"),
+            "{file} imports actix"
+        );
     }
 }
 
 #[test]
 fn only_stores_know_sqlx() {
     for file in files_with("sqlx::") {
-        assert!(file.starts_with("db/") || file.starts_with("search/") || file.ends_with("store.rs"), "{file} imports sqlx");
+        assert!(
+            file.starts_with("db/") || file.starts_with("search/") || file.ends_with("store.rs"),
+            "{file} imports sqlx"
+        );
     }
 }
 
@@ -51,10 +57,20 @@ fn every_statement_of_a_store_is_in_its_list() {
     for path in files.iter().filter(|path| path.ends_with("store.rs")) {
         let text = fs::read_to_string(path).unwrap();
         assert!(!text.contains("sqlx::query("), "{}: a statement without a name", path.display());
-        let list = text.split("const STATEMENTS").nth(1).and_then(|t| t.split(';').next()).expect("a list of statements");
+        let list = text
+            .split("const STATEMENTS")
+            .nth(1)
+            .and_then(|t| t.split(';').next())
+            .expect("a list of statements");
         for line in text.lines() {
-            if let Some(name) = line.strip_prefix("static ").and_then(|l| l.split(": Statement").next().filter(|n| *n != l)) {
-                assert!(list.contains(&format!("&{name}")), "{}: {name} is not in STATEMENTS", path.display());
+            if let Some(name) =
+                line.strip_prefix("static ").and_then(|l| l.split(": Statement").next().filter(|n| *n != l))
+            {
+                assert!(
+                    list.contains(&format!("&{name}")),
+                    "{}: {name} is not in STATEMENTS",
+                    path.display()
+                );
             }
         }
     }
@@ -68,7 +84,10 @@ fn every_store_is_in_the_list_of_the_server() {
     sources(&root, &mut files);
     for path in files.iter().filter(|path| path.ends_with("store.rs")) {
         let resource = path.parent().unwrap().file_name().unwrap().to_string_lossy();
-        assert!(server.contains(&format!("crate::{resource}::store::STATEMENTS")), "{resource} is not in server::statements");
+        assert!(
+            server.contains(&format!("crate::{resource}::store::STATEMENTS")),
+            "{resource} is not in server::statements"
+        );
     }
 }
 
@@ -78,9 +97,13 @@ fn migrations_are_numbered_without_gaps() {
     let mut numbers: Vec<u32> = Vec::new();
     for entry in fs::read_dir(root).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        if name.ends_with(".sql") {
+        if Path::new(&name).extension().is_some_and(|e| e == "sql") {
             let number = name.strip_prefix('V').and_then(|n| n.split("__").next()).filter(|n| n.len() == 4);
-            numbers.push(number.and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("{name} is not V0001__name.sql")));
+            numbers.push(
+                number
+                    .and_then(|n| n.parse().ok())
+                    .unwrap_or_else(|| panic!("{name} is not V0001__name.sql")),
+            );
         }
     }
     numbers.sort_unstable();

@@ -16,12 +16,14 @@ pub struct Health {
 
 impl Health {
     pub async fn run(self, common: &Common) -> anyhow::Result<()> {
-        let base = match self.url {
-            Some(url) => url,
-            None => {
-                let http = common.settings()?.server.http.context("server.http is off: say where to ask with --url")?;
-                format!("http://127.0.0.1:{}", http.port())
-            }
+        let base = if let Some(url) = self.url {
+            url
+        } else {
+            let http = common.settings()?.server.http;
+            format!(
+                "http://127.0.0.1:{}",
+                http.context("server.http is off: say where to ask with --url")?.port()
+            )
         };
         let url = format!("{}/health/ready", base.trim_end_matches('/'));
         let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).build()?;

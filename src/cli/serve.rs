@@ -22,7 +22,7 @@ pub struct Serve {
     /// Apply all files of the tenants directory first
     #[arg(long)]
     apply_tenants: bool,
-    /// Answer for this tenant on localhost, 127.0.0.1 and ::1 too: for development in containers
+    /// Answer for this tenant on loopback hosts (localhost, 127.0.0.1) too: for development in containers
     #[arg(long, value_name = "TENANT")]
     loopback_tenant: Option<String>,
     /// Address for plain HTTP, in place of server.http

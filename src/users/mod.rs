@@ -27,6 +27,7 @@ use crate::app::Context;
 use crate::connections;
 use crate::error::{Error, Result, codes};
 use crate::ids::{self, UserId};
+use crate::metadata::{self, MetadataPatch};
 use crate::passwords::Hasher;
 use crate::patch::Patch;
 use model::{NewUser, User, UserPatch, timestamp};
@@ -40,6 +41,7 @@ pub async fn create(ctx: &Context, new: NewUser) -> Result<User> {
     if !connection.is_enabled() {
         return Err(codes::CONNECTION_DISABLED.into());
     }
+    check_sizes(ctx, &new.user_metadata, &new.app_metadata)?;
     let missing = |name: &str| {
         codes::INVALID_BODY.because(format!("Payload validation error: 'Missing required property: {name}'."))
     };
@@ -83,6 +85,7 @@ pub async fn update(
     if_match: Option<Vec<String>>,
 ) -> Result<User> {
     may_update(ctx, id, &patch)?;
+    check_sizes(ctx, &patch.user_metadata, &patch.app_metadata)?;
     let identity = if patch.touches_identity() || patch.connection.is_some() {
         Some(aim(ctx, id, &patch).await?)
     } else {
@@ -112,6 +115,11 @@ pub async fn update(
         Updated::NoSuchUser => Err(codes::INEXISTENT_USER.into()),
         Updated::Mismatch(etag) => Err(Error { etag: Some(etag), ..codes::PRECONDITION_FAILED.into() }),
     }
+}
+
+fn check_sizes(ctx: &Context, user_metadata: &MetadataPatch, app_metadata: &MetadataPatch) -> Result<()> {
+    let limit = ctx.tenant.limits.metadata_bytes;
+    metadata::check_size(limit, &[("user_metadata", user_metadata), ("app_metadata", app_metadata)])
 }
 
 /// What the narrower scopes allow.

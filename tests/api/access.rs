@@ -9,13 +9,18 @@ use crate::support::{Response, Tenant, path_of, send};
 
 /// A path of the table with ids in it that nobody has.
 fn concrete(path: &str) -> String {
-    path.split('/').map(|part| if part.starts_with('{') { "auth0%7Cnobody" } else { part }).collect::<Vec<_>>().join("/")
+    path.split('/')
+        .map(|part| if part.starts_with('{') { "auth0%7Cnobody" } else { part })
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 /// The routes that ask for a token, as method, path and scopes.
 fn guarded() -> Vec<(String, String, &'static [&'static str])> {
-    let routes: Vec<_> =
-        endpoints().into_iter().filter_map(|e| Some((e.method.to_string(), concrete(e.path), e.scopes?))).collect();
+    let routes: Vec<_> = endpoints()
+        .into_iter()
+        .filter_map(|e| Some((e.method.to_string(), concrete(e.path), e.scopes?)))
+        .collect();
     assert!(routes.len() >= 4);
     routes
 }
@@ -34,7 +39,12 @@ async fn call(tenant: &Tenant, method: &str, path: &str, token: Option<&str>) ->
 #[tokio::test]
 async fn nothing_of_the_management_api_is_open() {
     for endpoint in endpoints().iter().filter(|e| e.path.starts_with("/api/v2/")) {
-        assert!(endpoint.scopes.is_some_and(|scopes| !scopes.is_empty()), "{} {}", endpoint.method, endpoint.path);
+        assert!(
+            endpoint.scopes.is_some_and(|scopes| !scopes.is_empty()),
+            "{} {}",
+            endpoint.method,
+            endpoint.path
+        );
     }
 }
 
@@ -54,7 +64,11 @@ async fn a_header_that_is_no_bearer_token_is_400() {
     for (method, path, _) in guarded() {
         for header in ["Bearer opaque", "Basic YTpi", "nonsense", "Bearer", "Bearer a.b", "Bearer a.b.c.d"] {
             let answer = call(&tenant, &method, &path, Some(header)).await;
-            assert_eq!(answer.refusal(), (400, Some("Bearer"), "Bad HTTP authentication header format"), "{method} {path} {header}");
+            assert_eq!(
+                answer.refusal(),
+                (400, Some("Bearer"), "Bad HTTP authentication header format"),
+                "{method} {path} {header}"
+            );
         }
     }
 }
@@ -65,10 +79,19 @@ async fn a_token_that_is_not_to_be_believed_is_401() {
     let parts: Vec<&str> = tenant.token.split('.').collect();
     let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(parts[1]).unwrap()).unwrap();
     let encoded = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let widened = { let mut c = claims.clone(); c["scope"] = json!("read:everything"); encoded(&c) };
+    let widened = {
+        let mut c = claims.clone();
+        c["scope"] = json!("read:everything");
+        encoded(&c)
+    };
     let mut signature = parts[2].to_owned();
     signature.replace_range(9..10, if &signature[9..10] == "A" { "B" } else { "A" });
-    let hs256 = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &jsonwebtoken::EncodingKey::from_secret(b"x")).unwrap();
+    let hs256 = jsonwebtoken::encode(
+        &jsonwebtoken::Header::default(),
+        &claims,
+        &jsonwebtoken::EncodingKey::from_secret(b"x"),
+    )
+    .unwrap();
     let signature_refused = "Invalid signature received for JSON Web Token validation";
     let cases = [
         (format!("{}.{}.{signature}", parts[0], parts[1]), signature_refused),
@@ -76,7 +99,10 @@ async fn a_token_that_is_not_to_be_believed_is_401() {
         (format!("{}.{}.", encoded(&json!({ "alg": "none", "typ": "JWT" })), parts[1]), "Invalid token"),
         (hs256, "Invalid token"),
         (other.token.clone(), signature_refused),
-        (tenant.token_for("test", &["read:users"], -1).await, "Expired token received for JSON Web Token validation"),
+        (
+            tenant.token_for("test", &["read:users"], -1).await,
+            "Expired token received for JSON Web Token validation",
+        ),
         (signed(&tenant, &claims, |c| c["aud"] = json!("https://elsewhere.example/")).await, "Invalid token"),
         (signed(&tenant, &claims, |c| c["iss"] = json!("https://elsewhere.example/")).await, "Invalid token"),
         (signed(&tenant, &claims, |c| c["nbf"] = json!(crate::support::now() + 600)).await, "Invalid token"),
@@ -110,7 +136,10 @@ async fn without_the_scope_every_route_is_403_and_names_what_it_wants() {
         let answer = call(&tenant, &method, &path, Some(&format!("Bearer {token}"))).await;
         let (status, code, message) = answer.refusal();
         assert_eq!((status, code), (403, Some("insufficient_scope")), "{method} {path}");
-        assert!(message.starts_with("Insufficient scope, expected ") && message.ends_with(&scopes.join(",")), "{message}");
+        assert!(
+            message.starts_with("Insufficient scope, expected ") && message.ends_with(&scopes.join(",")),
+            "{message}"
+        );
     }
 }
 
@@ -120,10 +149,19 @@ async fn an_id_of_another_tenant_is_nobodys() {
     let theirs = other.user(json!({ "user_metadata": { "secret": 1 } })).await;
     let encoded = theirs["user_id"].as_str().unwrap().replace('|', "%7C");
     for endpoint in endpoints().iter().filter(|e| e.scopes.is_some() && e.path.contains('{')) {
-        let path = endpoint.path.split('/').map(|part| if part.starts_with('{') { encoded.as_str() } else { part }).collect::<Vec<_>>().join("/");
+        let path = endpoint
+            .path
+            .split('/')
+            .map(|part| if part.starts_with('{') { encoded.as_str() } else { part })
+            .collect::<Vec<_>>()
+            .join("/");
         let request = tenant.authorized(endpoint.method.as_str(), &path);
-        let answer = send(if endpoint.takes_body { request.json(&json!({ "nickname": "mine" })) } else { request }).await;
-        let nothing = answer.status == 404 || answer.status == 400 || (endpoint.method == "DELETE" && answer.status == 204);
+        let answer =
+            send(if endpoint.takes_body { request.json(&json!({ "nickname": "mine" })) } else { request })
+                .await;
+        let nothing = answer.status == 404
+            || answer.status == 400
+            || (endpoint.method == "DELETE" && answer.status == 204);
         assert!(nothing, "{} {}: {} {}", endpoint.method, endpoint.path, answer.status, answer.text);
         assert!(!answer.text.contains("secret"));
     }

@@ -31,7 +31,9 @@ fn replay(journal: &[(String, Value)]) -> BTreeMap<&'static str, Option<Map<Stri
         step(parts.get_mut("profile").unwrap(), &profile);
     }
     // An emptied app_metadata is gone.
-    if let Some(Some(object)) = parts.get("app_metadata") && object.is_empty() {
+    if let Some(Some(object)) = parts.get("app_metadata")
+        && object.is_empty()
+    {
         parts.insert("app_metadata", None);
     }
     parts
@@ -51,21 +53,38 @@ async fn agrees(tenant: &Tenant, user_id: &str) {
 #[tokio::test]
 async fn a_change_is_there_with_before_and_after_and_who_made_it() {
     let tenant = Tenant::new().await;
-    let made = tenant.user(json!({ "nickname": "jane", "user_metadata": { "hobby": "surfing", "gone": 1 } })).await;
+    let made =
+        tenant.user(json!({ "nickname": "jane", "user_metadata": { "hobby": "surfing", "gone": 1 } })).await;
     let id = made["user_id"].as_str().unwrap();
     let body = json!({ "nickname": "jd", "given_name": "Jane", "user_metadata": { "hobby": "chess", "gone": null, "new": [1] }, "app_metadata": { "plan": "full" } });
-    let request = tenant.authorized("PATCH", &path_of(&made)).header("x-request-id", "req-1").header("user-agent", "test \"agent\"\\1").json(&body);
+    let request = tenant
+        .authorized("PATCH", &path_of(&made))
+        .header("x-request-id", "req-1")
+        .header("user-agent", "test \"agent\"\\1")
+        .json(&body);
     assert_eq!(send(request).await.status, 200);
     let journal = tenant.journal(id).await;
     assert_eq!(journal[1].0, "user.updated");
-    assert_eq!(journal[1].1, json!({
-        "nickname": { "before": "jane", "after": "jd" },
-        "given_name": { "after": "Jane" },
-        "user_metadata": { "hobby": { "before": "surfing", "after": "chess" }, "gone": { "before": 1 }, "new": { "after": [1] } },
-        "app_metadata": { "plan": { "after": "full" } },
-    }));
+    assert_eq!(
+        journal[1].1,
+        json!({
+            "nickname": { "before": "jane", "after": "jd" },
+            "given_name": { "after": "Jane" },
+            "user_metadata": { "hobby": { "before": "surfing", "after": "chess" }, "gone": { "before": 1 }, "new": { "after": [1] } },
+            "app_metadata": { "plan": { "after": "full" } },
+        })
+    );
     let who = sql("select actor, client_id, request_id, ip, user_agent from journal where tenant_id = $1 and subject = $2 and kind = 'user.updated'", &[&tenant.name, id]).await;
-    assert_eq!(who[0], [json!("test@clients"), json!("test"), json!("req-1"), json!("127.0.0.1"), json!("test \"agent\"\\1")]);
+    assert_eq!(
+        who[0],
+        [
+            json!("test@clients"),
+            json!("test"),
+            json!("req-1"),
+            json!("127.0.0.1"),
+            json!("test \"agent\"\\1")
+        ]
+    );
     agrees(&tenant, id).await;
 }
 
@@ -81,7 +100,10 @@ async fn clearing_deleting_and_passwords_are_told_without_secrets() {
     agrees(&tenant, id).await;
     tenant.delete(&path).await;
     let journal = tenant.journal(id).await;
-    assert_eq!(journal.iter().map(|(kind, _)| kind.as_str()).collect::<Vec<_>>(), ["user.created", "user.updated", "user.updated", "user.updated", "user.updated", "user.deleted"]);
+    assert_eq!(
+        journal.iter().map(|(kind, _)| kind.as_str()).collect::<Vec<_>>(),
+        ["user.created", "user.updated", "user.updated", "user.updated", "user.updated", "user.deleted"]
+    );
     assert_eq!(journal[3].1["password"], json!({ "after": "*****" }));
     assert_eq!(journal[4].1["password"], json!({ "before": "*****" }));
     assert_eq!(journal[5].1["email"], json!({ "before": made["email"] }));
@@ -106,7 +128,11 @@ async fn a_refused_change_leaves_no_row() {
 async fn the_journal_cannot_be_rewritten() {
     let tenant = Tenant::new().await;
     tenant.user(json!({})).await;
-    let refused = crate::support::try_execute("update journal set actor = 'somebody else' where tenant_id = $1", &[&tenant.name]).await;
+    let refused = crate::support::try_execute(
+        "update journal set actor = 'somebody else' where tenant_id = $1",
+        &[&tenant.name],
+    )
+    .await;
     assert!(refused.unwrap_err().contains("append-only"));
 }
 
@@ -115,7 +141,13 @@ async fn provisioning_is_in_the_journal_without_secrets() {
     let tenant = Tenant::new().await;
     let rows = sql("select kind, changes, actor from journal where tenant_id = $1", &[&tenant.name]).await;
     let kinds: Vec<&str> = rows.iter().map(|row| row[0].as_str().unwrap()).collect();
-    for kind in ["tenant.created", "signing_key.created", "client.created", "client_grant.created", "connection.created"] {
+    for kind in [
+        "tenant.created",
+        "signing_key.created",
+        "client.created",
+        "client_grant.created",
+        "connection.created",
+    ] {
         assert!(kinds.contains(&kind), "{kinds:?}");
     }
     assert!(rows.iter().all(|row| row[2] == "command:test"));
@@ -127,14 +159,19 @@ async fn applying_a_file_twice_changes_nothing_and_a_changed_file_what_it_names(
     let mut config = None;
     let tenant = Tenant::with(|c| config = Some(c.clone())).await;
     let mut config = config.unwrap();
-    let count = || async { sql("select count(*) as n from journal where tenant_id = $1", &[&tenant.name]).await[0][0].clone() };
+    let count = || async {
+        sql("select count(*) as n from journal where tenant_id = $1", &[&tenant.name]).await[0][0].clone()
+    };
     let before = count().await;
     assert!(apply(&config).await.is_empty());
     assert_eq!(count().await, before);
     config.token_lifetime = 60;
     config.connections[0].password_policy = roster::passwords::Policy::None;
     let report = apply(&config).await;
-    assert_eq!(report, [format!("changed tenant {}", tenant.name), format!("changed connection {CONNECTION}")]);
+    assert_eq!(
+        report,
+        [format!("changed tenant {}", tenant.name), format!("changed connection {CONNECTION}")]
+    );
     assert!(tenant.user(json!({ "password": "x" })).await["user_id"].is_string());
 }
 
@@ -176,10 +213,14 @@ async fn of_conditional_writers_one_wins_for_each_version() {
     for round in 0..5 {
         let etag = tenant.get(&path).await.header("etag").unwrap().to_owned();
         let writers = (0..32).map(|n| {
-            let request = tenant.authorized("PATCH", &path).header("if-match", &etag).json(&json!({ "user_metadata": { "winner": n } }));
+            let request = tenant
+                .authorized("PATCH", &path)
+                .header("if-match", &etag)
+                .json(&json!({ "user_metadata": { "winner": n } }));
             tokio::spawn(async move { send(request).await.status })
         });
-        let mut statuses: Vec<u16> = futures_util::future::join_all(writers).await.into_iter().map(Result::unwrap).collect();
+        let mut statuses: Vec<u16> =
+            futures_util::future::join_all(writers).await.into_iter().map(Result::unwrap).collect();
         statuses.sort_unstable();
         assert_eq!((statuses[0], &statuses[1..]), (200, &[412; 31][..]), "round {round}");
     }

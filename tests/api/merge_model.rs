@@ -17,7 +17,11 @@ fn merged(stored: Option<Map<String, Value>>, patch: Option<&Value>) -> Option<M
     let Value::Object(patch) = patch else { return Some(Map::new()) };
     let mut result = if patch.is_empty() { Map::new() } else { stored.unwrap_or_default() };
     for (key, value) in patch {
-        if value.is_null() { result.remove(key) } else { result.insert(key.clone(), value.clone()) };
+        if value.is_null() {
+            result.remove(key)
+        } else {
+            result.insert(key.clone(), value.clone())
+        };
     }
     Some(result)
 }
@@ -33,7 +37,8 @@ struct Model {
 impl Model {
     fn apply(&mut self, patch: &Map<String, Value>) {
         self.user_metadata = merged(self.user_metadata.take(), patch.get("user_metadata"));
-        self.app_metadata = merged(self.app_metadata.take(), patch.get("app_metadata")).filter(|m| !m.is_empty());
+        self.app_metadata =
+            merged(self.app_metadata.take(), patch.get("app_metadata")).filter(|m| !m.is_empty());
         for attribute in ATTRIBUTES {
             match patch.get(attribute) {
                 None => {}
@@ -46,7 +51,8 @@ impl Model {
     /// The model's view of an answer.
     fn of(document: &Value) -> Self {
         let object = |name: &str| document.get(name).map(|m| m.as_object().expect("an object").clone());
-        let attributes = ATTRIBUTES.iter().filter_map(|a| Some(((*a).to_owned(), document.get(a)?.clone()))).collect();
+        let attributes =
+            ATTRIBUTES.iter().filter_map(|a| Some(((*a).to_owned(), document.get(a)?.clone()))).collect();
         Self { attributes, user_metadata: object("user_metadata"), app_metadata: object("app_metadata") }
     }
 }
@@ -89,10 +95,18 @@ fn metadata() -> impl Strategy<Value = Value> {
 fn patch() -> impl Strategy<Value = Map<String, Value>> {
     let name = || prop_oneof![1 => Just(Value::Null), 2 => "[a-z]{1,5}".prop_map(Value::from)];
     use proptest::option::of;
-    (of(metadata()), of(metadata()), of(name()), of(name()), of(any::<bool>())).prop_map(|(user, app, given, family, blocked)| {
-        let all = [("user_metadata", user), ("app_metadata", app), ("given_name", given), ("family_name", family), ("blocked", blocked.map(Value::from))];
-        all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
-    })
+    (of(metadata()), of(metadata()), of(name()), of(name()), of(any::<bool>())).prop_map(
+        |(user, app, given, family, blocked)| {
+            let all = [
+                ("user_metadata", user),
+                ("app_metadata", app),
+                ("given_name", given),
+                ("family_name", family),
+                ("blocked", blocked.map(Value::from)),
+            ];
+            all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+        },
+    )
 }
 
 fn run() {
@@ -100,7 +114,8 @@ fn run() {
     let tenant = runtime.block_on(Tenant::new());
     let user = std::cell::RefCell::new(None::<Value>);
     let sequences = (proptest::option::weighted(0.2, patch()), vec(patch(), 1..7));
-    let mut runner = TestRunner::new(Config { cases: SEQUENCES / 4, failure_persistence: None, ..Config::default() });
+    let mut runner =
+        TestRunner::new(Config { cases: SEQUENCES / 4, failure_persistence: None, ..Config::default() });
     let played = runner.run(&sequences, |(new, patches)| {
         runtime.block_on(async {
             // A new user for one sequence in five, the last one as it was left for the others: hashing a password

@@ -11,16 +11,24 @@ use crate::support::{on_server, server};
 #[tokio::test]
 async fn every_statement_can_be_prepared_and_has_the_types_of_the_snapshot() {
     let text = on_server(async {
-        let mut connection = sqlx::PgConnection::connect_with(&server().database.connect_options().unwrap()).await.unwrap();
+        let mut connection =
+            sqlx::PgConnection::connect_with(&server().database.connect_options().unwrap()).await.unwrap();
         let mut text = String::new();
         for statement in statements() {
             let described = (&mut connection).prepare(sqlx::SqlStr::from_static(statement.sql)).await;
-            let described = described.unwrap_or_else(|e| panic!("{}: {e}\n{}", statement.name, statement.sql));
+            let described =
+                described.unwrap_or_else(|e| panic!("{}: {e}\n{}", statement.name, statement.sql));
             let parameters = match described.parameters() {
-                Some(sqlx::Either::Left(types)) => types.iter().map(|t| t.name().to_owned()).collect::<Vec<_>>().join(", "),
+                Some(sqlx::Either::Left(types)) => {
+                    types.iter().map(|t| t.name().to_owned()).collect::<Vec<_>>().join(", ")
+                }
                 _ => String::new(),
             };
-            let columns: Vec<String> = described.columns().iter().map(|c| format!("{} {}", c.name(), c.type_info().name())).collect();
+            let columns: Vec<String> = described
+                .columns()
+                .iter()
+                .map(|c| format!("{} {}", c.name(), c.type_info().name()))
+                .collect();
             writeln!(text, "{}({parameters}) -> {}", statement.name, columns.join(", ")).unwrap();
         }
         connection.close().await.unwrap();

@@ -15,7 +15,11 @@ async fn discovery_leads_to_the_keys_that_verify_a_token() {
     assert_eq!((&key["alg"], &key["kty"], &key["use"]), (&json!("RS256"), &json!("RSA"), &json!("sig")));
     assert!(key["x5c"][0].is_string() && key["x5t"].is_string());
     assert!(key.get("d").is_none(), "the private half stays here");
-    let decoding = jsonwebtoken::DecodingKey::from_rsa_components(key["n"].as_str().unwrap(), key["e"].as_str().unwrap()).unwrap();
+    let decoding = jsonwebtoken::DecodingKey::from_rsa_components(
+        key["n"].as_str().unwrap(),
+        key["e"].as_str().unwrap(),
+    )
+    .unwrap();
     let mut validation = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::RS256);
     validation.set_audience(&[&tenant.audience]);
     let header = jsonwebtoken::decode_header(&tenant.token).unwrap();

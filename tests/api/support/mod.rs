@@ -303,10 +303,14 @@ pub async fn sql(query: &str, parameters: &[&str]) -> Vec<Vec<Value>> {
 pub async fn try_execute(statement: &str, parameters: &[&str]) -> Result<(), String> {
     use sqlx::Connection;
     let database = server().database.clone();
-    let (statement, parameters) = (statement.to_owned(), parameters.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>());
+    let (statement, parameters) =
+        (statement.to_owned(), parameters.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>());
     on_server(async move {
-        let mut connection = sqlx::PgConnection::connect_with(&database.connect_options().unwrap()).await.unwrap();
-        let query = parameters.into_iter().fold(sqlx::query(sqlx::AssertSqlSafe(statement)), sqlx::query::Query::bind);
+        let mut connection =
+            sqlx::PgConnection::connect_with(&database.connect_options().unwrap()).await.unwrap();
+        let query = parameters
+            .into_iter()
+            .fold(sqlx::query(sqlx::AssertSqlSafe(statement)), sqlx::query::Query::bind);
         let done = query.execute(&mut connection).await.map(|_| ()).map_err(|e| e.to_string());
         connection.close().await.unwrap();
         done
