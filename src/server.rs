@@ -20,14 +20,13 @@ use crate::http::render::json_value;
 use crate::http::{Endpoint, log};
 
 /// The registration table: every resource is one line here.
-const RESOURCES: &[fn() -> Vec<Endpoint>] =
-    &[
-        health,
-        crate::auth::routes::routes,
-        crate::users::routes::routes,
-        crate::identities::routes::routes,
-        crate::connections::routes::routes,
-    ];
+const RESOURCES: &[fn() -> Vec<Endpoint>] = &[
+    health,
+    crate::auth::routes::routes,
+    crate::users::routes::routes,
+    crate::identities::routes::routes,
+    crate::connections::routes::routes,
+];
 
 /// Every route there is.
 pub fn endpoints() -> Vec<Endpoint> {

@@ -34,9 +34,8 @@ pub fn subject(tenant: &Tenant, calling: &Claims, token: &str, now: i64) -> Resu
     // The claims are judged below, by the request's clock and with a meaning for each fault.
     (signature_only.validate_exp, signature_only.validate_aud) = (false, false);
     signature_only.required_spec_claims.clear();
-    let token = jsonwebtoken::decode::<IdToken>(token, &key.decoding, &signature_only)
-        .map_err(|_| invalid())?
-        .claims;
+    let token =
+        jsonwebtoken::decode::<IdToken>(token, &key.decoding, &signature_only).map_err(|_| invalid())?.claims;
     if token.exp <= now || token.iat.is_some_and(|iat| iat > now + LEEWAY) {
         return Err(invalid());
     }

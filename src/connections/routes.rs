@@ -67,10 +67,7 @@ impl Page {
     pub(crate) fn answer(&self, plural: &str, documents: &[String], total: i64) -> String {
         let array = format!("[{}]", documents.join(","));
         if self.include_totals {
-            format!(
-                r#"{{"start":{},"limit":{},"total":{total},"{plural}":{array}}}"#,
-                self.start, self.limit
-            )
+            format!(r#"{{"start":{},"limit":{},"total":{total},"{plural}":{array}}}"#, self.start, self.limit)
         } else {
             array
         }

@@ -34,10 +34,7 @@ async fn unlink(caller: Caller<UpdateIdentities>, params: Params) -> Result<Http
     Ok(json_text(200, super::unlink(&caller, &id, &provider, &identity).await?))
 }
 
-async fn organizations(
-    caller: Caller<ReadUserOrganizations>,
-    params: Params,
-) -> Result<HttpResponse, Error> {
+async fn organizations(caller: Caller<ReadUserOrganizations>, params: Params) -> Result<HttpResponse, Error> {
     let (id, page) = (params.user_id("id")?, Page::read(&params)?);
     super::organizations(&caller, &id).await?;
     Ok(json_text(200, page.answer("organizations", &[], 0)))

@@ -464,6 +464,7 @@ static CREATE: Statement = Statement::new(
 const TAKEN: &[(&str, Meaning)] = &[
     ("users_pkey", codes::USER_EXISTS),
     ("identities_pkey", codes::USER_EXISTS),
+    ("passwords_pkey", codes::USER_EXISTS),
     ("identities_email_key", codes::USER_EXISTS),
     ("identities_username_key", codes::USERNAME_IN_USE),
     ("identities_phone_number_key", codes::USER_EXISTS),

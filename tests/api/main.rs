@@ -4,4 +4,6 @@
 
 mod support;
 
+mod connections;
+mod identities;
 mod users;
