@@ -11,7 +11,8 @@
 //! becomes the `profileData` of its identity, its metadata is discarded, its password goes on to work, and its address,
 //! username and phone number stay taken within its connection. Unlinked, it is a user of its own again, with its
 //! `profileData` for a profile and nothing else. Deleting the primary deletes all its identities. Both changes lock the
-//! users they are about, in one order, and are written to the history of both.
+//! users they are about, in one order, and are written to the history of both: `user.linked` and `user.unlinked` for the
+//! primary, `user.merged` and `user.separated` for the secondary, whose `user_id` tells where it went or came from.
 //!
 //! Deviations and decisions, where Auth0's documentation and recorded traffic say nothing:
 //! - The answers to linking and unlinking show `profileData` with every identity, as recorded; the document of a user

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row};
@@ -398,26 +400,35 @@ pub(crate) async fn update_identity(
     change: &Change,
     identity: &IdentityChange,
 ) -> Result<Updated, Error> {
-    let row = UPDATE_IDENTITY
-        .query()
-        .bind(&change.tenant)
-        .bind(&change.user_id)
-        .bind(sqlx::types::Json(&change.set))
-        .bind(&change.unset)
-        .bind(change.user_metadata.as_deref().map(raw))
-        .bind(change.app_metadata.as_deref().map(raw))
-        .bind(&change.if_match)
-        .bind(change.author.entry())
-        .bind(&identity.provider)
-        .bind(&identity.identity_id)
-        .bind(&identity.password_hash)
-        .bind(identity.remove_password)
-        .bind(identity.of_secondary.as_ref().map(|(set, _)| sqlx::types::Json(set)))
-        .bind(identity.of_secondary.as_ref().map(|(_, unset)| unset))
-        .fetch_optional(db.pool())
-        .await
-        .map_err(|e| db::refusal(e, TAKEN_ON_UPDATE))?;
-    row.map_or(Ok(Updated::NoSuchUser), |row| Ok(updated(&row)?))
+    let attempt = || {
+        UPDATE_IDENTITY
+            .query()
+            .bind(&change.tenant)
+            .bind(&change.user_id)
+            .bind(sqlx::types::Json(&change.set))
+            .bind(&change.unset)
+            .bind(change.user_metadata.as_deref().map(raw))
+            .bind(change.app_metadata.as_deref().map(raw))
+            .bind(&change.if_match)
+            .bind(change.author.entry())
+            .bind(&identity.provider)
+            .bind(&identity.identity_id)
+            .bind(&identity.password_hash)
+            .bind(identity.remove_password)
+            .bind(identity.of_secondary.as_ref().map(|(set, _)| sqlx::types::Json(set)))
+            .bind(identity.of_secondary.as_ref().map(|(_, unset)| unset))
+            .fetch_optional(db.pool())
+    };
+    let row = match attempt().await {
+        // Two users who want each other's address at once wait for each other; one of them tries again, after the other.
+        Err(error) if db::is_deadlock(&error) => {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            attempt().await
+        }
+        row => row,
+    };
+    row.map_err(|e| db::refusal(e, TAKEN_ON_UPDATE))?
+        .map_or(Ok(Updated::NoSuchUser), |row| Ok(updated(&row)?))
 }
 
 /// JSON text as a parameter of type jsonb.

@@ -169,3 +169,24 @@ async fn a_primary_deleted_while_it_is_linked_to_takes_all_or_nothing() {
         assert_eq!(has_password(&tenant, bare(&b), PASSWORD).await, stays);
     }
 }
+
+#[tokio::test]
+async fn two_who_swap_their_addresses_are_both_refused() {
+    let tenant = Tenant::new().await;
+    for _ in 0..ROUNDS {
+        let [a, b] = users(&tenant).await;
+        let (path_a, path_b) = (path_of(&a), path_of(&b));
+        let (one, other) = tokio::join!(
+            tenant.patch(&path_a, json!({ "email": b["email"] })),
+            tenant.patch(&path_b, json!({ "email": a["email"] }))
+        );
+        for answer in [one, other] {
+            let refusal = answer.refusal();
+            assert!(
+                refusal == (400, Some("auth0_idp_error"), "The specified new email already exists")
+                    || refusal == (503, None, "Other changes got in the way. Please try again."),
+                "{refusal:?}"
+            );
+        }
+    }
+}
