@@ -23,7 +23,7 @@
 //! - A caller with `update:current_user_identities` alone proves by `link_with` that the other account is theirs;
 //!   naming it by `provider` and `user_id` takes `update:users`. The two forms exclude each other.
 //! - Unlinking an identity that is not there is 404, but with the prefix left in (`auth0|..`) 200, as recorded.
-//! - Signs that are not in `profileData` (`blocked`, counts and times of logins) do not come back by unlinking.
+//! - What is not in `profileData` (`blocked`, counts and times of logins) does not come back by unlinking.
 //! - Refusals carry `inexistent_identity`, `identity_already_exists`, `inexistent_connection` (provider or connection
 //!   not configured), `invalid_token` (`link_with`) or `operation_not_supported` (the main identity).
 //! - There are neither organizations nor second factors: their lists are empty for every user there is.
