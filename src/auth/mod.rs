@@ -12,6 +12,7 @@
 //!   the restriction would be a lie.
 
 pub mod keys;
+pub mod link;
 pub mod routes;
 pub mod scopes;
 pub(crate) mod store;

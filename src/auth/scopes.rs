@@ -24,6 +24,10 @@ demands! {
     ReadUsers = "read:users", "read:current_user", "read:user_idp_tokens";
     UpdateUsers = "update:users", "update:users_app_metadata", "update:current_user_metadata";
     DeleteUsers = "delete:users", "delete:current_user";
+    UpdateIdentities = "update:users", "update:current_user_identities";
+    ReadUserOrganizations = "read:users", "read:organizations";
+    ReadEnrollments = "read:users", "read:current_user";
+    ReadConnections = "read:connections";
 }
 
 /// Every scope of the Management API: what a grant of `*` stands for.

@@ -17,6 +17,9 @@
 //! - A user of a database connection has an e-mail address and a password; without an address (after it was removed)
 //!   `name` and `nickname` come from the username, then the phone number.
 //! - Changing the address makes `email_verified` false unless the same request says otherwise; the same for phones.
+//! - With the `connection` of a secondary identity, `email`, `username`, `password`, `phone_number` and the verified
+//!   flags are that identity's (`profileData`, see [`crate::identities`]); metadata and `blocked` stay the user's. A
+//!   connection that the primary is in too means the primary. Only the primary's password moves `last_password_reset`.
 //! - The "simultaneously" family carries `operation_not_supported`, a weak password `invalid_password`.
 
 pub mod model;
@@ -62,10 +65,7 @@ pub async fn create(ctx: &Context, new: NewUser) -> Result<User> {
     }
     let hash = ctx.app.hasher.hash(password.to_owned()).await?;
     let identity = new.user_id.clone().unwrap_or_else(|| ids::identity(ctx.now));
-    // A caller may hand in the id with its prefix or without.
-    let id = UserId::parse(&identity)
-        .filter(|id| id.provider() == "auth0")
-        .unwrap_or_else(|| UserId::of("auth0", &identity));
+    let id = UserId::with_or_without("auth0", &identity);
     store::create(ctx.db(), &ctx.tenant.id, &id, &new, Some(&hash), ctx.now, &ctx.author).await
 }
 
@@ -77,20 +77,27 @@ pub async fn fetch(ctx: &Context, id: &UserId) -> Result<User> {
     store::fetch(ctx.db(), &ctx.tenant.id, id.as_str()).await?.ok_or_else(|| codes::INEXISTENT_USER.into())
 }
 
+/// Refuses an id that no user has.
+pub async fn must_exist(ctx: &Context, id: &UserId) -> Result<()> {
+    let found = store::fetch(ctx.db(), &ctx.tenant.id, id.as_str()).await?;
+    found.map(drop).ok_or_else(|| codes::INEXISTENT_USER.into())
+}
+
 /// Changes a user.
 pub async fn update(
     ctx: &Context,
     id: &UserId,
-    patch: UserPatch,
+    mut patch: UserPatch,
     if_match: Option<Vec<String>>,
 ) -> Result<User> {
     may_update(ctx, id, &patch)?;
     check_sizes(ctx, &patch.user_metadata, &patch.app_metadata)?;
     let identity = if patch.touches_identity() || patch.connection.is_some() {
-        Some(aim(ctx, id, &patch).await?)
+        Some(aim(ctx, id, &mut patch).await?)
     } else {
         None
     };
+    let is_secondary = identity.as_ref().is_some_and(|identity| identity.of_secondary.is_some());
     let mut change = store::Change {
         tenant: ctx.tenant.id.to_string(),
         user_id: id.as_str().to_owned(),
@@ -103,7 +110,7 @@ pub async fn update(
     };
     let outcome = match identity {
         Some(identity) => {
-            if identity.password_hash.is_some() {
+            if identity.password_hash.is_some() && identity.of_secondary.is_none() {
                 change.set.insert("last_password_reset".into(), timestamp(ctx.now).into());
             }
             store::update_identity(ctx.db(), &change, &identity).await?
@@ -112,6 +119,8 @@ pub async fn update(
     };
     match outcome {
         Updated::Done(user) => Ok(*user),
+        // The user or, a moment ago, its secondary identity is gone.
+        Updated::NoSuchUser if is_secondary => Err(codes::PATCH_CONNECTION_UNSUITABLE.into()),
         Updated::NoSuchUser => Err(codes::INEXISTENT_USER.into()),
         Updated::Mismatch(etag) => Err(Error { etag: Some(etag), ..codes::PRECONDITION_FAILED.into() }),
     }
@@ -137,7 +146,7 @@ fn may_update(ctx: &Context, id: &UserId, patch: &UserPatch) -> Result<()> {
 }
 
 /// Finds the identity a change is aimed at and checks what the change asks of its connection.
-async fn aim(ctx: &Context, id: &UserId, patch: &UserPatch) -> Result<store::IdentityChange> {
+async fn aim(ctx: &Context, id: &UserId, patch: &mut UserPatch) -> Result<store::IdentityChange> {
     let (db, tenant) = (ctx.db(), &*ctx.tenant.id);
     if let Some(name) = &patch.connection {
         connections::by_name(db, tenant, name).await?.ok_or(codes::PATCH_CONNECTION_UNKNOWN)?;
@@ -162,7 +171,9 @@ async fn aim(ctx: &Context, id: &UserId, patch: &UserPatch) -> Result<store::Ide
             return Err(codes::INVALID_USERNAME.into());
         }
     }
+    let is_main = UserId::of(&target.provider, &target.identity_id) == *id;
     Ok(store::IdentityChange {
+        of_secondary: if is_main { None } else { Some(patch.split_off_identity()?) },
         password_hash: hash_if_strong(&ctx.app.hasher, &connection, patch.password.set()).await?,
         remove_password: patch.password == Patch::Null,
         provider: target.provider,

@@ -5,7 +5,9 @@
 mod support;
 
 mod access;
+mod connections;
 mod hostile;
+mod identities;
 mod journal;
 mod merge_model;
 mod oauth;
