@@ -36,6 +36,7 @@ pub fn statements() -> Vec<&'static Statement> {
         crate::auth::store::STATEMENTS,
         crate::connections::store::STATEMENTS,
         crate::users::store::STATEMENTS,
+        crate::users::list::store::STATEMENTS,
     ];
     lists.concat()
 }
