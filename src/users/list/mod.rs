@@ -2,7 +2,8 @@
 //!
 //! `GET /api/v2/users` answers by page number, as Auth0 does and as far as Auth0 does (the tenant's `offset_cap`), or
 //! by checkpoint, which Auth0 does not have for users: any number of users, each that is there all the while exactly
-//! once. The order is that of creation, or `sort`'s. A total counts all users, in the snapshot of the page itself.
+//! once. The order is that of creation, or `sort`'s. A total is exact, in the snapshot of the page itself;
+//! it is kept with the users (`user_counts`), not counted for each answer.
 //!
 //! `GET /api/v2/users-by-email` finds users by the address at the root of their documents.
 //!

@@ -19,15 +19,13 @@ pub(crate) const STATEMENTS: &[&Statement] = &{
     all
 };
 
-/// Only users with an identity in a connection, if one is named.
-macro_rules! in_connection {
-    ($parameter:literal) => {
+/// Has the user `u` an identity in a connection?
+macro_rules! is_in_connection {
+    ($name:literal) => {
         concat!(
-            "(",
-            $parameter,
-            "::text is null or exists (select from identities i where i.tenant_id = $1 and i.user_id = u.user_id and i.connection = ",
-            $parameter,
-            "))"
+            "exists (select from identities i where i.tenant_id = $1 and i.user_id = u.user_id and i.connection = ",
+            $name,
+            ")"
         )
     };
 }
@@ -39,9 +37,9 @@ macro_rules! known_as {
     };
 }
 
-/// A page by its number. Only the users on it are fetched; those before it are skipped by their keys. The total is
-/// counted only if it is wanted, and has a row even if the page has none. `offset 0` has the users fetched one by one:
-/// a plan that does not know how many are on a page would read them all.
+/// A page by its number. Only the users on it are fetched, those before it are skipped by their keys; `offset 0` has
+/// them fetched one by one, as a plan that does not know how many are on a page would read them all. The total has a
+/// row even if the page has none; that of all users is kept by triggers.
 macro_rules! list {
     ($key:expr, $order:literal) => {
         concat!(
@@ -51,9 +49,9 @@ macro_rules! list {
             " as key
                from users u
               where u.tenant_id = $1
-                and ",
-            in_connection!("$4"),
-            "
+                and ($4::text is null or ",
+            is_in_connection!("$4"),
+            ")
               order by ",
             $order,
             "
@@ -64,14 +62,13 @@ macro_rules! list {
             ",
             user_columns!(),
             "
-           from (select case when $5 then (
-                     select count(*)
-                       from users u
-                      where u.tenant_id = $1
-                        and ",
-            in_connection!("$4"),
-            "
-                ) end as total) t
+           from (select case
+                     when not $5 then null
+                     when $4 is null then (select coalesce(sum(users), 0)::bigint from user_counts where tenant_id = $1)
+                     else (select count(*) from users u where u.tenant_id = $1 and ",
+            is_in_connection!("$4"),
+            ")
+                 end as total) t
            left join (page cross join lateral (select * from users where tenant_id = $1 and user_id = page.id offset 0) u) on true
           order by ",
             $order
@@ -172,9 +169,9 @@ static LIST_FROM: Statement = Statement::new(
        from users u
       where u.tenant_id = $1
         and (u.created_at, u.user_id) > (coalesce($2::timestamptz, '-infinity'), coalesce($3::text, ''))
-        and ",
-        in_connection!("$5"),
-        "
+        and ($5::text is null or ",
+        is_in_connection!("$5"),
+        ")
       order by u.created_at, u.user_id
       limit $4"
     ),

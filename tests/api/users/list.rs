@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use roster::users::list::Sort;
 use serde_json::{Value, json};
 
-use crate::support::{CONNECTION, Response, Tenant, path_of, send, unique};
+use crate::support::{CONNECTION, PASSWORD, Response, Tenant, path_of, send, unique};
 
 const INVALID: Option<&str> = Some("invalid_query_string");
 
@@ -91,6 +91,29 @@ async fn totals_count_everybody_and_what_is_on_the_page() {
     assert_eq!(counts(&list(&tenant, "include_totals=true&per_page=0").await.json), [0, 0, 0, 3]);
     assert_eq!(counts(&list(&tenant, "include_totals=true").await.json), [0, 50, 3, 3]);
     assert_eq!(ids(&list(&tenant, "include_totals=false").await.json), made);
+}
+
+#[tokio::test]
+async fn a_total_is_exact_whatever_happens_at_once() {
+    let tenant = Tenant::new().await;
+    let made = join_all((0..30).map(|_| tenant.user(json!({})))).await;
+    let leaving = join_all(made[..12].iter().map(|user| async { tenant.delete(&path_of(user)).await }));
+    let coming = join_all((0..8).map(|_| tenant.user(json!({}))));
+    let refused = join_all((0..4).map(|_| {
+        tenant.post(
+            "/api/v2/users",
+            json!({ "connection": CONNECTION, "email": made[20]["email"], "password": PASSWORD }),
+        )
+    }));
+    let watching = join_all((0..10).map(|_| list(&tenant, "include_totals=true&per_page=100")));
+    let (_, _, refused, watched) = tokio::join!(leaving, coming, refused, watching);
+    assert!(refused.iter().all(|answer| answer.status == 409));
+    for answer in watched {
+        assert_eq!(answer.json["total"], answer.json["length"], "in every snapshot");
+    }
+    assert_eq!(list(&tenant, "include_totals=true").await.json["total"], 26);
+    assert_eq!(tenant.delete("/api/v2/users/auth0%7Cnobody").await.status, 204);
+    assert_eq!(list(&tenant, "include_totals=true").await.json["total"], 26);
 }
 
 #[tokio::test]
