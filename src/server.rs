@@ -42,6 +42,7 @@ pub fn statements() -> Vec<&'static Statement> {
         crate::connections::store::STATEMENTS,
         crate::users::store::STATEMENTS,
         crate::identities::store::STATEMENTS,
+        crate::users::list::store::STATEMENTS,
     ];
     lists.concat()
 }

@@ -21,6 +21,7 @@ macro_rules! demands {
 
 demands! {
     CreateUsers = "create:users";
+    ListUsers = "read:users";
     ReadUsers = "read:users", "read:current_user", "read:user_idp_tokens";
     UpdateUsers = "update:users", "update:users_app_metadata", "update:current_user_metadata";
     DeleteUsers = "delete:users", "delete:current_user";

@@ -53,8 +53,11 @@ impl Options {
         let options: PgConnectOptions = self.url.parse().map_err(|_| {
             anyhow::anyhow!("the database URL is not of the form postgres://user:password@host:port/database")
         })?;
+        // Compiling a plan takes longer than all but the longest of our statements do.
         let timeout = self.statement_timeout.as_millis().to_string();
-        Ok(options.application_name("roster").options([("statement_timeout", timeout.as_str())]))
+        Ok(options
+            .application_name("roster")
+            .options([("statement_timeout", timeout.as_str()), ("jit", "off")]))
     }
 }
 

@@ -7,7 +7,7 @@ use actix_web::{FromRequest, HttpRequest};
 
 use crate::error::{Error, codes};
 use crate::ids::UserId;
-use crate::schema::{Fault, Part, refuse};
+use crate::schema::{Fault, Part, refusal};
 
 /// The parameters of a request, still as they were sent; a handler asks for those it knows, after the caller was
 /// judged.
@@ -67,6 +67,38 @@ impl Params {
         Ok(found)
     }
 
+    /// A parameter that has to be there.
+    pub fn required(&self, name: &str) -> Result<String, Error> {
+        let fault = || Fault::of_root(format!("Missing required property: {name}"));
+        self.query(name)?.ok_or_else(|| refusal(Part::Query, &[fault()]))
+    }
+
+    /// A parameter that is a whole number between two bounds, both included. One that is too large to hold counts as
+    /// the largest there is.
+    pub fn integer(
+        &self,
+        name: &'static str,
+        about: &'static str,
+        min: i64,
+        max: i64,
+    ) -> Result<Option<i64>, Error> {
+        let Some(text) = self.query(name)? else { return Ok(None) };
+        let digits = text.strip_prefix('-').unwrap_or(&text);
+        let is_whole = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        let largest = if digits.len() < text.len() { i64::MIN } else { i64::MAX };
+        let number = text.parse().unwrap_or(largest);
+        let reason = if !is_whole {
+            "Expected type integer but found type string".to_owned()
+        } else if number < min {
+            format!("Value {text} is less than minimum {min}")
+        } else if number > max {
+            format!("Value {text} is greater than maximum {max}")
+        } else {
+            return Ok(Some(number));
+        };
+        Err(refusal(Part::Query, &[Fault::of(name, about, reason)]))
+    }
+
     /// A boolean parameter.
     pub fn boolean(&self, name: &'static str, about: &'static str) -> Result<Option<bool>, Error> {
         match self.query(name)?.as_deref() {
@@ -75,7 +107,7 @@ impl Params {
             Some("false") => Ok(Some(false)),
             Some(_) => {
                 let fault = Fault::of(name, about, "Expected type boolean but found type string");
-                refuse(Part::Query, &[fault]).map(|()| None)
+                Err(refusal(Part::Query, &[fault]))
             }
         }
     }

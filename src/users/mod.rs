@@ -3,6 +3,8 @@
 //! | endpoint | scopes (any of) |
 //! | --- | --- |
 //! | `POST /api/v2/users` | `create:users` |
+//! | `GET /api/v2/users` ([`list`]) | `read:users` |
+//! | `GET /api/v2/users-by-email` ([`list`]) | `read:users` |
 //! | `GET /api/v2/users/{id}` | `read:users`, `read:current_user` for oneself |
 //! | `PATCH /api/v2/users/{id}` | `update:users`, `update:users_app_metadata` for `app_metadata` alone, `update:current_user_metadata` for one's own `user_metadata` |
 //! | `DELETE /api/v2/users/{id}` | `delete:users`, `delete:current_user` for oneself |
@@ -22,6 +24,7 @@
 //!   connection that the primary is in too means the primary. Only the primary's password moves `last_password_reset`.
 //! - The "simultaneously" family carries `operation_not_supported`, a weak password `invalid_password`.
 
+pub mod list;
 pub mod model;
 pub mod routes;
 pub(crate) mod store;

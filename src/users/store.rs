@@ -43,8 +43,9 @@ macro_rules! user {
             u.updated_at"
     };
 }
+pub(super) use user as user_columns;
 
-fn user(row: &PgRow) -> Result<User, sqlx::Error> {
+pub(super) fn user(row: &PgRow) -> Result<User, sqlx::Error> {
     Ok(User {
         user_id: row.try_get("user_id")?,
         profile: row.try_get("profile")?,
