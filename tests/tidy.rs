@@ -83,7 +83,8 @@ fn every_store_is_in_the_list_of_the_server() {
     let mut files = Vec::new();
     sources(&root, &mut files);
     for path in files.iter().filter(|path| path.ends_with("store.rs")) {
-        let resource = path.parent().unwrap().strip_prefix(&root).unwrap().to_string_lossy().replace('/', "::");
+        let resource =
+            path.parent().unwrap().strip_prefix(&root).unwrap().to_string_lossy().replace('/', "::");
         assert!(
             server.contains(&format!("crate::{resource}::store::STATEMENTS")),
             "{resource} is not in server::statements"

@@ -6,12 +6,13 @@ use serde_json::json;
 
 use super::model::Secondary;
 use crate::auth::scopes::{ReadEnrollments, ReadUserOrganizations, UpdateIdentities};
-use crate::connections::routes::Page;
 use crate::error::Error;
 use crate::http::endpoint::endpoint;
+use crate::http::page::listed;
 use crate::http::params::Params;
 use crate::http::render::{json_text, json_value};
 use crate::http::{Body, Caller, Endpoint};
+use crate::page::List;
 
 /// The routes of identities.
 pub fn routes() -> Vec<Endpoint> {
@@ -35,9 +36,9 @@ async fn unlink(caller: Caller<UpdateIdentities>, params: Params) -> Result<Http
 }
 
 async fn organizations(caller: Caller<ReadUserOrganizations>, params: Params) -> Result<HttpResponse, Error> {
-    let (id, page) = (params.user_id("id")?, Page::read(&params)?);
+    let (id, page) = (params.user_id("id")?, params.page(1)?);
     super::organizations(&caller, &id).await?;
-    Ok(json_text(200, page.answer("organizations", &[], 0)))
+    Ok(listed("organizations", &page, &List { total: Some(0), ..List::default() }))
 }
 
 async fn enrollments(caller: Caller<ReadEnrollments>, params: Params) -> Result<HttpResponse, Error> {
