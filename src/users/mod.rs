@@ -17,6 +17,8 @@
 //! - A user of a database connection has an e-mail address and a password; without an address (after it was removed)
 //!   `name` and `nickname` come from the username, then the phone number.
 //! - Changing the address makes `email_verified` false unless the same request says otherwise; the same for phones.
+//! - A new user whose address is not verified gets a verification mail unless `verify_email` is false; a PATCH sends one
+//!   only when `verify_email` is true.
 //! - The "simultaneously" family carries `operation_not_supported`, a weak password `invalid_password`.
 
 pub mod model;
@@ -29,6 +31,7 @@ use crate::error::{Error, Result, codes};
 use crate::ids::{self, UserId};
 use crate::passwords::Hasher;
 use crate::patch::Patch;
+use crate::tickets;
 use model::{NewUser, User, UserPatch, timestamp};
 use store::Updated;
 
@@ -64,7 +67,8 @@ pub async fn create(ctx: &Context, new: NewUser) -> Result<User> {
     let id = UserId::parse(&identity)
         .filter(|id| id.provider() == "auth0")
         .unwrap_or_else(|| UserId::of("auth0", &identity));
-    store::create(ctx.db(), &ctx.tenant.id, &id, &new, Some(&hash), ctx.now, &ctx.author).await
+    let mail = new.verify_email.then(|| tickets::verification_mail(ctx)).transpose()?;
+    store::create(ctx.db(), &ctx.tenant.id, &id, &new, Some(&hash), mail.as_ref(), ctx.now, &ctx.author).await
 }
 
 /// The user with an id.
@@ -83,11 +87,12 @@ pub async fn update(
     if_match: Option<Vec<String>>,
 ) -> Result<User> {
     may_update(ctx, id, &patch)?;
-    let identity = if patch.touches_identity() || patch.connection.is_some() {
+    let identity = if patch.touches_identity() || patch.connection.is_some() || patch.verify_email {
         Some(aim(ctx, id, &patch).await?)
     } else {
         None
     };
+    let mail = patch.verify_email.then(|| tickets::verification_mail(ctx)).transpose()?;
     let mut change = store::Change {
         tenant: ctx.tenant.id.to_string(),
         user_id: id.as_str().to_owned(),
@@ -103,7 +108,7 @@ pub async fn update(
             if identity.password_hash.is_some() {
                 change.set.insert("last_password_reset".into(), timestamp(ctx.now).into());
             }
-            store::update_identity(ctx.db(), &change, &identity).await?
+            store::update_identity(ctx.db(), &change, &identity, mail.as_ref()).await?
         }
         None => store::update(ctx.db(), change).await?,
     };

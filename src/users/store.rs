@@ -7,6 +7,8 @@ use crate::db::coalesce::{Batch, Coalescer};
 use crate::db::{self, Db, Statement};
 use crate::error::{Error, Meaning, codes};
 use crate::journal::{Author, array_literal, author, insert_journal};
+use crate::tickets::model::Issue;
+use crate::tickets::store::issue;
 
 pub(crate) const STATEMENTS: &[&Statement] = &[&FETCH, &UPDATE, &UPDATE_IDENTITY, &CREATE, &DELETE, &TARGET];
 
@@ -330,7 +332,15 @@ static UPDATE_IDENTITY: Statement = Statement::new(
                 and p.provider = $9
                 and p.identity_id = $10
                 and $12
-         ), journal_entry as (
+         ), target as (
+             select tenant_id, $9::text as provider, $10::text as identity_id, profile ->> 'email' as email,
+                    null::timestamptz as password_since
+               from changed
+              where profile ->> 'email' is not null
+                and profile -> 'email_verified' is distinct from 'true'
+         ), ",
+        issue!("$13::jsonb", "target"),
+        ", journal_entry as (
              ",
         insert_journal!(),
         "
@@ -357,6 +367,7 @@ pub(crate) async fn update_identity(
     db: &Db,
     change: &Change,
     identity: &IdentityChange,
+    mail: Option<&Issue>,
 ) -> Result<Updated, Error> {
     let row = UPDATE_IDENTITY
         .query()
@@ -372,6 +383,7 @@ pub(crate) async fn update_identity(
         .bind(&identity.identity_id)
         .bind(&identity.password_hash)
         .bind(identity.remove_password)
+        .bind(mail.map(|mail| sqlx::types::Json(mail.parameter())))
         .fetch_optional(db.pool())
         .await
         .map_err(|e| db::refusal(e, TAKEN_ON_UPDATE))?;
@@ -400,7 +412,13 @@ static CREATE: Statement = Statement::new(
              select tenant_id, $8, $9, $11
                from created
               where $11::text is not null
-         ), journal_entry as (
+         ), target as (
+             select tenant_id, $8::text as provider, $9::text as identity_id, profile ->> 'email' as email,
+                    null::timestamptz as password_since
+               from created
+         ), ",
+        issue!("$13::jsonb", "target"),
+        ", journal_entry as (
              ",
         insert_journal!(),
         "
@@ -433,6 +451,7 @@ pub(crate) async fn create(
     id: &crate::ids::UserId,
     new: &NewUser,
     password_hash: Option<&str>,
+    mail: Option<&Issue>,
     now: time::OffsetDateTime,
     author: &Author,
 ) -> Result<User, Error> {
@@ -450,6 +469,7 @@ pub(crate) async fn create(
         .bind(&new.connection)
         .bind(password_hash)
         .bind(author.entry())
+        .bind(mail.map(|mail| sqlx::types::Json(mail.parameter())))
         .fetch_one(db.pool())
         .await
         .map_err(|e| db::refusal(e, TAKEN))?;

@@ -1,0 +1,158 @@
+//! The pages behind the links: plain HTML that needs neither scripts nor styles.
+
+use std::sync::LazyLock;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+
+use super::model::{Kind, State, Ticket};
+use crate::connections::Connection;
+use crate::passwords::Policy;
+
+const STYLE: &str = "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:30rem;margin:3rem auto;padding:0 1rem}label,input,button{display:block;font:inherit}input{width:100%;box-sizing:border-box;padding:.4rem;margin-bottom:1rem}button{padding:.4rem 1.2rem}[role=alert]{border-left:.3rem solid #b00020;padding-left:.7rem}";
+
+static STYLE_HASH: LazyLock<String> = LazyLock::new(|| STANDARD.encode(Sha256::digest(STYLE.as_bytes())));
+
+/// A page to be answered.
+#[derive(Debug)]
+pub struct Page {
+    /// HTTP status.
+    pub status: u16,
+    /// The document.
+    pub html: String,
+    /// `Content-Security-Policy`: nothing is loaded, nothing runs, nobody frames it.
+    pub policy: String,
+}
+
+impl Page {
+    fn new(status: u16, title: &str, body: &str, goes_on_to: Option<&str>) -> Self {
+        let html = format!(
+            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n{body}\n</main>\n</body>\n</html>\n"
+        );
+        // Browsers hold the redirect that answers a form against form-action too.
+        let policy = format!(
+            "default-src 'none'; style-src 'sha256-{}'; form-action 'self'{}; base-uri 'none'; frame-ancestors 'none'",
+            *STYLE_HASH,
+            goes_on_to.map(|origin| format!(" {origin}")).unwrap_or_default()
+        );
+        Self { status, html, policy }
+    }
+}
+
+/// The title of a kind's pages.
+fn title(kind: Kind) -> &'static str {
+    match kind {
+        Kind::PasswordChange => "Reset your password",
+        Kind::EmailVerification => "Verify your email address",
+    }
+}
+
+/// What is told once a ticket was used, on the page or to the `result_url`.
+pub fn success_message(kind: Kind) -> &'static str {
+    match kind {
+        Kind::PasswordChange => "You can now login to the application with the new password.",
+        Kind::EmailVerification => "Your email was verified. You can continue using the application.",
+    }
+}
+
+/// After success.
+pub fn done(kind: Kind) -> Page {
+    Page::new(200, title(kind), &format!("<p role=\"status\">{}</p>", success_message(kind)), None)
+}
+
+/// For a ticket that cannot be used; `None` for one that never was.
+pub fn refused(kind: Kind, state: Option<State>) -> Page {
+    let (status, why) = match state {
+        None => (400, "This link is not valid. Perhaps it was not copied whole."),
+        Some(State::Used) => (410, "This link has been used already. It works only once."),
+        Some(State::Expired) => (410, "This link has expired."),
+        Some(State::Overtaken | State::Good) => {
+            (410, "This link is no longer valid: the account was changed since it was sent.")
+        }
+    };
+    let body = format!("<p role=\"alert\">{why}</p>\n<p>If you still need one, ask for a new link.</p>");
+    Page::new(status, title(kind), &body, None)
+}
+
+/// The form that uses a ticket.
+pub fn form(kind: Kind, token: &str, ticket: &Ticket, connection: &Connection, fault: Option<&str>) -> Page {
+    let alert =
+        fault.map(|fault| format!("<p role=\"alert\" id=\"fault\">{fault}</p>\n")).unwrap_or_default();
+    let email = escape(&ticket.email);
+    let (intro, fields, button) = match kind {
+        Kind::PasswordChange => {
+            let rules: String = rules(connection).iter().map(|rule| format!("<li>{rule}</li>\n")).collect();
+            let invalid = if fault.is_some() { " aria-invalid=\"true\"" } else { "" };
+            let described = if fault.is_some() { "fault rules" } else { "rules" };
+            let password = |name: &str, label: &str, more: &str| {
+                format!(
+                    "<label for=\"{name}\">{label}</label>\n<input type=\"password\" id=\"{name}\" name=\"{name}\" autocomplete=\"new-password\" required{more}>\n"
+                )
+            };
+            (
+                format!(
+                    "<p>Choose a new password for <strong>{email}</strong>. It needs:</p>\n<ul id=\"rules\">\n{rules}</ul>"
+                ),
+                format!(
+                    "{}{}",
+                    password(
+                        "password",
+                        "New password",
+                        &format!(" aria-describedby=\"{described}\"{invalid}")
+                    ),
+                    password("confirmation", "The same again", "")
+                ),
+                "Set the password",
+            )
+        }
+        Kind::EmailVerification => (
+            format!("<p>Confirm that <strong>{email}</strong> is your address.</p>"),
+            String::new(),
+            "Confirm",
+        ),
+    };
+    // The region is there without a fault too: screen readers announce what changes in it.
+    let body = format!(
+        "<div aria-live=\"polite\">{alert}</div>\n{intro}\n<form method=\"post\" action=\"{}\">\n<input type=\"hidden\" name=\"ticket\" value=\"{}\">\n{fields}<button>{button}</button>\n</form>",
+        kind.path(),
+        escape(token)
+    );
+    let origin = ticket.result_url.as_ref().map(|url| url.origin().ascii_serialization());
+    Page::new(if fault.is_some() { 400 } else { 200 }, title(kind), &body, origin.as_deref())
+}
+
+/// What a connection asks of a password, in words.
+fn rules(connection: &Connection) -> Vec<String> {
+    let policy = connection.options.password_policy;
+    let length = connection.options.password_options.min_length.unwrap_or_else(|| policy.min_length());
+    let mut rules = vec![format!("at least {length} character{}", if length == 1 { "" } else { "s" })];
+    let kinds = match policy {
+        Policy::None | Policy::Low => None,
+        Policy::Fair => Some("a lower case letter, an upper case letter and a number"),
+        Policy::Good | Policy::Excellent => {
+            Some("three of: lower case letters, upper case letters, numbers, special characters")
+        }
+    };
+    rules.extend(kinds.map(str::to_owned));
+    if policy == Policy::Excellent {
+        rules.push("no more than two identical characters in a row".into());
+    }
+    rules
+}
+
+/// Text as it stands in HTML, in attributes too.
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
