@@ -20,9 +20,8 @@ create table tickets (
     foreign key (tenant_id, provider, identity_id) references identities on delete cascade
 );
 create index tickets_identity_idx on tickets (tenant_id, provider, identity_id);
--- For the sweep of all tenants; rows come in the order of their time, which a block range index sums up in next to
--- nothing.
-create index tickets_expires_at_idx on tickets using brin (expires_at);
+-- For the sweep of all tenants, so without tenant_id in front.
+create index tickets_expires_at_idx on tickets (expires_at);
 
 -- Mail on its way out, written by the statement that makes its cause. It goes with its ticket.
 create table mails (

@@ -125,11 +125,12 @@ pub(crate) async fn refused(
 static SWEEP: Statement = Statement::global(
     "mail.sweep",
     "delete from tickets
-      where (tenant_id, digest) in (select tenant_id, digest
-                                      from tickets
-                                     where expires_at < $1
-                                     limit 1000
-                                       for update skip locked)",
+      where ctid = any (array(select ctid
+                                from tickets
+                               where expires_at < $1
+                               order by expires_at
+                               limit 1000
+                                 for update skip locked))",
 );
 
 /// Deletes up to a thousand tickets that ended before a time, and their mails with them.

@@ -75,51 +75,49 @@ pub fn refused(kind: Kind, state: Option<State>) -> Page {
     Page::new(status, title(kind), &body, None)
 }
 
-/// The form that uses a ticket.
+/// The form that uses a ticket; with a fault, the one that was found in what was sent.
 pub fn form(kind: Kind, token: &str, ticket: &Ticket, connection: &Connection, fault: Option<&str>) -> Page {
-    let alert =
-        fault.map(|fault| format!("<p role=\"alert\" id=\"fault\">{fault}</p>\n")).unwrap_or_default();
     let email = escape(&ticket.email);
     let (intro, fields, button) = match kind {
-        Kind::PasswordChange => {
-            let rules: String = rules(connection).iter().map(|rule| format!("<li>{rule}</li>\n")).collect();
-            let invalid = if fault.is_some() { " aria-invalid=\"true\"" } else { "" };
-            let described = if fault.is_some() { "fault rules" } else { "rules" };
-            let password = |name: &str, label: &str, more: &str| {
-                format!(
-                    "<label for=\"{name}\">{label}</label>\n<input type=\"password\" id=\"{name}\" name=\"{name}\" autocomplete=\"new-password\" required{more}>\n"
-                )
-            };
-            (
-                format!(
-                    "<p>Choose a new password for <strong>{email}</strong>. It needs:</p>\n<ul id=\"rules\">\n{rules}</ul>"
-                ),
-                format!(
-                    "{}{}",
-                    password(
-                        "password",
-                        "New password",
-                        &format!(" aria-describedby=\"{described}\"{invalid}")
-                    ),
-                    password("confirmation", "The same again", "")
-                ),
-                "Set the password",
-            )
-        }
-        Kind::EmailVerification => (
-            format!("<p>Confirm that <strong>{email}</strong> is your address.</p>"),
-            String::new(),
-            "Confirm",
+        Kind::PasswordChange => (
+            format!("Choose a new password for <strong>{email}</strong>."),
+            password_fields(connection, fault),
+            "Set the password",
         ),
+        Kind::EmailVerification => {
+            (format!("Confirm that <strong>{email}</strong> is your address."), String::new(), "Confirm")
+        }
     };
-    // The region is there without a fault too: screen readers announce what changes in it.
+    let alert =
+        fault.map(|fault| format!("<p role=\"alert\" aria-live=\"assertive\" id=\"fault\">{fault}</p>\n"));
     let body = format!(
-        "<div aria-live=\"polite\">{alert}</div>\n{intro}\n<form method=\"post\" action=\"{}\">\n<input type=\"hidden\" name=\"ticket\" value=\"{}\">\n{fields}<button>{button}</button>\n</form>",
+        "{}<p>{intro}</p>\n<form method=\"post\" action=\"{}\">\n<input type=\"hidden\" name=\"ticket\" value=\"{}\">\n{fields}<button>{button}</button>\n</form>",
+        alert.unwrap_or_default(),
         kind.path(),
         escape(token)
     );
     let origin = ticket.result_url.as_ref().map(|url| url.origin().ascii_serialization());
-    Page::new(if fault.is_some() { 400 } else { 200 }, title(kind), &body, origin.as_deref())
+    let (status, title) = match fault {
+        None => (200, title(kind).to_owned()),
+        // The title is what a screen reader says first.
+        Some(_) => (400, format!("Error: {}", title(kind))),
+    };
+    Page::new(status, &title, &body, origin.as_deref())
+}
+
+fn password_fields(connection: &Connection, fault: Option<&str>) -> String {
+    let rules: String = rules(connection).iter().map(|rule| format!("<li>{rule}</li>\n")).collect();
+    let about = if fault.is_some() { "\"rules fault\" aria-invalid=\"true\"" } else { "\"rules\"" };
+    let field = |name: &str, label: &str| {
+        format!(
+            "<label for=\"{name}\">{label}</label>\n<input type=\"password\" id=\"{name}\" name=\"{name}\" autocomplete=\"new-password\" required aria-describedby={about}>\n"
+        )
+    };
+    format!(
+        "<p>It needs:</p>\n<ul id=\"rules\">\n{rules}</ul>\n{}{}",
+        field("password", "New password"),
+        field("confirmation", "The same again")
+    )
 }
 
 /// What a connection asks of a password, in words.

@@ -4,4 +4,8 @@
 
 mod support;
 
+mod dbconnections;
+mod jobs;
+mod mail;
+mod tickets;
 mod users;
