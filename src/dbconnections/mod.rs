@@ -85,7 +85,7 @@ impl PasswordChange {
 /// Sends a link for a new password to an address, if it is somebody's.
 pub async fn change_password(visitor: &Visitor, request: &PasswordChange) -> Result<(), Refusal> {
     let connection = connections::by_name(&visitor.app.db, &visitor.tenant.id, &request.connection).await?;
-    if connection.is_none() {
+    if connection.is_none_or(|connection| connection.strategy != "auth0") {
         return Err(Refusal::new("invalid_connection", "The connection does not exist."));
     }
     Ok(tickets::request_password_change(visitor, &request.email, &request.connection).await?)

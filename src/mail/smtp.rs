@@ -12,7 +12,7 @@ use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{Address, Message};
 use percent_encoding::percent_decode_str;
-use url::Url;
+use url::{Host, Url};
 
 use super::model::{Content, Due, Refusal};
 
@@ -128,7 +128,10 @@ impl Smtp {
 
     fn message(&self, mail: &Due, content: Content) -> Result<Message, Refusal> {
         let refused = |e: &dyn std::fmt::Display| Refusal::for_good(e.to_string());
-        let recipient: Address = mail.recipient.parse().map_err(|e| refused(&e))?;
+        let (local, domain) = mail.recipient.rsplit_once('@').unwrap_or_default();
+        // Servers know a domain of other letters by its ASCII form (RFC 5891).
+        let domain = Host::parse(domain).map_err(|e| refused(&e))?.to_string();
+        let recipient = Address::new(local, domain).map_err(|e| refused(&e))?;
         let automatic =
             HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned());
         Message::builder()

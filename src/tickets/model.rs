@@ -18,8 +18,8 @@ use crate::vault::Vault;
 
 /// How long a ticket is good for unless its maker says otherwise, in seconds: five days, as Auth0 has it.
 pub const LIFETIME: i64 = 432_000;
-/// The longest lifetime that is taken, in seconds: a year.
-const LONGEST_LIFETIME: i64 = 31_536_000;
+/// The longest lifetime that is taken, in seconds: 68 years.
+const LONGEST_LIFETIME: i64 = 2_147_483_647;
 
 /// What a ticket lets its holder do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,6 +193,8 @@ impl TicketRequest {
         if text("result_url").is_some() && text("client_id").is_some() {
             return refused("Cannot specify result_url when using client_id");
         }
+        // A whole number can be written as 60.0 too.
+        let lifetime = body.value::<f64>("ttl_sec").filter(|ttl| *ttl >= 1.0).map(Duration::seconds_f64);
         let user_id = text("user_id").as_deref().and_then(UserId::parse);
         let whose = match (user_id, text("connection_id"), text("email")) {
             (Some(user_id), None, None) => Whose::User(user_id, Identity::read(body)),
@@ -208,7 +210,7 @@ impl TicketRequest {
             whose,
             client_id: text("client_id"),
             result_url: text("result_url"),
-            lifetime: Duration::seconds(body.value("ttl_sec").filter(|ttl| *ttl != 0).unwrap_or(LIFETIME)),
+            lifetime: lifetime.unwrap_or(Duration::seconds(LIFETIME)),
             mark_email_as_verified: body.value("mark_email_as_verified").unwrap_or(false),
             include_email_in_redirect: body.value("includeEmailInRedirect").unwrap_or(false),
         })

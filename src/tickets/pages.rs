@@ -106,7 +106,7 @@ pub fn form(kind: Kind, token: &str, ticket: &Ticket, connection: &Connection, f
 }
 
 fn password_fields(connection: &Connection, fault: Option<&str>) -> String {
-    let rules: String = rules(connection).iter().map(|rule| format!("<li>{rule}</li>\n")).collect();
+    let rules = rules(connection).join("</li>\n<li>");
     let about = if fault.is_some() { "\"rules fault\" aria-invalid=\"true\"" } else { "\"rules\"" };
     let field = |name: &str, label: &str| {
         format!(
@@ -114,7 +114,7 @@ fn password_fields(connection: &Connection, fault: Option<&str>) -> String {
         )
     };
     format!(
-        "<p>It needs:</p>\n<ul id=\"rules\">\n{rules}</ul>\n{}{}",
+        "<p>It needs:</p>\n<ul id=\"rules\">\n<li>{rules}</li>\n</ul>\n{}{}",
         field("password", "New password"),
         field("confirmation", "The same again")
     )

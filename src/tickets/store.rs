@@ -20,7 +20,7 @@ macro_rules! address {
 }
 
 /// The CTEs `ticket` and `mail`. `$issue` is the parameter [`Issue::parameter`] makes, or null to do nothing; `$target`
-/// is a CTE with the columns tenant_id, provider, identity_id, email and password_since.
+/// is a CTE with the columns `tenant_id`, `provider`, `identity_id`, `email` and `password_since`.
 macro_rules! issue {
     ($issue:literal, $target:literal) => {
         concat!(
@@ -426,7 +426,8 @@ static CHANGE_PASSWORD: Statement = Statement::new(
          ), changed as (
              update users u
                 set profile = u.profile || $5::jsonb
-                              || case when b.mark_email_as_verified then '{\"email_verified\": true}' else '{}' end::jsonb,
+                              || case when b.mark_email_as_verified and b.provider || '|' || b.identity_id = b.user_id
+                                      then '{\"email_verified\": true}' else '{}' end::jsonb,
                     version = u.version + 1,
                     updated_at = clock_timestamp()
                from used b

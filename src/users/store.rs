@@ -445,6 +445,7 @@ const TAKEN: &[(&str, Meaning)] = &[
     ("identities_phone_number_key", codes::USER_EXISTS),
 ];
 
+#[expect(clippy::too_many_arguments, reason = "one for each thing a new user is made of")]
 pub(crate) async fn create(
     db: &Db,
     tenant: &str,

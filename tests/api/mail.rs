@@ -162,6 +162,19 @@ async fn a_change_sends_a_verification_mail_only_when_asked_to() {
 }
 
 #[tokio::test]
+async fn a_domain_of_other_letters_gets_its_mail() {
+    let (tenant, server) = (Tenant::new().await, MailServer::start().await);
+    tenant.user(json!({ "email": "jörg@exämple.org" })).await;
+    tenant.user(json!({ "email": "jane@exämple.org" })).await;
+    assert_eq!(server.deliver(&tenant, 0).await, 2);
+    assert_eq!(server.mail().to, "jane@xn--exmple-cua.org");
+    let told =
+        sql("select last_error from mails where tenant_id = $1 and failed_at is not null", &[&tenant.name])
+            .await;
+    assert!(told[0][0].as_str().unwrap().contains("SMTPUTF8"), "{told:?}");
+}
+
+#[tokio::test]
 async fn the_queue_holds_no_link_in_the_clear() {
     let (tenant, server) = (Tenant::new().await, MailServer::start().await);
     tenant.user(json!({})).await;
