@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `POST /dbconnections/change_password` | none |
 //!
-//! `change_password` sends a link to the address and changes nothing. It answers the same, after the same work, whether
+//! `change_password` sends a link to the address and changes nothing. It answers the same, after the same time, whether
 //! the address is somebody's or not.
 //!
 //! Decisions: `client_id` and `organization` are checked for their form only, because nothing depends on them. One
@@ -12,12 +12,18 @@
 
 pub mod routes;
 
+use std::time::Duration;
+
 use crate::connections;
 use crate::error::Error;
 use crate::http::Visitor;
 use crate::json::{Object, type_name};
 use crate::schema::{Format, is_email};
 use crate::tickets;
+
+/// How long the request for a link takes at least: far longer than the work, whose amount tells whether there is such a
+/// user.
+const AT_LEAST: Duration = Duration::from_millis(50);
 
 /// A refusal in the shape of these endpoints, which is not the Management API's.
 #[derive(Debug)]
@@ -88,5 +94,7 @@ pub async fn change_password(visitor: &Visitor, request: &PasswordChange) -> Res
     if connection.is_none_or(|connection| connection.strategy != "auth0") {
         return Err(Refusal::new("invalid_connection", "The connection does not exist."));
     }
-    Ok(tickets::request_password_change(visitor, &request.email, &request.connection).await?)
+    let work = tickets::request_password_change(visitor, &request.email, &request.connection);
+    let (done, ()) = tokio::join!(work, tokio::time::sleep(AT_LEAST));
+    Ok(done?)
 }

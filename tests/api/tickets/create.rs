@@ -31,6 +31,18 @@ async fn a_ticket_is_a_link_to_the_host_that_was_asked() {
 }
 
 #[tokio::test]
+async fn on_this_machine_a_link_is_as_the_request_came() {
+    let tenant = Tenant::with(|config| config.hosts = vec![format!("{}.localhost", config.name)]).await;
+    let user = tenant.user(json!({})).await;
+    let request = tenant.authorized("POST", PASSWORD_CHANGE).json(&json!({ "user_id": user["user_id"] }));
+    let host = format!("{}:8080", tenant.host);
+    let mut request = request.build().unwrap();
+    request.headers_mut().insert("host", host.parse().unwrap());
+    let made = reqwest::Client::new().execute(request).await.unwrap().text().await.unwrap();
+    assert!(made.starts_with(&format!("{{\"ticket\":\"http://{host}/lo/reset?ticket=")), "{made}");
+}
+
+#[tokio::test]
 async fn an_address_in_a_connection_is_as_good_as_a_user_id() {
     let tenant = Tenant::new().await;
     let user = tenant.user(json!({})).await;
