@@ -18,33 +18,22 @@ pub(crate) mod store;
 use crate::app::Context;
 use crate::error::{Result, codes};
 use crate::ids;
-use crate::tickets::{self, model::Kind, store as ticket_store};
+use crate::tickets::{self, model::Kind};
 use model::{Job, VerificationEmail};
 
 /// Sends a user a verification mail.
 pub async fn send_verification_email(ctx: &Context, request: VerificationEmail) -> Result<Job> {
-    let (db, tenant) = (ctx.db(), &*ctx.tenant.id);
     let VerificationEmail { user_id, identity, client_id } = request;
-    let target =
-        ticket_store::of_user(db, tenant, user_id.as_str(), identity.as_ref(), client_id.as_deref()).await?;
+    let target = tickets::of_user(ctx, &user_id, identity.as_ref(), client_id.as_deref()).await?;
     let target = target.ok_or(codes::INEXISTENT_USER)?;
-    if !target.client_exists {
-        return Err(codes::INEXISTENT_CLIENT.into());
-    }
-    if let Some(connection) = &target.connection {
-        let named = identity.as_ref().and_then(|identity| identity.connection_id.as_ref());
-        if named.is_some_and(|named| *named != connection.id) {
-            return Err(codes::INEXISTENT_IDENTITY_CONNECTION.into());
-        }
-        if !connection.is_enabled {
-            return Err(codes::CONNECTION_DISABLED.because("Connection must be enabled."));
-        }
+    if target.connection.as_ref().is_some_and(|connection| !connection.is_enabled) {
+        return Err(codes::CONNECTION_DISABLED.because("Connection must be enabled."));
     }
     let verified = target.email_verified;
     let identity = tickets::identity_with_address(Kind::EmailVerification, target)?;
     let job = Job::new("verification_email", ids::prefixed("job"), ctx.now);
     let issue = if verified { None } else { Some(tickets::verification_mail(ctx)?.for_job(&job.job_id)) };
-    store::verification_email(db, tenant, &identity, &job, issue.as_ref(), &ctx.author).await?;
+    store::verification_email(ctx.db(), &ctx.tenant.id, &identity, &job, issue.as_ref(), &ctx.author).await?;
     Ok(job)
 }
 

@@ -32,8 +32,9 @@ use crate::app::{App, Context};
 use crate::connections::{self, Connection};
 use crate::error::{Result, codes};
 use crate::http::Visitor;
+use crate::ids::UserId;
 use crate::tenancy::Tenant;
-use model::{Issue, Kind, LIFETIME, State, Ticket, TicketRequest, Whose, digest};
+use model::{Identity, Issue, Kind, LIFETIME, State, Ticket, TicketRequest, Whose, digest};
 use store::Target;
 
 /// Makes a ticket for somebody; its link.
@@ -42,14 +43,7 @@ pub async fn create(ctx: &Context, kind: Kind, request: TicketRequest) -> Result
     let not_found = || codes::INEXISTENT_USER.because("User not found.");
     let target = match &request.whose {
         Whose::User(id, identity) => {
-            let target = store::of_user(db, tenant, id.as_str(), identity.as_ref(), client).await?;
-            let target = target.ok_or_else(not_found)?;
-            if let Some(named) = identity.as_ref().and_then(|identity| identity.connection_id.as_ref())
-                && target.connection.as_ref().is_none_or(|connection| connection.id != *named)
-            {
-                return Err(codes::INEXISTENT_IDENTITY_CONNECTION.into());
-            }
-            target
+            of_user(ctx, id, identity.as_ref(), client).await?.ok_or_else(not_found)?
         }
         Whose::Address { connection_id, email } => {
             let connection = store::of_address(db, tenant, connection_id, email, client).await?;
@@ -57,18 +51,38 @@ pub async fn create(ctx: &Context, kind: Kind, request: TicketRequest) -> Result
                 codes::INEXISTENT_CONNECTION
                     .because(format!("The connection with id {connection_id} does not exist."))
             };
-            connection.ok_or_else(inexistent)?.ok_or_else(not_found)?
+            checked(connection.ok_or_else(inexistent)?.ok_or_else(not_found)?, None)?
         }
     };
-    if !target.client_exists {
-        return Err(codes::INEXISTENT_CLIENT.into());
-    }
     let identity = identity_with_address(kind, target)?;
     let issue = Issue::requested(kind, &ctx.origin, ctx.now, &request);
     if store::make(db, tenant, &identity, &issue, &ctx.author).await? {
         Ok(issue.link)
     } else {
         Err(not_found())
+    }
+}
+
+/// A user's main identity, or the one that a request names, if all that it names is there.
+pub(crate) async fn of_user(
+    ctx: &Context,
+    id: &UserId,
+    identity: Option<&Identity>,
+    client: Option<&str>,
+) -> Result<Option<Target>> {
+    let target = store::of_user(ctx.db(), &ctx.tenant.id, id.as_str(), identity, client).await?;
+    target.map(|target| checked(target, identity)).transpose()
+}
+
+fn checked(target: Target, identity: Option<&Identity>) -> Result<Target> {
+    if !target.client_exists {
+        return Err(codes::INEXISTENT_CLIENT.into());
+    }
+    let named = identity.and_then(|identity| identity.connection_id.as_ref());
+    match (&target.identity, &target.connection) {
+        (None, _) => Err(codes::IDENTITY_NOT_OF_USER.into()),
+        (_, Some(connection)) if named.is_none_or(|named| *named == connection.id) => Ok(target),
+        _ => Err(codes::INEXISTENT_IDENTITY_CONNECTION.into()),
     }
 }
 
