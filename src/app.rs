@@ -40,6 +40,8 @@ pub struct Context {
     pub claims: Arc<Claims>,
     /// Who makes the changes of this request.
     pub author: Author,
+    /// The scheme and host of the request, for links back: `https://HOST`.
+    pub origin: String,
     /// When the request came.
     pub now: OffsetDateTime,
 }

@@ -53,6 +53,14 @@ pub mod codes {
         INTERNAL = 500, None, "An internal server error occurred";
         UNAVAILABLE = 503, None, "The database cannot be reached at the moment. Please try again.";
 
+        INEXISTENT_JOB = 404, Some("inexistent_job"), "Job not found.";
+        INEXISTENT_CLIENT = 400, Some("inexistent_client"), "The client does not exist";
+        INEXISTENT_ORGANIZATION = 400, Some("inexistent_organization"), "The organization does not exist";
+        INEXISTENT_IDENTITY_CONNECTION = 400, Some("inexistent_connection"), "Identity connection does not exist.";
+        IDENTITY_NOT_OF_USER = 400, Some("inexistent_identity"), "The user exists, but does not contain the given identity.";
+        CONNECTION_WITHOUT_TICKETS = 400, Some("operation_not_supported"), "The user's main connection does not support this operation.";
+        USER_WITHOUT_EMAIL = 400, Some("operation_not_supported"), "The user does not have an email address.";
+
         INEXISTENT_USER = 404, Some("inexistent_user"), "The user does not exist.";
         USER_EXISTS = 409, Some("auth0_idp_error"), "The user already exists.";
         USERNAME_IN_USE = 400, Some("auth0_idp_error"), "The username provided is in use already.";

@@ -26,6 +26,9 @@ const RESOURCES: &[fn() -> Vec<Endpoint>] = &[
     crate::users::routes::routes,
     crate::identities::routes::routes,
     crate::connections::routes::routes,
+    crate::tickets::routes::routes,
+    crate::jobs::routes::routes,
+    crate::dbconnections::routes::routes,
 ];
 
 /// Every route there is.
@@ -43,6 +46,9 @@ pub fn statements() -> Vec<&'static Statement> {
         crate::users::store::STATEMENTS,
         crate::identities::store::STATEMENTS,
         crate::users::list::store::STATEMENTS,
+        crate::tickets::store::STATEMENTS,
+        crate::jobs::store::STATEMENTS,
+        crate::mail::store::STATEMENTS,
     ];
     lists.concat()
 }

@@ -119,6 +119,25 @@ fn a_variable_is_read_as_its_key_wants_it() {
 }
 
 #[test]
+fn mail_needs_a_server_and_a_sender() {
+    let dir = Dir::with(&[]);
+    let settings = dir.load("development", &[]).unwrap();
+    assert!(settings.mail.smtp_url.is_none() && settings.mail.from.is_none());
+    let url = ("ROSTER__MAIL__SMTP_URL", "smtps://a%40b:secret@mx.example.com");
+    let from = ("ROSTER__MAIL__FROM", "Roster <no-reply@example.com>");
+    let settings = dir.load("development", &[url, from]).unwrap();
+    assert_eq!(settings.mail.smtp_url.unwrap().expose_secret(), url.1);
+    assert_eq!(settings.mail.from.as_deref(), Some(from.1));
+    assert_snapshot!(dir.refused(dir.load("development", &[url])), @"ROSTER__MAIL__SMTP_URL: mail.from: found nothing, expected a sender, because mail.smtp_url is set");
+    let unencrypted = ("ROSTER__MAIL__SMTP_URL", "smtp://a:secret@mx.example.com");
+    let nobody = ("ROSTER__MAIL__FROM", "nobody");
+    assert_snapshot!(dir.refused(dir.load("development", &[unencrypted, nobody])), @r#"
+    ROSTER__MAIL__SMTP_URL: mail.smtp_url: found a value that is not shown, expected smtps://user:password@host, smtp://user:password@host?tls=required, or smtp://host without a password
+    ROSTER__MAIL__FROM: mail.from: found "nobody", expected a sender such as Roster <no-reply@example.com>
+    "#);
+}
+
+#[test]
 fn database_url_stands_in_for_the_variable_of_our_own() {
     let dir = Dir::with(&[("default.toml", "[database]\nurl = 'postgres://file/a'")]);
     let own = ("ROSTER__DATABASE__URL", "postgres://own/a");
@@ -153,7 +172,7 @@ fn all_mistakes_of_all_layers_are_told_at_once() {
         ("ROSTER__", "4"),
     ];
     assert_snapshot!(dir.refused(dir.load("production", &vars)), @r#"
-    default.toml:1: databse: found an unknown key, expected one of database, server, secrets, log, tenants, passwords; did you mean database?
+    default.toml:1: databse: found an unknown key, expected one of database, server, secrets, log, tenants, passwords, mail; did you mean database?
     default.toml:3: server.http: found "here", expected an IP address with a port such as 127.0.0.1:8080, or false
     default.toml:4: server.workers: found 0, expected a whole number from 1 to 1024
     default.toml:7: log.format: found "xml", expected one of text, json
@@ -169,11 +188,11 @@ fn all_mistakes_of_all_layers_are_told_at_once() {
     ROSTER__DATABASE__MAX_CONECTIONS: database.max_conections: found an unknown key, expected one of url, max_connections, acquire_timeout, statement_timeout; did you mean max_connections?
     ROSTER__DATABASE: database: found a value, expected a table
     ROSTER__TENANTS__DIRECTORY: tenants.directory: found "/nowhere", expected a directory that exists
-    ROSTER__: found an unknown key, expected one of database, server, secrets, log, tenants, passwords
+    ROSTER__: found an unknown key, expected one of database, server, secrets, log, tenants, passwords, mail
     "#);
     fs::write(dir.0.path().join("production.toml"), "[server\nworkers = 0").unwrap();
     assert_snapshot!(dir.refused(dir.load("production", &[])), @r#"
-    default.toml:1: databse: found an unknown key, expected one of database, server, secrets, log, tenants, passwords; did you mean database?
+    default.toml:1: databse: found an unknown key, expected one of database, server, secrets, log, tenants, passwords, mail; did you mean database?
     default.toml:3: server.http: found "here", expected an IP address with a port such as 127.0.0.1:8080, or false
     default.toml:4: server.workers: found 0, expected a whole number from 1 to 1024
     default.toml:7: log.format: found "xml", expected one of text, json

@@ -24,6 +24,9 @@ demands! {
     ListUsers = "read:users";
     ReadUsers = "read:users", "read:current_user", "read:user_idp_tokens";
     UpdateUsers = "update:users", "update:users_app_metadata", "update:current_user_metadata";
+    CreateUserTickets = "create:user_tickets";
+    SendVerificationEmail = "update:users";
+    ReadJobs = "create:users", "read:users";
     DeleteUsers = "delete:users", "delete:current_user";
     UpdateIdentities = "update:users", "update:current_user_identities";
     ReadUserOrganizations = "read:users", "read:organizations";

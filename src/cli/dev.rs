@@ -13,6 +13,7 @@ use super::{Common, service, tenant, tls};
 use crate::auth;
 use crate::db::embedded::{Embedded, Kind, Options as EmbeddedOptions};
 use crate::db::{self, migrate};
+use crate::mail::Sender;
 use crate::server::{self, Running, Sockets};
 use crate::settings::Settings;
 use crate::tenancy;
@@ -69,6 +70,7 @@ impl Dev {
         let mut settings = common.settings()?;
         settings.server.shutdown_timeout = settings.server.shutdown_timeout.min(Duration::from_secs(5));
         // A certificate and an address of production have no place here.
+        let sender = service::mail_sender(&settings)?.unwrap_or(Sender::Log);
         let stop = service::stop_signal()?;
         tokio::pin!(stop);
         let configs = configs(&settings.tenants.directory)?;
@@ -93,7 +95,7 @@ impl Dev {
         } else {
             Self::banner(&ready);
         }
-        let done = service::run(running, &app, stop).await;
+        let done = service::run(running, &app, Some(sender), stop).await;
         tokio::task::spawn_blocking(move || embedded.stop()).await?;
         done
     }

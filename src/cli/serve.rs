@@ -60,6 +60,10 @@ impl Serve {
         if self.apply_tenants {
             tenant::apply_directory(&app, &settings.tenants.directory, "serve").await?;
         }
+        let sender = service::mail_sender(&settings)?;
+        if sender.is_none() {
+            tracing::warn!("no mail server is set: mail stays in the queue. Set mail.smtp_url and mail.from");
+        }
         let stop = service::stop_signal()?;
         let sockets = Sockets {
             http: server.http,
@@ -70,6 +74,6 @@ impl Serve {
         let running = server::start(std::sync::Arc::clone(&app), sockets)?;
         let shown = |address: Option<SocketAddr>| address.map(tracing::field::display);
         tracing::info!(http = shown(running.http), https = shown(running.https), "serving");
-        service::run(running, &app, stop).await
+        service::run(running, &app, sender, stop).await
     }
 }

@@ -11,6 +11,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::app::App;
 use crate::auth::Tokens;
 use crate::db::{Db, Options, migrate};
+use crate::mail::smtp::Smtp;
+use crate::mail::{Sender, Worker};
 use crate::passwords::Hasher;
 use crate::server::Running;
 use crate::settings::Settings;
@@ -81,8 +83,22 @@ pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Serves until told to stop; then no new connection is taken, and what is in flight may finish within the limit.
-pub async fn run(running: Running, app: &App, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+/// The mail server of the settings, if there is one.
+pub fn mail_sender(settings: &Settings) -> anyhow::Result<Option<Sender>> {
+    let Some(url) = &settings.mail.smtp_url else { return Ok(None) };
+    let from = settings.mail.from.as_deref().unwrap_or_default();
+    Ok(Some(Sender::Smtp(Box::new(Smtp::new(url.expose_secret(), from)?))))
+}
+
+/// Serves, and sends mail, until told to stop; then no new connection is taken, and what is in flight may finish within
+/// the limit.
+pub async fn run(
+    running: Running,
+    app: &Arc<App>,
+    sender: Option<Sender>,
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let worker = Worker::start(Arc::clone(app), sender);
     let Running { handle, server, .. } = running;
     let mut server = tokio::spawn(server);
     tokio::select! {
@@ -92,6 +108,7 @@ pub async fn run(running: Running, app: &App, stop: impl Future<Output = ()>) ->
     tracing::info!("stopping: requests in flight may finish");
     handle.stop(true).await;
     server.await.context("the server")?.context("the server")?;
+    worker.stop().await;
     app.db.close().await;
     tracing::info!("stopped");
     Ok(())

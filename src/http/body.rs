@@ -50,6 +50,23 @@ impl Body {
                     .because(format!("Unsupported Media Type: {shown}. Send application/json.")));
             }
         };
+        let bytes = self.bytes().await?;
+        Ok(Read(if form { form_as_json(&bytes)? } else { bytes.freeze() }))
+    }
+
+    /// The fields of a form as a browser sends it: texts, whatever they look like.
+    pub async fn form(mut self) -> Result<Vec<(String, String)>, Error> {
+        if self.content_type.as_deref() != Some("application/x-www-form-urlencoded") {
+            return Err(codes::UNSUPPORTED_MEDIA_TYPE.into());
+        }
+        let fields = form_fields(&self.bytes().await?)?;
+        if fields.iter().any(|(key, value)| key.contains('\0') || value.contains('\0')) {
+            return Err(invalid_form());
+        }
+        Ok(fields)
+    }
+
+    async fn bytes(&mut self) -> Result<BytesMut, Error> {
         let too_large = || {
             codes::PAYLOAD_TOO_LARGE
                 .because(format!("Payload content length greater than maximum allowed: {}", self.limit))
@@ -65,7 +82,7 @@ impl Body {
             }
             bytes.extend_from_slice(&chunk);
         }
-        Ok(Read(if form { form_as_json(&bytes)? } else { bytes.freeze() }))
+        Ok(bytes)
     }
 }
 
@@ -79,14 +96,21 @@ impl Read {
     }
 }
 
-fn form_as_json(bytes: &[u8]) -> Result<Bytes, Error> {
-    let invalid = || codes::INVALID_BODY.because("Invalid form payload");
-    let text = std::str::from_utf8(bytes).map_err(|_| invalid())?;
+fn invalid_form() -> Error {
+    codes::INVALID_BODY.because("Invalid form payload")
+}
+
+fn form_fields(bytes: &[u8]) -> Result<Vec<(String, String)>, Error> {
+    let text = std::str::from_utf8(bytes).map_err(|_| invalid_form())?;
     // Percent sequences that are not UTF-8 would become replacement characters: another text than was sent.
     if percent_encoding::percent_decode_str(text).decode_utf8().is_err() {
-        return Err(invalid());
+        return Err(invalid_form());
     }
-    let fields: Vec<(String, String)> = serde_urlencoded::from_str(text).map_err(|_| invalid())?;
+    serde_urlencoded::from_str(text).map_err(|_| invalid_form())
+}
+
+fn form_as_json(bytes: &[u8]) -> Result<Bytes, Error> {
+    let fields = form_fields(bytes)?;
     let member = |(key, value): &(String, String)| {
         let value = if value == "true" || value == "false" {
             value.clone()

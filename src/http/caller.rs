@@ -15,7 +15,7 @@ use crate::auth::is_jwt;
 use crate::auth::scopes::Scope;
 use crate::error::{Error, codes};
 use crate::journal::Author;
-use crate::tenancy::Tenant;
+use crate::tenancy::{Tenant, is_of_this_machine};
 
 /// A caller of the Management API whose token has any of the scopes of `S`: everything a verb has to know.
 pub struct Caller<S: Scope>(pub Context, PhantomData<S>);
@@ -44,8 +44,8 @@ impl<S: Scope> FromRequest for Caller<S> {
             let mut author = visitor.author;
             author.actor.clone_from(&claims.sub);
             author.client_id = Some(claims.azp.clone()).filter(|id| !id.is_empty());
-            let Visitor { app, tenant, now, .. } = visitor;
-            Ok(Self(Context { app, tenant, claims, author, now }, PhantomData))
+            let Visitor { app, tenant, origin, now, .. } = visitor;
+            Ok(Self(Context { app, tenant, claims, author, origin, now }, PhantomData))
         })
     }
 }
@@ -58,6 +58,9 @@ pub struct Visitor {
     pub tenant: Arc<Tenant>,
     /// The host as the caller knows it, with the port if there is one.
     pub host: String,
+    /// The scheme and that host, for links back: `https://HOST`. `http` only for a request that came unencrypted to a
+    /// host of this machine: elsewhere a proxy in front ends HTTPS.
+    pub origin: String,
     /// Who makes the changes of this request; nobody is known by name yet.
     pub author: Author,
     /// When the request came.
@@ -83,7 +86,9 @@ impl Visitor {
             ip: ip(request, app.trust_forwarded_for),
             user_agent: header(request, &USER_AGENT),
         };
-        Ok(Self { app, tenant, host, author, now: OffsetDateTime::now_utc() })
+        let plain = !request.app_config().secure() && is_of_this_machine(&host);
+        let origin = format!("{}://{host}", if plain { "http" } else { "https" });
+        Ok(Self { app, tenant, host, origin, author, now: OffsetDateTime::now_utc() })
     }
 }
 

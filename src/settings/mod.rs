@@ -17,6 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 
+use crate::mail::smtp;
 pub use reader::{Mistake, Mistakes};
 use reader::{Node, Report, Section, Value};
 
@@ -40,6 +41,8 @@ pub struct Settings {
     pub tenants: Tenants,
     /// The hashing of passwords.
     pub passwords: Passwords,
+    /// The sending of mail.
+    pub mail: Mail,
 }
 
 /// The PostgreSQL database.
@@ -134,6 +137,15 @@ impl Passwords {
     pub fn computations(&self) -> usize {
         self.concurrency.unwrap_or_else(cores)
     }
+}
+
+/// The sending of mail.
+#[derive(Debug, Clone)]
+pub struct Mail {
+    /// The mail server, `smtps://user:password@host`; without one no mail is sent.
+    pub smtp_url: Option<SecretString>,
+    /// The sender of all mail, as in `Roster <no-reply@example.com>`. Needed with a server.
+    pub from: Option<String>,
 }
 
 impl Settings {
@@ -238,6 +250,20 @@ fn settings(root: &mut Section<'_>, config_dir: &Path) -> Settings {
             cache_seconds: seconds(t, "cache_seconds", 0),
         }),
         passwords: root.table("passwords", |t| Passwords { concurrency: t.integer("concurrency", 1..=1024) }),
+        mail: root.table("mail", |t| {
+            let mail = Mail {
+                smtp_url: t.secret(
+                    "smtp_url",
+                    "smtps://user:password@host, smtp://user:password@host?tls=required, or smtp://host without a password",
+                    |url| smtp::Server::parse(url).is_some(),
+                ),
+                from: t.text("from", "a sender such as Roster <no-reply@example.com>", smtp::is_mailbox),
+            };
+            if mail.smtp_url.is_some() && mail.from.is_none() {
+                t.report("from", "nothing", "a sender, because mail.smtp_url is set");
+            }
+            mail
+        }),
     }
 }
 

@@ -112,6 +112,11 @@ pub fn is_loopback(host: &str) -> bool {
     host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
+/// Does a request to this authority stay on this machine? Browsers take `*.localhost` for it too (RFC 6761, 6.3).
+pub fn is_of_this_machine(authority: &str) -> bool {
+    host_of(authority).is_some_and(|host| is_loopback(&host) || host.ends_with(".localhost"))
+}
+
 /// Finds tenants, keeping those that were asked for lately.
 pub struct Tenancy {
     by_host: Cache<String, Option<Arc<Tenant>>>,

@@ -22,6 +22,8 @@
 //! - With the `connection` of a secondary identity, `email`, `username`, `password`, `phone_number` and the verified
 //!   flags are that identity's (`profileData`, see [`crate::identities`]); metadata and `blocked` stay the user's. A
 //!   connection that the primary is in too means the primary. Only the primary's password moves `last_password_reset`.
+//! - A new user whose address is not verified gets a verification mail unless `verify_email` is false; a PATCH sends one
+//!   only when `verify_email` is true.
 //! - The "simultaneously" family carries `operation_not_supported`, a weak password `invalid_password`.
 
 pub mod list;
@@ -36,6 +38,7 @@ use crate::ids::{self, UserId};
 use crate::metadata::{self, MetadataPatch};
 use crate::passwords::Hasher;
 use crate::patch::Patch;
+use crate::tickets;
 use model::{NewUser, User, UserPatch, timestamp};
 use store::Updated;
 
@@ -69,7 +72,8 @@ pub async fn create(ctx: &Context, new: NewUser) -> Result<User> {
     let hash = ctx.app.hasher.hash(password.to_owned()).await?;
     let identity = new.user_id.clone().unwrap_or_else(|| ids::identity(ctx.now));
     let id = UserId::with_or_without("auth0", &identity);
-    store::create(ctx.db(), &ctx.tenant.id, &id, &new, Some(&hash), ctx.now, &ctx.author).await
+    let mail = new.verify_email.then(|| tickets::verification_mail(ctx)).transpose()?;
+    store::create(ctx.db(), &ctx.tenant.id, &id, &new, Some(&hash), mail.as_ref(), ctx.now, &ctx.author).await
 }
 
 /// The user with an id.
@@ -95,12 +99,14 @@ pub async fn update(
 ) -> Result<User> {
     may_update(ctx, id, &patch)?;
     check_sizes(ctx, &patch.user_metadata, &patch.app_metadata)?;
-    let identity = if patch.touches_identity() || patch.connection.is_some() {
+    let identity = if patch.touches_identity() || patch.connection.is_some() || patch.verify_email {
         Some(aim(ctx, id, &mut patch).await?)
     } else {
         None
     };
     let is_secondary = identity.as_ref().is_some_and(|identity| identity.of_secondary.is_some());
+    let verify = patch.verify_email && !is_secondary;
+    let mail = verify.then(|| tickets::verification_mail(ctx)).transpose()?;
     let mut change = store::Change {
         tenant: ctx.tenant.id.to_string(),
         user_id: id.as_str().to_owned(),
@@ -116,7 +122,7 @@ pub async fn update(
             if identity.password_hash.is_some() && identity.of_secondary.is_none() {
                 change.set.insert("last_password_reset".into(), timestamp(ctx.now).into());
             }
-            store::update_identity(ctx.db(), &change, &identity).await?
+            store::update_identity(ctx.db(), &change, &identity, mail.as_ref()).await?
         }
         None => store::update(ctx.db(), change).await?,
     };

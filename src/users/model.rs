@@ -144,6 +144,8 @@ pub struct NewUser {
     pub user_metadata: MetadataPatch,
     /// JSON text.
     pub app_metadata: MetadataPatch,
+    /// Does a mail go out by which the address can be verified?
+    pub verify_email: bool,
 }
 
 impl NewUser {
@@ -168,7 +170,9 @@ impl NewUser {
         if phone_number.is_some() {
             profile.entry("phone_verified").or_insert(Value::Bool(false));
         }
+        let verified = profile.get("email_verified") == Some(&Value::Bool(true));
         Ok(Self {
+            verify_email: email.is_some() && !verified && body.value("verify_email").unwrap_or(true),
             connection: body.value("connection").unwrap_or_default(),
             user_id: body.value("user_id").filter(|id: &String| !id.is_empty()),
             password: body.value("password"),
@@ -203,6 +207,8 @@ pub struct UserPatch {
     pub user_metadata: MetadataPatch,
     /// JSON text to merge.
     pub app_metadata: MetadataPatch,
+    /// Does a mail go out by which the address, if it is not verified after the change, can be verified?
+    pub verify_email: bool,
 }
 
 impl UserPatch {
@@ -221,6 +227,7 @@ impl UserPatch {
             phone_number: body.field("phone_number"),
             user_metadata: metadata::patch(body, "user_metadata"),
             app_metadata: metadata::patch(body, "app_metadata"),
+            verify_email: body.value("verify_email").unwrap_or(false),
             ..Self::default()
         };
         for name in PLAIN {
@@ -308,7 +315,7 @@ impl UserPatch {
     }
 
     fn has_no_attribute(&self) -> bool {
-        self.set.is_empty() && self.unset.is_empty() && !self.touches_identity()
+        self.set.is_empty() && self.unset.is_empty() && !self.touches_identity() && !self.verify_email
     }
 }
 

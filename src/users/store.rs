@@ -9,6 +9,8 @@ use crate::db::coalesce::{Batch, Coalescer};
 use crate::db::{self, Db, Statement};
 use crate::error::{Error, Meaning, codes};
 use crate::journal::{Author, array_literal, author, insert_journal};
+use crate::tickets::model::Issue;
+use crate::tickets::store::issue;
 
 pub(crate) const STATEMENTS: &[&Statement] = &[&FETCH, &UPDATE, &UPDATE_IDENTITY, &CREATE, &DELETE, &TARGET];
 
@@ -371,7 +373,15 @@ static UPDATE_IDENTITY: Statement = Statement::new(
                 and p.provider = $9
                 and p.identity_id = $10
                 and $12
-         ), journal_entry as (
+         ), target as (
+             select tenant_id, $9::text as provider, $10::text as identity_id, profile ->> 'email' as email,
+                    null::timestamptz as password_since
+               from changed
+              where profile ->> 'email' is not null
+                and profile -> 'email_verified' is distinct from 'true'
+         ), ",
+        issue!("$15::jsonb", "target"),
+        ", journal_entry as (
              ",
         insert_journal!(),
         "
@@ -400,6 +410,7 @@ pub(crate) async fn update_identity(
     db: &Db,
     change: &Change,
     identity: &IdentityChange,
+    mail: Option<&Issue>,
 ) -> Result<Updated, Error> {
     let attempt = || {
         UPDATE_IDENTITY
@@ -418,6 +429,7 @@ pub(crate) async fn update_identity(
             .bind(identity.remove_password)
             .bind(identity.of_secondary.as_ref().map(|(set, _)| sqlx::types::Json(set)))
             .bind(identity.of_secondary.as_ref().map(|(_, unset)| unset))
+            .bind(mail.map(|mail| sqlx::types::Json(mail.parameter())))
             .fetch_optional(db.pool())
     };
     let row = match attempt().await {
@@ -454,7 +466,13 @@ static CREATE: Statement = Statement::new(
              select tenant_id, $8, $9, $11
                from created
               where $11::text is not null
-         ), journal_entry as (
+         ), target as (
+             select tenant_id, $8::text as provider, $9::text as identity_id, profile ->> 'email' as email,
+                    null::timestamptz as password_since
+               from created
+         ), ",
+        issue!("$13::jsonb", "target"),
+        ", journal_entry as (
              ",
         insert_journal!(),
         "
@@ -482,12 +500,14 @@ const TAKEN: &[(&str, Meaning)] = &[
     ("identities_phone_number_key", codes::USER_EXISTS),
 ];
 
+#[expect(clippy::too_many_arguments, reason = "one for each thing a new user is made of")]
 pub(crate) async fn create(
     db: &Db,
     tenant: &str,
     id: &crate::ids::UserId,
     new: &NewUser,
     password_hash: Option<&str>,
+    mail: Option<&Issue>,
     now: time::OffsetDateTime,
     author: &Author,
 ) -> Result<User, Error> {
@@ -505,6 +525,7 @@ pub(crate) async fn create(
         .bind(&new.connection)
         .bind(password_hash)
         .bind(author.entry())
+        .bind(mail.map(|mail| sqlx::types::Json(mail.parameter())))
         .fetch_one(db.pool())
         .await
         .map_err(|e| db::refusal(e, TAKEN))?;

@@ -6,10 +6,14 @@ mod support;
 
 mod access;
 mod connections;
+mod dbconnections;
 mod hostile;
 mod identities;
+mod jobs;
 mod journal;
+mod mail;
 mod merge_model;
 mod oauth;
 mod statements;
+mod tickets;
 mod users;

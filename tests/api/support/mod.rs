@@ -4,6 +4,8 @@
 //! tenants that the tests made). [`Tenant::new`] makes a tenant with a connection and a client that may do
 //! everything; its `get`, `post`, `patch`, `delete` speak HTTP to the server and come back with a [`Response`].
 
+pub mod smtp;
+
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -237,6 +239,12 @@ pub async fn send(request: reqwest::RequestBuilder) -> Response {
     let text = response.text().await.expect("a body");
     let json = serde_json::from_str(&text).unwrap_or(Value::Null);
     Response { status, headers, text, json }
+}
+
+/// With the fields of a form as a browser sends them.
+pub fn form(request: reqwest::RequestBuilder, fields: &[(&str, &str)]) -> reqwest::RequestBuilder {
+    let body = serde_urlencoded::to_string(fields).expect("texts");
+    request.header("content-type", "application/x-www-form-urlencoded").body(body)
 }
 
 /// A name nobody else has, not even another run on the same database.

@@ -1,0 +1,108 @@
+//! `POST /dbconnections/change_password`.
+
+use serde_json::{Value, json};
+
+use crate::support::smtp::MailServer;
+use crate::support::{CONNECTION, PASSWORD, Response, Tenant, form, send};
+use crate::tickets::{has_password, open, path, set_password};
+
+const PATH: &str = "/dbconnections/change_password";
+
+async fn ask(tenant: &Tenant, email: &str) -> Response {
+    let body = json!({ "client_id": "any", "email": email, "connection": CONNECTION });
+    send(tenant.request("POST", PATH).json(&body)).await
+}
+
+#[tokio::test]
+async fn the_link_in_the_mail_sets_a_password() {
+    let (tenant, server) = (Tenant::new().await, MailServer::start().await);
+    let user = tenant.user(json!({ "verify_email": false })).await;
+    let email = user["email"].as_str().unwrap();
+    let answer = ask(&tenant, &email.to_uppercase()).await;
+    assert_eq!(
+        (answer.status, answer.text.as_str()),
+        (200, "We've just sent you an email to reset your password.")
+    );
+    assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
+    assert!(has_password(&tenant, &user, PASSWORD).await, "nothing is changed yet");
+    assert_eq!(server.deliver(&tenant, 0).await, 1);
+    let mail = server.mail();
+    assert_eq!((mail.to.as_str(), mail.header("Subject")), (email, Some("Reset your password")));
+    let link = path(&tenant, &mail.link());
+    assert_eq!(open(&tenant, &link).await.status, 200);
+    assert_eq!(set_password(&tenant, &link, "Another-Horse-2").await.status, 200);
+    assert!(has_password(&tenant, &user, "Another-Horse-2").await);
+    assert_eq!(set_password(&tenant, &link, PASSWORD).await.status, 410);
+}
+
+#[tokio::test]
+async fn nobody_learns_whether_an_address_is_known() {
+    let (tenant, server) = (Tenant::new().await, MailServer::start().await);
+    let user = tenant.user(json!({ "verify_email": false })).await;
+    let answers =
+        [ask(&tenant, user["email"].as_str().unwrap()).await, ask(&tenant, "nobody@example.com").await];
+    let shown = |answer: &Response| {
+        let mut headers = answer.headers.clone();
+        headers.remove("date");
+        headers.remove("x-request-id");
+        (answer.status, headers, answer.text.clone())
+    };
+    assert_eq!(shown(&answers[0]), shown(&answers[1]));
+    assert_eq!(server.deliver(&tenant, 0).await, 1);
+    let kinds = |journal: Vec<(String, Value)>| journal.last().map(|(kind, _)| kind.clone());
+    assert_eq!(
+        kinds(tenant.journal(user["user_id"].as_str().unwrap()).await).as_deref(),
+        Some("password_change.requested")
+    );
+    assert_eq!(kinds(tenant.journal("nobody@example.com").await).as_deref(), Some("password_change.refused"));
+}
+
+#[tokio::test]
+async fn nobody_is_flooded_with_mail() {
+    let (tenant, server) = (Tenant::new().await, MailServer::start().await);
+    let user = tenant.user(json!({ "verify_email": false })).await;
+    for _ in 0..12 {
+        assert_eq!(ask(&tenant, user["email"].as_str().unwrap()).await.status, 200);
+    }
+    assert_eq!(server.deliver(&tenant, 0).await, 10);
+}
+
+#[tokio::test]
+async fn a_form_is_as_good_as_json() {
+    let (tenant, server) = (Tenant::new().await, MailServer::start().await);
+    let user = tenant.user(json!({ "verify_email": false })).await;
+    let fields =
+        [("client_id", "any"), ("email", user["email"].as_str().unwrap()), ("connection", CONNECTION)];
+    assert_eq!(send(form(tenant.request("POST", PATH), &fields)).await.status, 200);
+    assert_eq!(server.deliver(&tenant, 0).await, 1);
+}
+
+#[tokio::test]
+async fn faults_are_told_in_the_shape_of_signup() {
+    let tenant = Tenant::new().await;
+    let mut told = Vec::new();
+    for body in [
+        json!({ "connection": CONNECTION }),
+        json!({ "email": "a@example.com" }),
+        json!({ "email": 1, "connection": CONNECTION }),
+        json!({ "email": "x", "connection": CONNECTION }),
+        json!({ "email": "a@example.com", "connection": "Unknown" }),
+        json!({ "email": "a@example.com", "connection": CONNECTION, "client_id": "<>" }),
+        json!({ "email": "a\0@example.com", "connection": CONNECTION }),
+        json!([]),
+    ] {
+        let answer = send(tenant.request("POST", PATH).json(&body)).await;
+        assert_eq!(answer.status, 400);
+        told.push(answer.text);
+    }
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    {"code":"invalid_request","description":"email is required","name":"BadRequestError","statusCode":400}
+    {"code":"invalid_request","description":"connection is required","name":"BadRequestError","statusCode":400}
+    {"code":"invalid_request","description":"email must be a string","name":"BadRequestError","statusCode":400}
+    {"code":"invalid_request","description":"email is not an email address","name":"BadRequestError","statusCode":400}
+    {"code":"invalid_connection","description":"The connection does not exist.","name":"BadRequestError","statusCode":400}
+    {"code":"invalid_request","description":"client_id is not the id of a client","name":"BadRequestError","statusCode":400}
+    {"code":"invalid_request","description":"Payload validation error: 'Strings must not contain the character U+0000'.","name":"BadRequestError","statusCode":400}
+    {"code":"invalid_request","description":"Payload validation error: 'Expected type object but found type array'.","name":"BadRequestError","statusCode":400}
+    "#);
+}

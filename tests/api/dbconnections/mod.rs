@@ -1,0 +1,3 @@
+//! What people do with database connections themselves.
+
+mod change_password;

@@ -1,0 +1,3 @@
+//! Jobs.
+
+mod send_verification_email;

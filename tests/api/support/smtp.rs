@@ -1,0 +1,139 @@
+//! A mail server of a test's own, on a real socket: it keeps what it takes, and behaves as it is told.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use roster::mail::smtp::Smtp;
+use roster::mail::{Sender, deliver_due};
+use time::OffsetDateTime;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::{Tenant, on_server, server};
+
+/// What the server does with a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    Takes,
+    /// Answers the recipient with this line.
+    Refuses(&'static str),
+    /// Never says a word.
+    Hangs,
+    /// Takes the mail, and closes the connection without saying so.
+    Disappears,
+}
+
+/// A mail as it came.
+#[derive(Clone, Debug)]
+pub struct Mail {
+    pub to: String,
+    pub source: String,
+}
+
+impl Mail {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.source.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+
+    /// The link in the plain text.
+    pub fn link(&self) -> String {
+        let text = if self.source.contains("quoted-printable") {
+            self.source.replace("=\r\n", "").replace("=3D", "=")
+        } else {
+            self.source.clone()
+        };
+        let link = text.split_whitespace().find(|word| word.contains("?ticket="));
+        link.expect("a link in the mail").to_owned()
+    }
+}
+
+#[derive(Clone)]
+pub struct MailServer {
+    url: String,
+    state: Arc<Mutex<(Manner, Vec<Mail>)>>,
+}
+
+impl MailServer {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("smtp://{}", listener.local_addr().unwrap());
+        let state = Arc::new(Mutex::new((Manner::Takes, Vec::new())));
+        let server = Self { url, state };
+        let accepting = server.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let server = accepting.clone();
+                // A client that hangs up is no fault of the server's.
+                tokio::spawn(async move { drop(server.serve(stream).await) });
+            }
+        });
+        server
+    }
+
+    pub fn set(&self, manner: Manner) {
+        self.state.lock().unwrap().0 = manner;
+    }
+
+    /// All it has taken so far, each with its recipient.
+    pub fn mails(&self) -> Vec<Mail> {
+        self.state.lock().unwrap().1.clone()
+    }
+
+    /// The one mail there is.
+    pub fn mail(&self) -> Mail {
+        let mails = self.mails();
+        assert_eq!(mails.len(), 1, "{mails:?}");
+        mails[0].clone()
+    }
+
+    /// Sends to this server what of a tenant is due so many hours from now; how many mails were tried.
+    pub async fn deliver(&self, tenant: &Tenant, hours: i64) -> usize {
+        let smtp = Smtp::new(&self.url, "Roster <no-reply@example.com>").unwrap();
+        let sender = Sender::Smtp(Box::new(smtp.with_timeout(Duration::from_millis(500))));
+        let now = OffsetDateTime::now_utc() + time::Duration::hours(hours);
+        let tenant = tenant.name.clone();
+        on_server(async move { deliver_due(&server().app, &sender, now, Some(&tenant)).await.unwrap() }).await
+    }
+
+    async fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
+        let manner = self.state.lock().unwrap().0;
+        let (reading, mut writing) = stream.into_split();
+        let mut lines = BufReader::new(reading).lines();
+        if manner == Manner::Hangs {
+            while lines.next_line().await?.is_some() {}
+            return Ok(());
+        }
+        writing.write_all(b"220 test\r\n").await?;
+        let mut to = String::new();
+        while let Some(line) = lines.next_line().await? {
+            let verb = line.split([' ', ':']).next().unwrap_or_default().to_uppercase();
+            let answer = match verb.as_str() {
+                "EHLO" => "250-test\r\n250 8BITMIME",
+                "RCPT" => {
+                    to = line.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
+                    if let Manner::Refuses(answer) = manner { answer } else { "250 fine" }
+                }
+                "DATA" => {
+                    writing.write_all(b"354 go on\r\n").await?;
+                    let mut source = String::new();
+                    while let Some(line) = lines.next_line().await? {
+                        if line == "." {
+                            break;
+                        }
+                        source.push_str(line.strip_prefix('.').unwrap_or(&line));
+                        source.push_str("\r\n");
+                    }
+                    self.state.lock().unwrap().1.push(Mail { to: to.clone(), source });
+                    if manner == Manner::Disappears {
+                        return Ok(());
+                    }
+                    "250 taken"
+                }
+                "QUIT" => "221 bye",
+                _ => "250 fine",
+            };
+            writing.write_all(format!("{answer}\r\n").as_bytes()).await?;
+        }
+        Ok(())
+    }
+}
