@@ -11,8 +11,8 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use time::OffsetDateTime;
 
 use crate::app::{App, Context};
-use crate::auth::is_jwt;
 use crate::auth::scopes::Scope;
+use crate::auth::{Claims, is_jwt};
 use crate::error::{Error, codes};
 use crate::journal::Author;
 use crate::tenancy::Tenant;
@@ -84,6 +84,13 @@ impl Visitor {
             user_agent: header(request, &USER_AGENT),
         };
         Ok(Self { app, tenant, host, author, now: OffsetDateTime::now_utc() })
+    }
+
+    /// For the verbs: the context of a request without a token for the Management API, through a client perhaps.
+    pub fn context(self, client_id: Option<&str>) -> Context {
+        let Self { app, tenant, mut author, now, .. } = self;
+        author.client_id = client_id.map(str::to_owned);
+        Context { app, tenant, claims: Arc::new(Claims::nobodys()), author, now }
     }
 }
 

@@ -4,4 +4,8 @@
 
 mod support;
 
+mod dbconnections;
+mod oauth;
+mod user_blocks;
+mod userinfo;
 mod users;

@@ -299,6 +299,22 @@ pub async fn sql(query: &str, parameters: &[&str]) -> Vec<Vec<Value>> {
     .await
 }
 
+/// Changes the tables directly, for what no endpoint can bring about.
+pub async fn execute(statement: &'static str, parameters: &[&str]) -> u64 {
+    use sqlx::Connection;
+    let database = server().database.clone();
+    let parameters: Vec<String> = parameters.iter().map(|p| (*p).to_owned()).collect();
+    on_server(async move {
+        let mut connection =
+            sqlx::PgConnection::connect_with(&database.connect_options().unwrap()).await.unwrap();
+        let bound = parameters.iter().fold(sqlx::query(statement), sqlx::query::Query::bind);
+        let rows = bound.execute(&mut connection).await.unwrap().rows_affected();
+        connection.close().await.unwrap();
+        rows
+    })
+    .await
+}
+
 /// The names of a simple query's columns.
 fn columns(query: &str) -> Vec<String> {
     let list = query

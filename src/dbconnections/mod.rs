@@ -1,0 +1,58 @@
+//! Signing up: people make their own users in a connection, through one of the clients that may use it.
+//!
+//! `POST /dbconnections/signup` asks for no token. The answer has the user's bare id as `_id` (the user is
+//! `auth0|_id`) and what was kept. Refusals are 400 and not in the Management API's shape:
+//! `{"name", "code", "description", "statusCode"}`, with the whole password policy for `invalid_password`; those of
+//! `user_metadata` have an `error` alone.
+//!
+//! Rules: identifiers as the connection asks for them; `user_metadata` of at most ten texts, names of at most 100
+//! characters and values of at most 500. What a body has beyond the known fields (`app_metadata`, `user_id`,
+//! `email_verified` ...) is ignored.
+//!
+//! Deviations and decisions, where nothing is documented or recorded:
+//! - A connection that does not exist and one that the client may not use are the same refusal, `invalid_signup`; so is
+//!   a disabled signup. Fields that are missing or of a wrong form are `invalid_request`.
+//! - Where `signup_user_exists_error` is off, a taken username is `invalid_signup` as well.
+//! - An identifier that the connection does not ask for is refused: what was given should not vanish.
+
+pub mod model;
+pub mod routes;
+
+use crate::app::Context;
+use crate::connections::{self, Demand, Identifier};
+use crate::error::codes;
+use crate::users;
+use crate::users::model::User;
+use model::{Signup, SignupError};
+
+/// Makes a user.
+pub async fn signup(ctx: &Context, signup: Signup) -> Result<User, SignupError> {
+    let new = signup.new;
+    let connection =
+        connections::for_client(ctx.db(), &ctx.tenant.id, &signup.client_id, Some(&new.connection))
+            .await?
+            .filter(|connection| !connection.options.disable_signup)
+            .ok_or_else(SignupError::invalid_signup)?;
+    for identifier in Identifier::ALL {
+        match (connection.demand(identifier), new.identifier(identifier)) {
+            (Demand::Required, None) => return Err(SignupError::missing(identifier.name())),
+            (Demand::Inactive, Some(_)) => {
+                let name = identifier.name();
+                return Err(SignupError::invalid(format!("The connection does not take the field {name}")));
+            }
+            _ => {}
+        }
+    }
+    let report = connection.report_on_password(new.password.as_deref().unwrap_or_default());
+    if !report.verified {
+        return Err(SignupError::weak_password(&report));
+    }
+    users::create_in(ctx, &connection, new).await.map_err(|error| {
+        let taken = [codes::USER_EXISTS, codes::USERNAME_IN_USE].contains(&error.meaning);
+        if taken && !ctx.tenant.compat.signup_user_exists_error {
+            SignupError::invalid_signup()
+        } else {
+            error.into()
+        }
+    })
+}
