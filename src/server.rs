@@ -29,6 +29,8 @@ const RESOURCES: &[fn() -> Vec<Endpoint>] = &[
     crate::tickets::routes::routes,
     crate::jobs::routes::routes,
     crate::dbconnections::routes::routes,
+    crate::user_blocks::routes::routes,
+    crate::userinfo::routes::routes,
 ];
 
 /// Every route there is.
@@ -49,6 +51,9 @@ pub fn statements() -> Vec<&'static Statement> {
         crate::tickets::store::STATEMENTS,
         crate::jobs::store::STATEMENTS,
         crate::mail::store::STATEMENTS,
+        crate::logins::store::STATEMENTS,
+        crate::user_blocks::store::STATEMENTS,
+        crate::userinfo::store::STATEMENTS,
     ];
     lists.concat()
 }

@@ -312,7 +312,9 @@ fn the_shipped_tenant_is_built_in() {
     assert_eq!(dev.management_audience(), "https://dev.localhost/api/v2/");
     let connection = &dev.connections[0];
     assert_eq!(connection.name, "Username-Password-Authentication");
-    assert!(connection.requires_username && !connection.disable_signup && connection.brute_force_protection);
+    assert!(
+        connection.attributes.is_some() && !connection.disable_signup && connection.brute_force_protection
+    );
     assert_eq!((connection.username_min, connection.username_max), (1, 128));
     assert_eq!(connection.enabled_clients, EnabledClients::All);
     let grant = GrantConfig { audience: "management".into(), scope: Scope::All };
@@ -439,4 +441,31 @@ fn a_mistake_names_file_line_key_and_choice() {
     assert_eq!(mistake.source, dir.0.path().join("a.toml").display().to_string());
     assert_eq!((mistake.line, &*mistake.key), (Some(6), "connections[0].password_policy"));
     assert_eq!((&*mistake.found, &*mistake.expected), ("1", "one of none, low, fair, good, excellent"));
+}
+
+#[test]
+fn identifiers_are_named_by_attributes_or_by_requires_username() {
+    use roster::connections::Demand;
+    let with = |more: &str| tenant(&format!("[[connections]]\nname = 'A'\n{more}"));
+    let attributes = with("attributes = { phone_number = 'required', username = 'optional' }").unwrap();
+    let attributes = attributes.connections[0].attributes.clone().unwrap();
+    assert_eq!(
+        (attributes.email, attributes.username, attributes.phone_number),
+        (None, Some(Demand::Optional), Some(Demand::Required))
+    );
+    assert!(with("").unwrap().connections[0].attributes.is_none());
+    let both = with("requires_username = true\nattributes = { email = 'sometimes', fax = 'required' }\n");
+    let mistakes = both.unwrap_err().to_string();
+    for expected in ["attributes.email: found \"sometimes\"", "attributes.fax"] {
+        assert!(mistakes.contains(expected), "{mistakes}");
+    }
+    let both =
+        with("requires_username = true\nattributes = { email = 'required' }\n").unwrap_err().to_string();
+    assert!(both.contains("requires_username: found true, expected false"), "{both}");
+}
+
+#[test]
+fn the_tenants_of_the_fixtures_are_right() {
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tenants");
+    assert_eq!(read_directory(&fixtures).unwrap().len(), 7);
 }

@@ -1,8 +1,8 @@
 //! Tokens: who gets one, what it says, and whether a request's token is to be believed.
 //!
-//! Endpoints: `POST /oauth/token` (client credentials), `/.well-known/jwks.json`,
-//! `/.well-known/openid-configuration`. Access tokens are JWTs signed with RS256 by a key of the tenant; the algorithm
-//! is pinned, a token's own word for it is only compared.
+//! Endpoints: `POST /oauth/token` (client credentials; a person's password, see [`password`]),
+//! `/.well-known/jwks.json`, `/.well-known/openid-configuration`. Access tokens for an API are JWTs signed with RS256 by
+//! a key of the tenant; the algorithm is pinned, a token's own word for it is only compared.
 //!
 //! Deviations and decisions:
 //! - The issuer is `https://HOST/` and the Management API's audience `https://HOST/api/v2/` for any host of the tenant,
@@ -13,6 +13,7 @@
 
 pub mod keys;
 pub mod link;
+pub mod password;
 pub mod routes;
 pub mod scopes;
 pub(crate) mod store;
@@ -78,6 +79,20 @@ impl Audience {
 }
 
 impl Claims {
+    /// Of a request that came without a token: they allow nothing.
+    pub(crate) fn nobodys() -> Self {
+        Self {
+            iss: String::new(),
+            sub: String::new(),
+            aud: Audience::Several(Vec::new()),
+            iat: 0,
+            exp: 0,
+            scope: String::new(),
+            gty: String::new(),
+            azp: String::new(),
+        }
+    }
+
     /// Does the token have any of these scopes?
     pub fn has_any(&self, scopes: &[&str]) -> bool {
         self.scope.split(' ').any(|granted| scopes.contains(&granted))
@@ -96,6 +111,27 @@ impl Default for Tokens {
 impl Tokens {
     /// The claims of a token for a tenant's Management API, if it is to be believed now.
     pub fn verify(&self, tenant: &Tenant, token: &str, now: i64) -> Result<Arc<Claims>, Error> {
+        self.verify_for(|audience| tenant.is_management(audience), tenant, token, now)
+    }
+
+    /// The same of a token for `/userinfo`.
+    pub fn verify_for_userinfo(&self, tenant: &Tenant, token: &str, now: i64) -> Result<Arc<Claims>, Error> {
+        self.verify_for(|audience| tenant.is_userinfo(audience), tenant, token, now)
+    }
+
+    fn verify_for(
+        &self,
+        is_audience: impl Fn(&str) -> bool,
+        tenant: &Tenant,
+        token: &str,
+        now: i64,
+    ) -> Result<Arc<Claims>, Error> {
+        let claims = self.believe(tenant, token, now)?;
+        if claims.aud.any(is_audience) { Ok(claims) } else { Err(codes::INVALID_TOKEN.into()) }
+    }
+
+    /// The claims of a token that this tenant issued, for whomever.
+    fn believe(&self, tenant: &Tenant, token: &str, now: i64) -> Result<Arc<Claims>, Error> {
         let key = (Arc::clone(&tenant.id), <[u8; 32]>::from(Sha256::digest(token.as_bytes())));
         if let Some(claims) = self.0.get(&key) {
             return if claims.exp > now { Ok(claims) } else { Err(codes::EXPIRED_TOKEN.into()) };
@@ -137,7 +173,7 @@ fn verify(tenant: &Tenant, token: &str, now: i64) -> Result<Claims, Error> {
         return Err(codes::EXPIRED_TOKEN.into());
     }
     let early = whole.nbf.unwrap_or(claims.iat).max(claims.iat) > now + LEEWAY;
-    if early || !tenant.is_issuer(&claims.iss) || !claims.aud.any(|aud| tenant.is_management(aud)) {
+    if early || !tenant.is_issuer(&claims.iss) {
         return Err(invalid());
     }
     Ok(claims)
@@ -206,6 +242,9 @@ pub struct ClientCredentials {
 pub struct TokenAnswer {
     /// The token.
     pub access_token: String,
+    /// Who logged in, for the client; only with the scope `openid` (OIDC Core 1.0, 2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<String>,
     /// Granted scopes, left out when there are none.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub scope: String,
@@ -229,20 +268,11 @@ pub async fn client_credentials(
     let client = store::client(db, &tenant.id, &request.client_id, audience)
         .await?
         .ok_or_else(OAuthError::unauthorized)?;
-    let sealed = client.secret.ok_or_else(OAuthError::unauthorized)?;
-    let secret = vault.open(&[&tenant.id, "clients", &request.client_id], &sealed)?;
-    if !bool::from(secret.ct_eq(request.client_secret.as_bytes()))
-        || client.authentication.as_deref() == Some("none")
-    {
+    if client.is_public() {
         return Err(OAuthError::unauthorized());
     }
-    if !client.grant_types.iter().any(|g| g == "client_credentials") {
-        return Err(OAuthError::new(
-            403,
-            "unauthorized_client",
-            "Grant type 'client_credentials' not allowed for the client.",
-        ));
-    }
+    prove(vault, tenant, &request.client_id, &client, Some(&request.client_secret))?;
+    may_use(&client, "client_credentials")?;
     if !management {
         return Err(OAuthError::new(
             403,
@@ -275,10 +305,38 @@ pub async fn client_credentials(
     };
     Ok(TokenAnswer {
         access_token: tenant.sign(&claims)?,
+        id_token: None,
         scope: claims.scope,
         expires_in: tenant.token_lifetime,
         token_type: "Bearer",
     })
+}
+
+/// Is the client who it says? One that can keep no secret need not show one.
+fn prove(
+    vault: &Vault,
+    tenant: &Tenant,
+    client_id: &str,
+    client: &store::Client,
+    secret: Option<&str>,
+) -> Result<(), OAuthError> {
+    if client.is_public() {
+        return Ok(());
+    }
+    let (sealed, shown) = client.secret.as_ref().zip(secret).ok_or_else(OAuthError::unauthorized)?;
+    let secret = vault.open(&[&tenant.id, "clients", client_id], sealed)?;
+    if bool::from(secret.ct_eq(shown.as_bytes())) { Ok(()) } else { Err(OAuthError::unauthorized()) }
+}
+
+fn may_use(client: &store::Client, grant_type: &str) -> Result<(), OAuthError> {
+    if client.grant_types.iter().any(|g| g == grant_type) {
+        return Ok(());
+    }
+    Err(OAuthError::new(
+        403,
+        "unauthorized_client",
+        format!("Grant type '{grant_type}' not allowed for the client."),
+    ))
 }
 
 /// A token for a tenant's Management API that no client asked for: for operators with access to the database.

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use serde_json::json;
 
+use super::password::{self, PasswordGrant};
 use super::{ClientCredentials, OAuthError, client_credentials, scopes};
 use crate::error::Error;
 use crate::http::endpoint::endpoint;
@@ -29,6 +30,12 @@ async fn token(visitor: Visitor, request: HttpRequest, body: Body) -> Result<Htt
     let body = body.object()?;
     match text(&body, "grant_type")?.as_deref() {
         None => Err(OAuthError::missing("grant_type")),
+        Some(grant_type @ (password::PASSWORD | password::PASSWORD_REALM)) => {
+            let asked = person(&body, &request, grant_type)?;
+            let host = visitor.host.clone();
+            let answer = password::password(&visitor.context(Some(&asked.client_id)), &host, asked).await?;
+            Ok(not_stored(json_value(200, &answer)))
+        }
         Some("client_credentials") => {
             let asked = credentials(&body, &request)?;
             let Visitor { app, tenant, host, now, .. } = visitor;
@@ -43,8 +50,8 @@ async fn token(visitor: Visitor, request: HttpRequest, body: Body) -> Result<Htt
     }
 }
 
-/// Who asks for what: the client in the body, or by HTTP Basic (RFC 6749, 2.3.1).
-fn credentials(body: &Object<'_>, request: &HttpRequest) -> Result<ClientCredentials, OAuthError> {
+/// Who asks: the client in the body, or by HTTP Basic (RFC 6749, 2.3.1).
+fn client(body: &Object<'_>, request: &HttpRequest) -> Result<(String, Option<String>), OAuthError> {
     if text(body, "organization")?.is_some_and(|organization| !organization.is_empty()) {
         return Err(OAuthError::new(
             400,
@@ -52,16 +59,36 @@ fn credentials(body: &Object<'_>, request: &HttpRequest) -> Result<ClientCredent
             "Organizations are not supported. Leave the parameter organization out.",
         ));
     }
-    let (client_id, client_secret) = match basic(request)? {
-        Some(pair) => pair,
-        None => (
+    match basic(request)? {
+        Some((client_id, secret)) => Ok((client_id, Some(secret))),
+        None => Ok((
             text(body, "client_id")?.ok_or_else(|| OAuthError::missing("client_id"))?,
-            text(body, "client_secret")?.ok_or_else(OAuthError::unauthorized)?,
-        ),
-    };
-    Ok(ClientCredentials {
+            text(body, "client_secret")?,
+        )),
+    }
+}
+
+fn person(body: &Object<'_>, request: &HttpRequest, grant_type: &str) -> Result<PasswordGrant, OAuthError> {
+    let (client_id, client_secret) = client(body, request)?;
+    let optional = |name| Ok::<_, OAuthError>(text(body, name)?.filter(|text| !text.is_empty()));
+    let needed = |name| optional(name)?.ok_or_else(|| OAuthError::missing(name));
+    let realm = (grant_type == password::PASSWORD_REALM).then(|| needed("realm")).transpose()?;
+    Ok(PasswordGrant {
         client_id,
         client_secret,
+        realm,
+        username: needed("username")?,
+        password: needed("password")?,
+        audience: optional("audience")?,
+        scope: scope(body)?,
+    })
+}
+
+fn credentials(body: &Object<'_>, request: &HttpRequest) -> Result<ClientCredentials, OAuthError> {
+    let (client_id, client_secret) = client(body, request)?;
+    Ok(ClientCredentials {
+        client_id,
+        client_secret: client_secret.ok_or_else(OAuthError::unauthorized)?,
         audience: text(body, "audience")?.ok_or_else(|| OAuthError::missing("audience"))?,
         scope: scope(body)?,
     })
@@ -122,20 +149,23 @@ async fn jwks(visitor: Visitor) -> Result<HttpResponse, Error> {
 async fn openid_configuration(visitor: Visitor) -> Result<HttpResponse, Error> {
     let issuer = format!("https://{}/", visitor.host);
     let at = |path: &str| format!("{issuer}{path}");
+    let mut claims = vec!["aud", "exp", "iat", "iss", "sub"];
+    claims.extend(crate::userinfo::CLAIMS.iter().map(|(_, claim, _)| claim));
     Ok(json_value(
         200,
         &json!({
             "issuer": issuer,
             "token_endpoint": at("oauth/token"),
+            "userinfo_endpoint": at("userinfo"),
             "jwks_uri": at(".well-known/jwks.json"),
-            "scopes_supported": scopes::ALL,
+            "scopes_supported": scopes::STANDARD,
             "response_types_supported": [],
-            "grant_types_supported": ["client_credentials"],
+            "grant_types_supported": ["client_credentials", password::PASSWORD, password::PASSWORD_REALM],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256"],
-            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
             "token_endpoint_auth_signing_alg_values_supported": ["RS256"],
-            "claims_supported": ["aud", "exp", "iat", "iss", "sub"],
+            "claims_supported": claims,
         }),
     ))
 }

@@ -32,9 +32,22 @@ demands! {
     ReadUserOrganizations = "read:users", "read:organizations";
     ReadEnrollments = "read:users", "read:current_user";
     ReadConnections = "read:connections";
+    ReadUserBlocks = "read:users";
+    UpdateUserBlocks = "update:users";
 }
 
-/// Every scope of the Management API: what a grant of `*` stands for.
+/// The scopes of the Management API that a user's own token can have, for that user alone. No grant of `*` has them.
+pub const CURRENT_USER: &[&str] = &[
+    "read:current_user",
+    "update:current_user_metadata",
+    "update:current_user_identities",
+    "delete:current_user",
+];
+
+/// What a login can give access to beside an API (OIDC Core 1.0, 5.4).
+pub const STANDARD: &[&str] = &["openid", "profile", "email", "address", "phone"];
+
+/// Every other scope of the Management API: what a grant of `*` stands for.
 pub const ALL: &[&str] = &[
     "create:client_grants",
     "create:clients",

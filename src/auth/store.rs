@@ -10,8 +10,17 @@ pub(crate) struct Client {
     pub secret: Option<Vec<u8>>,
     pub authentication: Option<String>,
     pub grant_types: Vec<String>,
+    /// Seconds an ID token lives, as its settings say.
+    pub lifetime: Option<String>,
     /// The scopes granted for the audience; `None` without a grant.
     pub scope: Option<Vec<String>>,
+}
+
+impl Client {
+    /// Can it keep no secret?
+    pub fn is_public(&self) -> bool {
+        self.authentication.as_deref() == Some("none")
+    }
 }
 
 static CLIENT: Statement = Statement::new(
@@ -19,6 +28,7 @@ static CLIENT: Statement = Statement::new(
     "select c.client_secret,
             c.settings ->> 'token_endpoint_auth_method' as authentication,
             array(select jsonb_array_elements_text(c.settings -> 'grant_types')) as grant_types,
+            c.settings #>> '{jwt_configuration,lifetime_in_seconds}' as lifetime,
             g.scope
        from clients c
        left join client_grants g
@@ -39,6 +49,7 @@ pub(crate) async fn client(
         secret: row.try_get("client_secret")?,
         authentication: row.try_get("authentication")?,
         grant_types: row.try_get("grant_types")?,
+        lifetime: row.try_get("lifetime")?,
         scope: row.try_get("scope")?,
     }))
 }

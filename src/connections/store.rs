@@ -1,36 +1,82 @@
 use serde_json::value::RawValue;
 use sqlx::Row;
+use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 
 use super::{Connection, List, Options};
 use crate::db::{Db, Statement};
 use crate::error::Error;
 
-pub(crate) const STATEMENTS: &[&Statement] = &[&BY_NAME, &LIST];
+pub(crate) const STATEMENTS: &[&Statement] = &[&BY_NAME, &LIST, &BY_NAME_FOR_CLIENT, &FIRST_FOR_CLIENT];
 
-static BY_NAME: Statement = Statement::new(
-    "connections.by_name",
-    "select c.connection_id,
+/// What makes a [`Connection`], of `connections c`.
+macro_rules! connection {
+    () => {
+        "select c.connection_id,
             c.name,
             c.strategy,
             c.options,
             c.enabled_clients
        from connections c
-      where c.tenant_id = $1
-        and c.name = $2",
-);
+      where c.tenant_id = $1"
+    };
+}
 
-pub(crate) async fn by_name(db: &Db, tenant: &str, name: &str) -> Result<Option<Connection>, Error> {
-    let row = BY_NAME.query().bind(tenant).bind(name).fetch_optional(db.pool()).await?;
-    let Some(row) = row else { return Ok(None) };
+fn connection(row: &PgRow) -> Result<Connection, Error> {
     let Json(options): Json<Options> = row.try_get("options")?;
-    Ok(Some(Connection {
+    Ok(Connection {
         connection_id: row.try_get("connection_id")?,
         name: row.try_get("name")?,
         strategy: row.try_get("strategy")?,
         options,
         enabled_clients: row.try_get("enabled_clients")?,
-    }))
+    })
+}
+
+static BY_NAME: Statement =
+    Statement::new("connections.by_name", concat!(connection!(), "\n        and c.name = $2"));
+
+pub(crate) async fn by_name(db: &Db, tenant: &str, name: &str) -> Result<Option<Connection>, Error> {
+    let row = BY_NAME.query().bind(tenant).bind(name).fetch_optional(db.pool()).await?;
+    row.as_ref().map(connection).transpose()
+}
+
+/// What makes a connection one of client $2's.
+macro_rules! for_client {
+    () => {
+        "
+        and (c.enabled_clients is null or $2 = any(c.enabled_clients))
+        and exists (select from clients k where k.tenant_id = c.tenant_id and k.client_id = $2)"
+    };
+}
+
+static BY_NAME_FOR_CLIENT: Statement = Statement::new(
+    "connections.by_name_for_client",
+    concat!(connection!(), for_client!(), "\n        and c.name = $3"),
+);
+
+pub(crate) async fn by_name_for_client(
+    db: &Db,
+    tenant: &str,
+    client_id: &str,
+    name: &str,
+) -> Result<Option<Connection>, Error> {
+    let query = BY_NAME_FOR_CLIENT.query().bind(tenant).bind(client_id).bind(name);
+    query.fetch_optional(db.pool()).await?.as_ref().map(connection).transpose()
+}
+
+static FIRST_FOR_CLIENT: Statement = Statement::new(
+    "connections.first_for_client",
+    concat!(connection!(), for_client!(), "\n      order by c.created_at, c.name\n      limit 1"),
+);
+
+pub(crate) async fn first_for_client(
+    db: &Db,
+    tenant: &str,
+    client_id: &str,
+) -> Result<Option<Connection>, Error> {
+    let query = FIRST_FOR_CLIENT.query().bind(tenant).bind(client_id);
+    query.fetch_optional(db.pool()).await?.as_ref().map(connection).transpose()
 }
 
 static LIST: Statement = Statement::new(

@@ -1,98 +1,79 @@
-//! What people do with database connections themselves, without a token.
+//! What people do with database connections themselves, without a token: signing up, and asking for a new password.
 //!
-//! | endpoint | scopes |
-//! | --- | --- |
-//! | `POST /dbconnections/change_password` | none |
+//! `POST /dbconnections/change_password` sends a link to the address and changes nothing. It answers the same, after the
+//! same time, whether the address is somebody's or not; one identity gets ten mails an hour at most. `client_id` and
+//! `organization` are checked for their form only, because nothing depends on them.
 //!
-//! `change_password` sends a link to the address and changes nothing. It answers the same, after the same time, whether
-//! the address is somebody's or not.
+//! `POST /dbconnections/signup` makes a user through one of the clients that may use the connection. The answer has the user's bare id as `_id` (the user is
+//! `auth0|_id`) and what was kept. Refusals are 400 and not in the Management API's shape:
+//! `{"name", "code", "description", "statusCode"}`, with the whole password policy for `invalid_password`; those of
+//! `user_metadata` have an `error` alone.
 //!
-//! Decisions: `client_id` and `organization` are checked for their form only, because nothing depends on them. One
-//! identity gets ten mails an hour at most.
+//! Rules: identifiers as the connection asks for them; `user_metadata` of at most ten texts, names of at most 100
+//! characters and values of at most 500. What a body has beyond the known fields (`app_metadata`, `user_id`,
+//! `email_verified` ...) is ignored.
+//!
+//! Deviations and decisions, where nothing is documented or recorded:
+//! - A connection that does not exist and one that the client may not use are the same refusal, `invalid_signup`; so is
+//!   a disabled signup. Fields that are missing or of a wrong form are `invalid_request`.
+//! - Where `signup_user_exists_error` is off, a taken username is `invalid_signup` as well.
+//! - An identifier that the connection does not ask for is refused: what was given should not vanish.
 
+pub mod model;
 pub mod routes;
 
 use std::time::Duration;
 
-use crate::connections;
-use crate::error::Error;
+use crate::app::Context;
+use crate::connections::{self, Demand, Identifier};
+use crate::error::codes;
 use crate::http::Visitor;
-use crate::json::{Object, type_name};
-use crate::schema::{Format, is_email};
 use crate::tickets;
+use crate::users;
+use crate::users::model::User;
+use model::{PasswordChange, Signup, SignupError};
+
+/// Makes a user.
+pub async fn signup(ctx: &Context, signup: Signup) -> Result<User, SignupError> {
+    let new = signup.new;
+    let connection =
+        connections::for_client(ctx.db(), &ctx.tenant.id, &signup.client_id, Some(&new.connection))
+            .await?
+            .filter(|connection| !connection.options.disable_signup)
+            .ok_or_else(SignupError::invalid_signup)?;
+    for identifier in Identifier::ALL {
+        match (connection.demand(identifier), new.identifier(identifier)) {
+            (Demand::Required, None) => return Err(SignupError::missing(identifier.name())),
+            (Demand::Inactive, Some(_)) => {
+                let name = identifier.name();
+                return Err(SignupError::invalid(format!("The connection does not take the field {name}")));
+            }
+            _ => {}
+        }
+    }
+    let report = connection.report_on_password(new.password.as_deref().unwrap_or_default());
+    if !report.verified {
+        return Err(SignupError::weak_password(&report));
+    }
+    users::create_in(ctx, &connection, new).await.map_err(|error| {
+        let taken = [codes::USER_EXISTS, codes::USERNAME_IN_USE].contains(&error.meaning);
+        if taken && !ctx.tenant.compat.signup_user_exists_error {
+            SignupError::invalid_signup()
+        } else {
+            error.into()
+        }
+    })
+}
 
 /// How long the request for a link takes at least: far longer than the work, whose amount tells whether there is such a
 /// user.
 const AT_LEAST: Duration = Duration::from_millis(50);
 
-/// A refusal in the shape of these endpoints, which is not the Management API's.
-#[derive(Debug)]
-pub struct Refusal {
-    /// HTTP status.
-    pub status: u16,
-    /// A stable code.
-    pub code: &'static str,
-    /// What happened, for a developer.
-    pub description: String,
-    /// What the log reads.
-    pub cause: Option<String>,
-}
-
-impl Refusal {
-    fn new(code: &'static str, description: impl Into<String>) -> Self {
-        Self { status: 400, code, description: description.into(), cause: None }
-    }
-}
-
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Self {
-        Self {
-            status: error.meaning.status,
-            code: if error.meaning.status < 500 { "invalid_request" } else { "server_error" },
-            description: error.message.into_owned(),
-            cause: error.cause,
-        }
-    }
-}
-
-/// A request for a link to set a new password with.
-#[derive(Debug)]
-pub struct PasswordChange {
-    /// Lower case.
-    pub email: String,
-    /// The connection's name.
-    pub connection: String,
-}
-
-impl PasswordChange {
-    /// Reads a body.
-    pub fn read(body: &Object<'_>) -> Result<Self, Refusal> {
-        let text = |name: &str| match body.get(name).map(|value| (type_name(value), value)) {
-            None | Some(("null", _)) => Ok(None),
-            Some(("string", value)) => Ok(serde_json::from_str::<String>(value.get()).ok()),
-            Some(_) => Err(Refusal::new("invalid_request", format!("{name} must be a string"))),
-        };
-        let needed = |name: &str| {
-            let given = text(name)?.filter(|text| !text.is_empty());
-            given.ok_or_else(|| Refusal::new("invalid_request", format!("{name} is required")))
-        };
-        text("organization")?;
-        if text("client_id")?.is_some_and(|id| !Format::ClientId.matches(&id)) {
-            return Err(Refusal::new("invalid_request", "client_id is not the id of a client"));
-        }
-        let (email, connection) = (needed("email")?.to_lowercase(), needed("connection")?);
-        if !is_email(&email) {
-            return Err(Refusal::new("invalid_request", "email is not an email address"));
-        }
-        Ok(Self { email, connection })
-    }
-}
-
 /// Sends a link for a new password to an address, if it is somebody's.
-pub async fn change_password(visitor: &Visitor, request: &PasswordChange) -> Result<(), Refusal> {
+pub async fn change_password(visitor: &Visitor, request: &PasswordChange) -> Result<(), SignupError> {
     let connection = connections::by_name(&visitor.app.db, &visitor.tenant.id, &request.connection).await?;
     if connection.is_none_or(|connection| connection.strategy != "auth0") {
-        return Err(Refusal::new("invalid_connection", "The connection does not exist."));
+        return Err(SignupError::invalid_connection());
     }
     let work = tickets::request_password_change(visitor, &request.email, &request.connection);
     let (done, ()) = tokio::join!(work, tokio::time::sleep(AT_LEAST));

@@ -11,8 +11,8 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use time::OffsetDateTime;
 
 use crate::app::{App, Context};
-use crate::auth::is_jwt;
 use crate::auth::scopes::Scope;
+use crate::auth::{Claims, is_jwt};
 use crate::error::{Error, codes};
 use crate::journal::Author;
 use crate::tenancy::{Tenant, is_of_this_machine};
@@ -89,6 +89,13 @@ impl Visitor {
         let plain = !request.app_config().secure() && is_of_this_machine(&host);
         let origin = format!("{}://{host}", if plain { "http" } else { "https" });
         Ok(Self { app, tenant, host, origin, author, now: OffsetDateTime::now_utc() })
+    }
+
+    /// For the verbs: the context of a request without a token for the Management API, through a client perhaps.
+    pub fn context(self, client_id: Option<&str>) -> Context {
+        let Self { app, tenant, origin, mut author, now, .. } = self;
+        author.client_id = client_id.map(str::to_owned);
+        Context { app, tenant, claims: Arc::new(Claims::nobodys()), author, origin, now }
     }
 }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::auth::OAuthError;
+use crate::dbconnections::model::SignupError;
 use crate::error::{Error, codes};
 
 const JSON: &str = "application/json; charset=utf-8";
@@ -109,6 +110,29 @@ impl ResponseError for OAuthError {
         }
         let body = json!({ "error": self.error, "error_description": self.description });
         let mut response = answer.body(body.to_string());
+        if let Some(cause) = &self.cause {
+            response.extensions_mut().insert(Cause(cause.clone()));
+        }
+        response
+    }
+}
+
+impl std::fmt::Display for SignupError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.body)
+    }
+}
+
+impl ResponseError for SignupError {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = json_value(self.status, &self.body);
+        if self.status == 503 {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         if let Some(cause) = &self.cause {
             response.extensions_mut().insert(Cause(cause.clone()));
         }

@@ -5,7 +5,8 @@
 //! subject, who did it (the token's subject and client, or a command), with which request, and `changes`: for each
 //! changed root attribute and each changed root key of a metadata field the value `before` and `after`:
 //! `{"nickname": {"after": "jd"}, "user_metadata": {"hobby": {"before": "surfing"}}}`. Passwords and secrets are
-//! never in it; that one was changed shows as `*****`.
+//! never in it; that one was changed shows as `*****`. Logins (`user.logged_in`, `user.login_failed`) have the
+//! `connection` and the `reason` of a refusal there instead.
 //!
 //! A statement takes part by a data-modifying CTE made of two pieces: [`insert_journal`] and [`author`].
 

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::connections::Demand;
 use crate::passwords::Policy;
 use crate::settings::reader::{Node, Report, Section, distinct, read};
 use crate::settings::{Mistake, Mistakes};
@@ -89,8 +90,21 @@ pub struct ConnectionConfig {
     pub disable_signup: bool,
     /// Whether too many wrong passwords block a user. Default true.
     pub brute_force_protection: bool,
+    /// What its users are known by, where it is not an address and perhaps a username.
+    pub attributes: Option<AttributesConfig>,
     /// The clients that may use it. Default none.
     pub enabled_clients: EnabledClients,
+}
+
+/// The identifiers of a connection's users, each with whether signup asks for it; those that are not set are none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AttributesConfig {
+    /// E-mail addresses.
+    pub email: Option<Demand>,
+    /// Usernames.
+    pub username: Option<Demand>,
+    /// Phone numbers.
+    pub phone_number: Option<Demand>,
 }
 
 /// All of something, or those in a list.
@@ -283,14 +297,29 @@ fn connection(t: &mut Section<'_>) -> ConnectionConfig {
         password_min_length: t.integer("password_min_length", 1..=128),
         disable_signup: t.boolean("disable_signup").unwrap_or(false),
         brute_force_protection: t.boolean("brute_force_protection").unwrap_or(true),
+        attributes: t.table("attributes", |t| {
+            let mut demand = |key| t.one_of(key, &DEMANDS);
+            let attributes = AttributesConfig {
+                email: demand("email"),
+                username: demand("username"),
+                phone_number: demand("phone_number"),
+            };
+            let none = attributes.email.or(attributes.username).or(attributes.phone_number).is_none();
+            (!none).then_some(attributes)
+        }),
         enabled_clients: selection(t, "enabled_clients", "the name of a client of this file"),
     };
     if config.username_min > config.username_max {
         let expected = format!("at most username_max, which is {}", config.username_max);
         t.report("username_min", config.username_min.to_string(), expected);
     }
+    if config.attributes.is_some() && config.requires_username {
+        t.report("requires_username", "true", "false, because attributes say whether there are usernames");
+    }
     config
 }
+
+const DEMANDS: [(&str, Demand); 2] = [("required", Demand::Required), ("optional", Demand::Optional)];
 
 const PASSWORD_POLICIES: [(&str, Policy); 5] = [
     ("none", Policy::None),

@@ -81,6 +81,11 @@ impl Tenant {
         audience == self.audience || self.is_of_own_host(audience, "/api/v2/")
     }
 
+    /// Is this its `/userinfo` as an audience of tokens?
+    pub fn is_userinfo(&self, audience: &str) -> bool {
+        self.is_of_own_host(audience, "/userinfo")
+    }
+
     /// Is this its name as an issuer of tokens?
     pub fn is_issuer(&self, issuer: &str) -> bool {
         self.is_of_own_host(issuer, "/")

@@ -8,7 +8,9 @@ use super::{Settings, store};
 use crate::auth::keys::SigningKey;
 use crate::auth::scopes;
 use crate::clients::model::defaults;
-use crate::connections::{Options, PasswordOptions, Range, Validation};
+use crate::connections::{
+    Active, Attribute, Attributes, Demand, Options, PasswordOptions, Range, Signup, Validation,
+};
 use crate::db::{Db, Tx};
 use crate::error::{Error, Result};
 use crate::ids;
@@ -184,6 +186,13 @@ impl Provisioner<'_> {
 
 fn options(config: &ConnectionConfig) -> Options {
     let length = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+    let identifier = |demand: Option<Demand>| {
+        demand.map(|status| Attribute {
+            identifier: Active { active: true },
+            signup: Signup { status },
+            validation: None,
+        })
+    };
     Options {
         requires_username: config.requires_username,
         password_policy: config.password_policy,
@@ -193,5 +202,10 @@ fn options(config: &ConnectionConfig) -> Options {
         },
         disable_signup: config.disable_signup,
         brute_force_protection: config.brute_force_protection,
+        attributes: config.attributes.as_ref().map(|attributes| Attributes {
+            email: identifier(attributes.email),
+            username: identifier(attributes.username),
+            phone_number: identifier(attributes.phone_number),
+        }),
     }
 }

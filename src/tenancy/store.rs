@@ -405,11 +405,11 @@ static PUT_CONNECTION: Statement = Statement::new(
              insert into connections (tenant_id, connection_id, name, strategy, options, enabled_clients)
              values ($1, $2, $3, $4, $5, $6)
                  on conflict (tenant_id, name)
-                 do update set options = connections.options || excluded.options,
+                 do update set options = connections.options - 'attributes' || excluded.options,
                                enabled_clients = excluded.enabled_clients,
                                version = connections.version + 1,
                                updated_at = now()
-                      where connections.options || excluded.options is distinct from connections.options
+                      where connections.options - 'attributes' || excluded.options is distinct from connections.options
                          or excluded.enabled_clients is distinct from connections.enabled_clients
           returning tenant_id, connection_id, name, options, enabled_clients
          ), journal_entry as (

@@ -16,7 +16,7 @@
 //!
 //! Deviations and decisions, where Auth0's documentation and recorded traffic say nothing:
 //! - Unknown root keys of a PATCH are refused.
-//! - A user of a database connection has an e-mail address and a password; without an address (after it was removed)
+//! - A user of a database connection has a password and the identifiers its connection requires; without an address
 //!   `name` and `nickname` come from the username, then the phone number.
 //! - Changing the address makes `email_verified` false unless the same request says otherwise; the same for phones.
 //! - With the `connection` of a secondary identity, `email`, `username`, `password`, `phone_number` and the verified
@@ -32,7 +32,7 @@ pub mod routes;
 pub(crate) mod store;
 
 use crate::app::Context;
-use crate::connections;
+use crate::connections::{self, Connection, Demand, Identifier};
 use crate::error::{Error, Result, codes};
 use crate::ids::{self, UserId};
 use crate::metadata::{self, MetadataPatch};
@@ -50,15 +50,20 @@ pub async fn create(ctx: &Context, new: NewUser) -> Result<User> {
     if !connection.is_enabled() {
         return Err(codes::CONNECTION_DISABLED.into());
     }
+    create_in(ctx, &connection, new).await
+}
+
+/// Makes a user in a connection that was found already.
+pub(crate) async fn create_in(ctx: &Context, connection: &Connection, new: NewUser) -> Result<User> {
     check_sizes(ctx, &new.user_metadata, &new.app_metadata)?;
     let missing = |name: &str| {
         codes::INVALID_BODY.because(format!("Payload validation error: 'Missing required property: {name}'."))
     };
-    if new.email.is_none() {
-        return Err(missing("email"));
+    if let Some(identifier) = connection.missing(&new) {
+        return Err(missing(identifier.name()));
     }
     if let Some(username) = &new.username {
-        if !connection.options.requires_username {
+        if connection.demand(Identifier::Username) == Demand::Inactive {
             return Err(codes::USERNAME_NOT_SUPPORTED.into());
         }
         if !connection.allows_username(username) {
@@ -76,7 +81,7 @@ pub async fn create(ctx: &Context, new: NewUser) -> Result<User> {
     store::create(ctx.db(), &ctx.tenant.id, &id, &new, Some(&hash), mail.as_ref(), ctx.now, &ctx.author).await
 }
 
-/// The user with an id.
+/// The user with an id, for whoever may see it.
 pub async fn fetch(ctx: &Context, id: &UserId) -> Result<User> {
     if !ctx.has("read:users") && !ctx.has("read:user_idp_tokens") {
         ctx.must_be(id.as_str())?;
@@ -86,8 +91,12 @@ pub async fn fetch(ctx: &Context, id: &UserId) -> Result<User> {
 
 /// Refuses an id that no user has.
 pub async fn must_exist(ctx: &Context, id: &UserId) -> Result<()> {
-    let found = store::fetch(ctx.db(), &ctx.tenant.id, id.as_str()).await?;
-    found.map(drop).ok_or_else(|| codes::INEXISTENT_USER.into())
+    find(ctx, id.as_str()).await?.map(drop).ok_or_else(|| codes::INEXISTENT_USER.into())
+}
+
+/// The user with an id, for the service itself.
+pub(crate) async fn find(ctx: &Context, id: &str) -> Result<Option<User>> {
+    store::fetch(ctx.db(), &ctx.tenant.id, id).await
 }
 
 /// Changes a user.
@@ -192,7 +201,7 @@ async fn aim(ctx: &Context, id: &UserId, patch: &mut UserPatch) -> Result<store:
 
 async fn hash_if_strong(
     hasher: &Hasher,
-    connection: &connections::Connection,
+    connection: &Connection,
     password: Option<&String>,
 ) -> Result<Option<String>> {
     let Some(password) = password else { return Ok(None) };

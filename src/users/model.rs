@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
+use crate::connections::Identifier;
 use crate::error::{Error, Result, codes};
 use crate::ids::UserId;
 use crate::json::Object;
@@ -15,15 +16,12 @@ use crate::metadata::{self, MetadataPatch};
 use crate::patch::Patch;
 use crate::schema::{Field, Format, Kind, Part, Schema, Text, refuse};
 
-const NAME: Kind = Kind::Text(Text::between(1, 300));
-const PART_OF_NAME: Kind = Kind::Text(Text::between(1, 150));
-const PHONE: Kind = Kind::Text(Text::ANY.pattern(r"^\+[0-9]{1,15}$", |text| {
-    text.strip_prefix('+')
-        .is_some_and(|digits| (1..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()))
-}));
-const EMAIL: Kind = Kind::Text(Text::format(Format::Email));
-const PICTURE: Kind = Kind::Text(Text::format(Format::StrictUri));
-const USERNAME: Kind = Kind::Text(Text::between(1, 128));
+pub(crate) const NAME: Kind = Kind::Text(Text::between(1, 300));
+pub(crate) const PART_OF_NAME: Kind = Kind::Text(Text::between(1, 150));
+pub(crate) const PHONE: Kind = Kind::Text(Text::ANY.pattern(r"^\+[0-9]{1,15}$", is_phone));
+pub(crate) const EMAIL: Kind = Kind::Text(Text::format(Format::Email));
+pub(crate) const PICTURE: Kind = Kind::Text(Text::format(Format::StrictUri));
+pub(crate) const USERNAME: Kind = Kind::Text(Text::between(1, 128));
 
 /// The body of `POST /api/v2/users`.
 pub static CREATE: Schema = Schema::closed(&[
@@ -160,16 +158,7 @@ impl NewUser {
             (lower("email"), lower("username"), body.value::<String>("phone_number"));
         let mut profile: Map<String, Value> =
             PLAIN.iter().filter_map(|name| Some(((*name).to_owned(), body.value::<Value>(name)?))).collect();
-        profile.entry("email_verified").or_insert(Value::Bool(false));
-        let identifiers = [("email", &email), ("username", &username), ("phone_number", &phone_number)];
-        profile.extend(
-            identifiers
-                .into_iter()
-                .filter_map(|(name, value)| Some((name.to_owned(), json!(value.as_ref()?)))),
-        );
-        if phone_number.is_some() {
-            profile.entry("phone_verified").or_insert(Value::Bool(false));
-        }
+        complete(&mut profile, (&email, &username, &phone_number));
         let verified = profile.get("email_verified") == Some(&Value::Bool(true));
         Ok(Self {
             verify_email: email.is_some() && !verified && body.value("verify_email").unwrap_or(true),
@@ -183,6 +172,53 @@ impl NewUser {
             user_metadata: metadata::patch(body, "user_metadata"),
             app_metadata: metadata::patch(body, "app_metadata"),
         })
+    }
+
+    /// A user that a person makes of themselves: nothing is verified, and nothing is said of `app_metadata`.
+    pub fn of_person(
+        connection: String,
+        password: String,
+        (email, username, phone_number): (Option<String>, Option<String>, Option<String>),
+        mut profile: Map<String, Value>,
+        user_metadata: MetadataPatch,
+    ) -> Self {
+        complete(&mut profile, (&email, &username, &phone_number));
+        Self {
+            verify_email: email.is_some(),
+            connection,
+            user_id: None,
+            password: Some(password),
+            email,
+            username,
+            phone_number,
+            profile,
+            user_metadata,
+            app_metadata: None,
+        }
+    }
+
+    /// What it is known by.
+    pub fn identifier(&self, identifier: Identifier) -> Option<&str> {
+        match identifier {
+            Identifier::Email => self.email.as_deref(),
+            Identifier::Username => self.username.as_deref(),
+            Identifier::PhoneNumber => self.phone_number.as_deref(),
+        }
+    }
+}
+
+/// Puts the identifiers (e-mail address, username, phone number) among the attributes, not verified unless they say so.
+fn complete(
+    profile: &mut Map<String, Value>,
+    (email, username, phone_number): (&Option<String>, &Option<String>, &Option<String>),
+) {
+    profile.entry("email_verified").or_insert(Value::Bool(false));
+    let identifiers = [("email", email), ("username", username), ("phone_number", phone_number)];
+    profile.extend(
+        identifiers.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value.as_ref()?)))),
+    );
+    if phone_number.is_some() {
+        profile.entry("phone_verified").or_insert(Value::Bool(false));
     }
 }
 
@@ -404,6 +440,12 @@ impl User {
         Ok(out.text)
     }
 
+    /// Did an administrator block this user?
+    pub fn is_blocked(&self) -> bool {
+        let profile = serde_json::from_str(&self.profile).ok().and_then(Object::of);
+        profile.and_then(|profile| profile.value("blocked")).unwrap_or(false)
+    }
+
     /// Its entity tag (RFC 9110, 8.8.3): strong, and never the same for two states, not even for a user that was
     /// deleted and made again.
     pub fn etag(&self) -> String {
@@ -483,10 +525,19 @@ pub fn identities(connection: &str, id: &UserId) -> Value {
     json!([{ "connection": connection, "user_id": id.identity(), "provider": id.provider(), "isSocial": false }])
 }
 
-/// Is a username made of what usernames are made of? Letters, digits and these marks; an address is not a username
+/// Is a username made of what usernames are made of? Letters, digits and these marks; an address is not a username, nor
+/// is a phone number: nobody is to answer to what identifies somebody else
 /// (<https://auth0.com/docs/authenticate/database-connections/require-username>).
 pub fn is_username(text: &str) -> bool {
-    text.chars().all(|c| c.is_alphanumeric() || "@^$.!`-#+'~_".contains(c)) && !crate::schema::is_email(text)
+    text.chars().all(|c| c.is_alphanumeric() || "@^$.!`-#+'~_".contains(c))
+        && !crate::schema::is_email(text)
+        && !is_phone(text)
+}
+
+/// Is it a phone number as E.164 writes it?
+fn is_phone(text: &str) -> bool {
+    text.strip_prefix('+')
+        .is_some_and(|digits| (1..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::db::coalesce::{Batch, Coalescer};
 use crate::db::{self, Db, Statement};
 use crate::error::{Error, Meaning, codes};
 use crate::journal::{Author, array_literal, author, insert_journal};
+use crate::logins::store::forget_attempts;
 use crate::tickets::model::Issue;
 use crate::tickets::store::issue;
 
@@ -45,9 +46,9 @@ macro_rules! user {
             u.updated_at"
     };
 }
-pub(super) use user as user_columns;
+pub(crate) use user as user_columns;
 
-pub(super) fn user(row: &PgRow) -> Result<User, sqlx::Error> {
+pub(crate) fn user(row: &PgRow) -> Result<User, sqlx::Error> {
     Ok(User {
         user_id: row.try_get("user_id")?,
         profile: row.try_get("profile")?,
@@ -381,6 +382,8 @@ static UPDATE_IDENTITY: Statement = Statement::new(
                 and profile -> 'email_verified' is distinct from 'true'
          ), ",
         issue!("$15::jsonb", "target"),
+        ", ",
+        forget_attempts!("select user_id from changed where $11::text is not null"),
         ", journal_entry as (
              ",
         insert_journal!(),
@@ -551,7 +554,9 @@ static DELETE: Statement = Statement::new(
         " = any($3))
           returning u.tenant_id, u.user_id, u.profile as old_profile, u.user_metadata as old_user_metadata, u.app_metadata as old_app_metadata,
                     null::jsonb as profile, null::jsonb as user_metadata, null::jsonb as app_metadata
-         ), journal_entry as (
+         ), ",
+        forget_attempts!("select user_id from deleted"),
+        ", journal_entry as (
              ",
         insert_journal!(),
         "

@@ -16,4 +16,6 @@ mod merge_model;
 mod oauth;
 mod statements;
 mod tickets;
+mod user_blocks;
+mod userinfo;
 mod users;

@@ -1,3 +1,4 @@
 //! What people do with database connections themselves.
 
 mod change_password;
+mod signup;

@@ -58,7 +58,9 @@ async fn has_password(tenant: &Tenant, identity: &str, password: &str) -> bool {
     let rows = sql(query, &[&tenant.name, identity]).await;
     let Some(row) = rows.first() else { return false };
     let (password, hash) = (password.to_owned(), row[0].as_str().unwrap().to_owned());
-    on_server(async move { server().app.hasher.verify(password, hash).await.unwrap() }).await
+    let verdict =
+        on_server(async move { server().app.hasher.verify(password, Some(hash)).await.unwrap() }).await;
+    verdict == roster::passwords::Verdict::Right
 }
 
 /// That a user, as the API answers it, and the table of identities tell the same.

@@ -307,8 +307,8 @@ pub async fn sql(query: &str, parameters: &[&str]) -> Vec<Vec<Value>> {
     .await
 }
 
-/// Runs a statement on the tables directly; the database's own words if it refuses.
-pub async fn try_execute(statement: &str, parameters: &[&str]) -> Result<(), String> {
+/// Runs a statement on the tables directly; how many rows it changed, or the database's own words if it refuses.
+pub async fn try_execute(statement: &str, parameters: &[&str]) -> Result<u64, String> {
     use sqlx::Connection;
     let database = server().database.clone();
     let (statement, parameters) =
@@ -319,11 +319,17 @@ pub async fn try_execute(statement: &str, parameters: &[&str]) -> Result<(), Str
         let query = parameters
             .into_iter()
             .fold(sqlx::query(sqlx::AssertSqlSafe(statement)), sqlx::query::Query::bind);
-        let done = query.execute(&mut connection).await.map(|_| ()).map_err(|e| e.to_string());
+        let done =
+            query.execute(&mut connection).await.map(|done| done.rows_affected()).map_err(|e| e.to_string());
         connection.close().await.unwrap();
         done
     })
     .await
+}
+
+/// The same for what has to work: what no endpoint can bring about.
+pub async fn execute(statement: &str, parameters: &[&str]) -> u64 {
+    try_execute(statement, parameters).await.unwrap()
 }
 
 /// The names of a simple query's columns.

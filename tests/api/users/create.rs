@@ -93,7 +93,7 @@ async fn an_address_is_there_once_in_a_connection_and_a_tenant() {
 async fn refusals_name_the_reason() {
     let tenant = Tenant::with(|config| {
         let mut plain = config.connections[0].clone();
-        (plain.name, plain.requires_username) = ("Plain".into(), false);
+        (plain.name, plain.attributes) = ("Plain".into(), None);
         let mut disabled = plain.clone();
         (disabled.name, disabled.enabled_clients) =
             ("Disabled".into(), roster::tenancy::config::Selection::List(vec![]));
