@@ -1,11 +1,14 @@
 //! The scopes of the Management API, and the types by which a handler's signature demands them.
 //!
-//! The names are Auth0's (<https://auth0.com/docs/api/management/v2>); any one of a demand's scopes is enough.
+//! The names are Auth0's (<https://auth0.com/docs/api/management/v2>); any one of a demand's scopes is enough unless it
+//! says `all of`.
 
 /// What a route demands of a token; a marker type implements it.
 pub trait Scope: 'static {
-    /// Any of these is enough.
+    /// Any of these is enough, unless all of them are demanded.
     const ANY_OF: &'static [&'static str];
+    /// Are all of them demanded?
+    const ALL_OF: bool = false;
 }
 
 macro_rules! demands {
