@@ -22,7 +22,7 @@ pub mod codes {
 
     macro_rules! meanings {
         ($($name:ident = $status:literal, $code:expr, $message:literal;)*) => {
-            $(#[allow(clippy::doc_markdown, reason = "the sentences are answered as they are")]
+            $(#[allow(clippy::doc_markdown, rustdoc::bare_urls, reason = "the sentences are answered as they are")]
             #[doc = $message] pub const $name: Meaning = Meaning { status: $status, code: $code, message: $message };)*
             /// Every meaning there is.
             pub const ALL: &[Meaning] = &[$($name),*];
@@ -35,7 +35,7 @@ pub mod codes {
         INVALID_QUERY = 400, Some("invalid_query_string"), "Query validation error.";
         INVALID_URI = 400, Some("invalid_uri"), "Path validation error.";
         INVALID_HEADER = 400, Some("invalid_header"), "Header validation error.";
-        INVALID_PAGING = 400, Some("invalid_paging"), "You can only page through the first 1000 records. See <https://auth0.com/docs/users/search/v3/view-search-results-by-page#limitation>";
+        INVALID_PAGING = 400, Some("invalid_paging"), "You can only page through the first 1000 records. See https://auth0.com/docs/users/search/v3/view-search-results-by-page#limitation";
         BAD_BEARER = 400, Some("Bearer"), "Bad HTTP authentication header format";
         MISSING_AUTHENTICATION = 401, None, "Missing authentication";
         INVALID_TOKEN = 401, None, "Invalid token";

@@ -12,6 +12,7 @@ pub mod ids;
 pub mod journal;
 pub mod json;
 pub mod metadata;
+pub mod page;
 pub mod passwords;
 pub mod patch;
 pub mod schema;

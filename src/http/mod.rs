@@ -6,6 +6,7 @@ pub mod caller;
 pub mod conditional;
 pub mod endpoint;
 pub mod log;
+pub mod page;
 pub mod params;
 pub mod render;
 

@@ -62,6 +62,32 @@ impl Params {
         Ok(found)
     }
 
+    /// A parameter that is a whole number between two bounds, both included. One that is too large to hold counts as
+    /// the largest there is.
+    pub fn integer(
+        &self,
+        name: &'static str,
+        about: &'static str,
+        min: i64,
+        max: i64,
+    ) -> Result<Option<i64>, Error> {
+        let Some(text) = self.query(name)? else { return Ok(None) };
+        let digits = text.strip_prefix('-').unwrap_or(&text);
+        let is_whole = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        let largest = if digits.len() < text.len() { i64::MIN } else { i64::MAX };
+        let number = text.parse().unwrap_or(largest);
+        let reason = if !is_whole {
+            "Expected type integer but found type string".to_owned()
+        } else if number < min {
+            format!("Value {text} is less than minimum {min}")
+        } else if number > max {
+            format!("Value {text} is greater than maximum {max}")
+        } else {
+            return Ok(Some(number));
+        };
+        refuse(Part::Query, &[Fault::of(name, about, reason)]).map(|()| None)
+    }
+
     /// A boolean parameter.
     pub fn boolean(&self, name: &'static str, about: &'static str) -> Result<Option<bool>, Error> {
         match self.query(name)?.as_deref() {

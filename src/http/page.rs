@@ -1,0 +1,88 @@
+//! Paging: `page`, `per_page` and `include_totals`, or `from` and `take`, and the three forms a list is answered in.
+//!
+//! | asked | answered |
+//! | --- | --- |
+//! | `page`, `per_page` | a bare array |
+//! | with `include_totals=true` | `{"start", "limit", "total", "<plural>": [..]}`, some lists with `length` |
+//! | `from`, `take` | `{"<plural>": [..], "next"}`, no `next` on the last part |
+//!
+//! Where both forms are asked the checkpoint wins and the other parameters are not even looked at, as Auth0 has it.
+
+use std::fmt::Write;
+
+use actix_web::HttpResponse;
+use serde_json::json;
+
+use super::params::Params;
+use super::render::json_text;
+use crate::error::Error;
+use crate::page::{List, Page};
+
+/// How many are answered if nobody says.
+const DEFAULT: i64 = 50;
+/// How many are answered at most.
+const MOST: i64 = 100;
+/// Nothing lies behind it, and sums with it stay far from the largest number there is.
+const LAST_PAGE: i64 = 1 << 53;
+
+const PER_PAGE: &str = "Number of results per page. Defaults to 50";
+
+impl Params {
+    /// The part of a list that is asked for; `least` is the smallest `per_page` the endpoint takes.
+    pub fn page(&self, least: i64) -> Result<Page, Error> {
+        let (from, take) = (self.query("from")?, self.query("take")?);
+        if from.is_some() || take.is_some() {
+            let take = self.integer("take", PER_PAGE, 1, MOST)?.unwrap_or(DEFAULT);
+            return Ok(Page::Checkpoint { from: from.filter(|from| !from.is_empty()), take });
+        }
+        let page =
+            self.integer("page", "Page index of the results to return. First page is 0", 0, i64::MAX)?;
+        let per_page = self.integer("per_page", PER_PAGE, least, MOST)?;
+        let include_totals = self.boolean(
+            "include_totals",
+            "Return results inside an object that contains the total result count (true) or as a direct array of results (false, default)",
+        )?;
+        Ok(Page::Offset {
+            page: page.unwrap_or(0).min(LAST_PAGE),
+            per_page: per_page.unwrap_or(DEFAULT),
+            include_totals: include_totals.unwrap_or(false),
+        })
+    }
+}
+
+/// A bare array of documents that are JSON already.
+pub fn array(documents: &[String]) -> String {
+    format!("[{}]", documents.join(","))
+}
+
+/// A part of a list as it was asked for, of documents that are JSON already. `plural` names them.
+pub fn listed(plural: &str, page: &Page, list: &List<String>) -> HttpResponse {
+    answer(plural, page, list, "")
+}
+
+/// The same, telling with a total how many there are in this part too, as lists of users and logs do.
+pub fn listed_with_length(plural: &str, page: &Page, list: &List<String>) -> HttpResponse {
+    answer(plural, page, list, &format!("\"length\":{},", list.items.len()))
+}
+
+fn answer(plural: &str, page: &Page, list: &List<String>, length: &str) -> HttpResponse {
+    let mut text = array(&list.items);
+    match (page, list.total) {
+        (Page::Offset { include_totals: false, .. }, _) => {}
+        (Page::Offset { .. }, total) => {
+            let (start, limit, total) = (page.start(), page.limit(), total.unwrap_or_default());
+            text = format!(
+                "{{\"start\":{start},\"limit\":{limit},{length}\"{plural}\":{text},\"total\":{total}}}"
+            );
+        }
+        (Page::Checkpoint { .. }, _) => {
+            text = format!("{{\"{plural}\":{text}");
+            if let Some(next) = &list.next {
+                // Writing to a String cannot fail.
+                let _ = write!(text, ",\"next\":{}", json!(next));
+            }
+            text.push('}');
+        }
+    }
+    json_text(200, text)
+}
