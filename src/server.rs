@@ -20,8 +20,14 @@ use crate::http::render::json_value;
 use crate::http::{Endpoint, log};
 
 /// The registration table: every resource is one line here.
-const RESOURCES: &[fn() -> Vec<Endpoint>] =
-    &[health, crate::auth::routes::routes, crate::users::routes::routes];
+const RESOURCES: &[fn() -> Vec<Endpoint>] = &[
+    health,
+    crate::auth::routes::routes,
+    crate::users::routes::routes,
+    crate::resource_servers::routes::routes,
+    crate::roles::routes::routes,
+    crate::permissions::routes::routes,
+];
 
 /// Every route there is.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -36,6 +42,9 @@ pub fn statements() -> Vec<&'static Statement> {
         crate::auth::store::STATEMENTS,
         crate::connections::store::STATEMENTS,
         crate::users::store::STATEMENTS,
+        crate::resource_servers::store::STATEMENTS,
+        crate::roles::store::STATEMENTS,
+        crate::permissions::store::STATEMENTS,
     ];
     lists.concat()
 }

@@ -12,14 +12,16 @@ pub trait Scope: 'static {
 }
 
 macro_rules! demands {
-    ($($name:ident = $($scope:literal),+;)*) => {
-        $(#[doc = concat!("Demands any of: ", $($scope, " "),+)]
+    ($($name:ident = $($word:ident of)? $($scope:literal),+;)*) => {
+        $(#[doc = concat!("Demands of the scopes: ", $($scope, " "),+)]
         #[derive(Debug)]
         pub enum $name {}
         impl Scope for $name {
             const ANY_OF: &'static [&'static str] = &[$($scope),+];
+            $(demands! { @ $word })?
         })*
     };
+    (@ all) => { const ALL_OF: bool = true; };
 }
 
 demands! {
@@ -27,6 +29,22 @@ demands! {
     ReadUsers = "read:users", "read:current_user", "read:user_idp_tokens";
     UpdateUsers = "update:users", "update:users_app_metadata", "update:current_user_metadata";
     DeleteUsers = "delete:users", "delete:current_user";
+
+    CreateResourceServers = "create:resource_servers";
+    ReadResourceServers = "read:resource_servers";
+    UpdateResourceServers = "update:resource_servers";
+    DeleteResourceServers = "delete:resource_servers";
+
+    CreateRoles = "create:roles";
+    ReadRoles = "read:roles";
+    UpdateRoles = "update:roles";
+    DeleteRoles = "delete:roles";
+    ReadRoleMembers = all of "read:users", "read:roles";
+    AddRoleMembers = "update:roles", "create:role_members";
+    AssignRoles = "update:users", "create:role_members";
+    UnassignRoles = "update:users", "delete:role_members";
+    ReadUserPermissions = "read:users";
+    UpdateUserPermissions = "update:users";
 }
 
 /// Every scope of the Management API: what a grant of `*` stands for.

@@ -45,10 +45,15 @@ impl Params {
 
     /// A parameter of the query string; the last one if it is repeated.
     pub fn query(&self, name: &str) -> Result<Option<String>, Error> {
+        Ok(self.all(name)?.pop())
+    }
+
+    /// A parameter of the query string as often as it is there.
+    pub fn all(&self, name: &str) -> Result<Vec<String>, Error> {
         let invalid = |what: &str| {
             codes::INVALID_QUERY.because(format!("Query validation error: '{what}' on property {name}."))
         };
-        let mut found = None;
+        let mut found = Vec::new();
         for pair in self.0.query_string().split('&') {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             if decode(key).as_deref() == Some(name) {
@@ -56,7 +61,7 @@ impl Params {
                 if value.contains('\0') {
                     return Err(invalid("Text must not contain the character U+0000"));
                 }
-                found = Some(value);
+                found.push(value);
             }
         }
         Ok(found)

@@ -75,6 +75,11 @@ pub async fn fetch(ctx: &Context, id: &UserId) -> Result<User> {
     store::fetch(ctx.db(), &ctx.tenant.id, id.as_str()).await?.ok_or_else(|| codes::INEXISTENT_USER.into())
 }
 
+/// Those of some users that exist, in the order they are asked for.
+pub async fn fetch_all(ctx: &Context, user_ids: &[String]) -> Result<Vec<User>> {
+    store::fetch_all(ctx.db(), &ctx.tenant.id, user_ids).await
+}
+
 /// Changes a user.
 pub async fn update(
     ctx: &Context,

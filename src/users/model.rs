@@ -292,7 +292,8 @@ impl Fields {
         Self { exclude: !include, names: (!names.is_empty()).then_some(names) }
     }
 
-    fn wants(&self, name: &str) -> bool {
+    /// Is a field wanted?
+    pub fn wants(&self, name: &str) -> bool {
         self.names.as_ref().is_none_or(|names| names.iter().any(|n| n == name) != self.exclude)
     }
 }
