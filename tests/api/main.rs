@@ -4,4 +4,7 @@
 
 mod support;
 
+mod permissions;
+mod resource_servers;
+mod roles;
 mod users;
