@@ -25,10 +25,16 @@ create table permissions (
 -- A trigger, not a part of the statement: its own statements see what was committed while it waited for the row.
 create function write_permissions() returns trigger language plpgsql as $$
 begin
-    delete from permissions p
-     where p.tenant_id = new.tenant_id
-       and p.resource_server_id = new.resource_server_id
-       and not exists (select from jsonb_to_recordset(new.settings -> 'scopes') s(value text) where s.value = p.permission_name);
+    -- in the order in which assignments lock them, so that the two never wait for each other
+    delete from permissions
+     where (tenant_id, resource_server_id, permission_name) in (
+           select p.tenant_id, p.resource_server_id, p.permission_name
+             from permissions p
+            where p.tenant_id = new.tenant_id
+              and p.resource_server_id = new.resource_server_id
+              and not exists (select from jsonb_to_recordset(new.settings -> 'scopes') s(value text) where s.value = p.permission_name)
+            order by p.permission_name
+              for update);
     insert into permissions (tenant_id, resource_server_id, permission_name, description)
     select new.tenant_id, new.resource_server_id, s.value, s.description
       from jsonb_to_recordset(new.settings -> 'scopes') s(value text, description text)

@@ -49,7 +49,7 @@ create index user_permissions_permission_idx on user_permissions (tenant_id, res
 
 -- Refuses rows beyond a number for each owner. Arguments: the owners' table, its id, the number. The owners are locked
 -- first, in one order, and counted by a statement that sees what was committed meanwhile: no race gets past it. Fails as a
--- constraint named TABLE_limit.
+-- constraint named TABLE_limit. A statement that inserts locks the owners itself, before the foreign keys do so more weakly.
 create function refuse_beyond_limit() returns trigger language plpgsql as $$
 declare
     too_many boolean;

@@ -9,13 +9,18 @@ use crate::page::{List, Page};
 pub(crate) const STATEMENTS: &[&Statement] =
     &[&OF_ROLE, &OF_USER, &ADD_TO_ROLE, &ADD_TO_USER, &REMOVE_FROM_ROLE, &REMOVE_FROM_USER];
 
-/// What is answered of a permission `p` of an API `s`, and more.
+/// What is answered of an assignment `a` of a permission of an API `s`, and more. Descriptions are looked up for the rows
+/// of the page only.
 macro_rules! document {
     ($more:literal) => {
         concat!(
             "json_strip_nulls(json_build_object(
-                        'permission_name', p.permission_name,
-                        'description', p.description,
+                        'permission_name', a.permission_name,
+                        'description', (select p.description
+                                          from permissions p
+                                         where p.tenant_id = $1
+                                           and p.resource_server_id = a.resource_server_id
+                                           and p.permission_name = a.permission_name),
                         'resource_server_name', s.settings ->> 'name',
                         'resource_server_identifier', s.identifier",
             $more,
@@ -24,13 +29,14 @@ macro_rules! document {
     };
 }
 
-/// The permissions `p` and APIs `s` of assignments `a`, page by page.
+/// The APIs `s` of assignments `a`, page by page.
 macro_rules! page {
     () => {
         "
-                    join permissions p using (tenant_id, resource_server_id, permission_name)
-                    join resource_servers s using (tenant_id, resource_server_id)
-                   order by s.identifier, p.permission_name
+                    join resource_servers s
+                      on s.tenant_id = $1
+                     and s.resource_server_id = a.resource_server_id
+                   order by s.identifier, a.permission_name
                    limit $3
                   offset $4"
     };
@@ -40,7 +46,7 @@ static OF_ROLE: Statement = Statement::new(
     "permissions.of_role",
     concat!(
         "with a as (
-             select tenant_id, resource_server_id, permission_name
+             select resource_server_id, permission_name
                from role_permissions
               where tenant_id = $1
                 and role_id = $2
@@ -62,23 +68,23 @@ static OF_USER: Statement = Statement::new(
     "permissions.of_user",
     concat!(
         "with source as (
-             select tenant_id, resource_server_id, permission_name, '' as source_id, '' as source_name, 'DIRECT' as source_type
+             select resource_server_id, permission_name, '' as source_id, '' as source_name, 'DIRECT' as source_type
                from user_permissions
               where tenant_id = $1
                 and user_id = $2
               union all
-             select tenant_id, rp.resource_server_id, rp.permission_name, r.role_id, r.name, 'ROLE'
+             select rp.resource_server_id, rp.permission_name, r.role_id, r.name, 'ROLE'
                from role_members m
                join roles r using (tenant_id, role_id)
                join role_permissions rp using (tenant_id, role_id)
               where m.tenant_id = $1
                 and m.user_id = $2
          ), a as (
-             select tenant_id, resource_server_id, permission_name,
+             select resource_server_id, permission_name,
                     json_agg(json_build_object('source_id', source_id, 'source_name', source_name, 'source_type', source_type)
                              order by source_type, source_name) as sources
                from source
-              group by tenant_id, resource_server_id, permission_name
+              group by resource_server_id, permission_name
          )
          select array(select ",
         document!(", 'sources', a.sources"),
@@ -161,7 +167,7 @@ macro_rules! add {
             $owner,
             "s where tenant_id = $1 and ",
             $owner,
-            "_id = $2
+            "_id = $2 for no key update
          ), changed as (
              insert into ",
             $owner,

@@ -258,7 +258,8 @@ pub fn is_system(tenant: &Tenant, id: &str) -> bool {
 
 fn system_id(tenant: &Tenant) -> String {
     let digest = Sha256::digest(format!("management\n{}", tenant.id));
-    digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect()
+    let number = digest.iter().take(12).fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
+    format!("{number:024x}")
 }
 
 /// `read:client_grants` is "Read Client Grants".

@@ -19,9 +19,15 @@ macro_rules! document {
 static CREATE: Statement = Statement::new(
     "roles.create",
     concat!(
-        "with r as (
+        "with tenant as (
+             select tenant_id
+               from tenants
+              where tenant_id = $1
+                for no key update
+         ), r as (
              insert into roles (tenant_id, role_id, name, description)
-             values ($1, $2, $3, $4)
+             select tenant_id, $2, $3, $4
+               from tenant
           returning *
          ), journal_entry as (
              ",
@@ -285,10 +291,19 @@ pub(crate) async fn of_user(
 static ASSIGN: Statement = Statement::new(
     "roles.assign",
     concat!(
-        "with assigned as (
+        "with locked as (
+             select user_id
+               from users
+              where tenant_id = $1
+                and user_id = any($2)
+              order by user_id
+                for no key update
+         ), assigned as (
              insert into role_members (tenant_id, user_id, role_id)
              select $1, u.user_id, r.role_id
-               from unnest($2::text[]) u(user_id), unnest($3::text[]) r(role_id)
+               from unnest($2::text[]) u(user_id)
+               left join locked using (user_id)
+              cross join unnest($3::text[]) r(role_id)
               order by u.user_id, r.role_id
                  on conflict do nothing
           returning tenant_id, user_id, role_id
@@ -305,7 +320,8 @@ static ASSIGN: Statement = Statement::new(
     ),
 );
 
-/// Gives all these roles to all these users.
+/// Gives all these roles to all these users. They are locked at once as strongly as their limit needs it: taking the lock
+/// of the foreign key first and the stronger one later is how two such statements wait for each other.
 pub(crate) async fn assign(
     db: &Db,
     tenant: &str,

@@ -116,3 +116,22 @@ async fn assigning_while_the_role_is_deleted_leaves_nothing_behind() {
     }
     assert_eq!(total(&tenant, &path).await, 0);
 }
+
+#[tokio::test]
+async fn assignments_and_changes_of_a_user_do_not_stand_in_each_others_way() {
+    let tenant = Tenant::new().await;
+    let user = tenant.user(json!({})).await;
+    let (user_path, path) = (path_of(&user), format!("{}/roles", path_of(&user)));
+    let roles = join_all((0..40).map(|_| role(&tenant))).await;
+    let (assigned, patched) = tokio::join!(
+        join_all(roles.iter().map(|role| tenant.post(&path, json!({ "roles": [role] })))),
+        join_all(
+            (0..40).map(|n| tenant.patch(&user_path, json!({ "user_metadata": { format!("k{n}"): n } })))
+        ),
+    );
+    for answer in assigned.iter().chain(&patched) {
+        assert!(matches!(answer.status, 200 | 204), "{}", answer.text);
+    }
+    assert_eq!(total(&tenant, &path).await, 40);
+    assert_eq!(tenant.get(&user_path).await.json["user_metadata"].as_object().unwrap().len(), 40);
+}
