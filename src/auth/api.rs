@@ -2,7 +2,11 @@
 //!
 //! A token is signed with the algorithm of its API, HS256 with the API's own secret. The dialect `rfc9068_profile` (RFC
 //! 9068) has `typ` `at+jwt`, `client_id` and `jti` where Auth0's own has `azp` and `gty`; the dialects that end in
-//! `_authz` tell the `permissions` if the API enforces policies. (<https://auth0.com/docs/secure/tokens/access-tokens/access-token-profiles>)
+//! `_authz` tell the `permissions` if the API enforces policies
+//! (<https://auth0.com/docs/secure/tokens/access-tokens/access-token-profiles>).
+//!
+//! RS512 and PS256 are made with the same key as RS256, which is what `/.well-known/jwks.json` says of it: a verifier that
+//! insists on that word has to be told the algorithm.
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;

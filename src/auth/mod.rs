@@ -12,7 +12,7 @@
 //! - `organization` is refused unless null or empty: there are no organizations here, and a token that silently lacks
 //!   the restriction would be a lie.
 
-mod api;
+pub mod api;
 pub mod keys;
 pub mod routes;
 pub mod scopes;

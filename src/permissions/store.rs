@@ -150,13 +150,15 @@ macro_rules! add {
     ($owner:literal) => {
         concat!(
             "with asked as (
-             select g.*, s.resource_server_id, p.permission_name is not null as is_known
+             select g.*,
+                    s.resource_server_id,
+                    coalesce((select true
+                                from permissions p
+                               where p.tenant_id = $1
+                                 and p.resource_server_id = s.resource_server_id
+                                 and p.permission_name = g.permission_name), false) as is_known
                from unnest($3::text[], $4::text[]) g(identifier, permission_name)
                left join resource_servers s on s.tenant_id = $1 and s.identifier = g.identifier
-               left join permissions p
-                 on p.tenant_id = $1
-                and p.resource_server_id = s.resource_server_id
-                and p.permission_name = g.permission_name
          ), unknown as (
              select identifier, permission_name, resource_server_id is not null as server_exists
                from asked

@@ -63,24 +63,20 @@ pub async fn delete(ctx: &Context, id: &str) -> Result<()> {
 
 /// Those who have a role.
 pub async fn members(ctx: &Context, id: &str, page: &Page) -> Result<List<User>> {
-    let (after, is_checkpoint) = match page {
-        Page::Checkpoint { from: Some(from), .. } => (Checkpoint::read(from)?, true),
-        Page::Checkpoint { from: None, .. } => (Checkpoint::start(), true),
-        Page::Offset { page: number, .. } => {
-            page.clone().within(ctx.tenant.compat.offset_cap).map_err(|_| {
-                let cap = ctx.tenant.compat.offset_cap.unwrap_or_default();
-                codes::INVALID_PAGING.because(format!("Requesting page {number} exceeds the allowed maximum of {cap} records. To fetch results beyond {cap}, use the checkpoint pagination method."))
-            })?;
-            (Checkpoint::start(), false)
-        }
+    let (cap, limit) = (ctx.tenant.compat.offset_cap, usize::try_from(page.limit()).unwrap_or(usize::MAX));
+    if let (Page::Offset { page: number, .. }, Some(cap), Err(_)) = (page, cap, page.clone().within(cap)) {
+        return Err(codes::INVALID_PAGING.because(format!("Requesting page {number} exceeds the allowed maximum of {cap} records. To fetch results beyond {cap}, use the checkpoint pagination method.")));
+    }
+    let after = match page {
+        Page::Checkpoint { from: Some(from), .. } => Checkpoint::read(from)?,
+        _ => Checkpoint::start(),
     };
-    let mut found =
-        store::members(ctx.db(), &ctx.tenant.id, id, page, &after).await?.ok_or(codes::INEXISTENT_ROLE)?;
+    let found = store::members(ctx.db(), &ctx.tenant.id, id, page, &after).await?;
+    let mut found = found.ok_or(codes::INEXISTENT_ROLE)?;
     // One more than asked for was read to know whether there are more.
-    let limit = usize::try_from(page.limit()).unwrap_or(usize::MAX);
-    let more = found.items.len() > limit;
+    let is_last = matches!(page, Page::Offset { .. }) || found.items.len() <= limit;
     found.items.truncate(limit);
-    let next = found.items.last().filter(|_| is_checkpoint && more).map(Checkpoint::write).transpose()?;
+    let next = found.items.last().filter(|_| !is_last).map(Checkpoint::write).transpose()?;
     let user_ids: Vec<String> = found.items.into_iter().map(|member| member.user_id).collect();
     Ok(List { items: users::fetch_all(ctx, &user_ids).await?, total: found.total, next })
 }
