@@ -67,6 +67,14 @@ pub mod codes {
         PATCH_CONNECTION_UNSUITABLE = 400, Some("operation_not_supported"), "Connection is not supported for this operation.";
         USERNAME_NOT_SUPPORTED = 400, Some("operation_not_supported"), "Cannot set username for connection without requires_username.";
         USERNAME_NEVER_SET = 400, Some("operation_not_supported"), "Cannot update username for users without an username already set.";
+        SECONDARY_ATTRIBUTES = 400, Some("operation_not_supported"), "The following user attributes cannot be updated. The specified connection belongs to a secondary identity.";
+        SAME_IDENTITY = 400, Some("operation_not_supported"), "Main identity and the new one are the same.";
+        MAIN_IDENTITY = 400, Some("operation_not_supported"), "Main identity cannot be removed.";
+        PROVIDER_NOT_CONFIGURED = 400, Some("inexistent_connection"), "The provider/connection is not configured.";
+        INEXISTENT_SECONDARY = 400, Some("inexistent_identity"), "Provided secondary account not found.";
+        INEXISTENT_IDENTITY = 404, Some("inexistent_identity"), "The identity does not exist.";
+        IDENTITY_EXISTS = 409, Some("identity_already_exists"), "Specified identity already exists.";
+        INVALID_LINK_TOKEN = 400, Some("invalid_token"), "Invalid token (link_with).";
         NOT_SIMULTANEOUSLY = 400, Some("operation_not_supported"), "Cannot update these attributes simultaneously";
 
         INEXISTENT_RESOURCE_SERVER = 404, Some("inexistent_resource_server"), "The resource server does not exist";

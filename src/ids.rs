@@ -25,6 +25,13 @@ impl UserId {
         Self(format!("{provider}|{identity}"))
     }
 
+    /// The same of an identity's id that a caller may hand in with the prefix or without.
+    pub fn with_or_without(provider: &str, identity: &str) -> Self {
+        Self::parse(identity)
+            .filter(|id| id.provider() == provider)
+            .unwrap_or_else(|| Self::of(provider, identity))
+    }
+
     /// As it is written.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -8,6 +8,7 @@ pub mod connections;
 pub mod db;
 pub mod error;
 pub mod http;
+pub mod identities;
 pub mod ids;
 pub mod journal;
 pub mod json;

@@ -10,9 +10,10 @@
 
 use serde_json::value::RawValue;
 
+use crate::error::Error;
 use crate::json::Object;
 use crate::patch::Patch;
-use crate::schema::Fault;
+use crate::schema::{Fault, Part, refuse};
 
 /// Root names that `app_metadata` cannot have: Auth0 keeps them for itself.
 const RESERVED: [&str; 18] = [
@@ -61,6 +62,15 @@ pub fn faults(body: &Object<'_>, field: &'static str) -> Vec<Fault> {
         names(field, &object, &mut faults);
     }
     faults
+}
+
+/// Refuses what is larger than a tenant allows a request to give to a metadata field, in bytes of JSON.
+pub fn check_size(limit: usize, fields: &[(&'static str, &MetadataPatch)]) -> Result<(), Error> {
+    let too_large = fields.iter().filter_map(|(field, patch)| {
+        let size = patch.as_ref().map_or(0, String::len);
+        (size > limit).then(|| Fault::of(*field, "", format!("Too large ({size} bytes), maximum {limit}")))
+    });
+    refuse(Part::Payload, &too_large.collect::<Vec<_>>())
 }
 
 fn names(path: &str, object: &Object<'_>, faults: &mut Vec<Fault>) {

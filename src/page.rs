@@ -65,3 +65,11 @@ pub struct List<T> {
     /// By checkpoint: what to ask for what follows, if anything does.
     pub next: Option<String>,
 }
+
+impl<T> List<T> {
+    /// The same list of something else.
+    pub fn try_map<U>(self, f: impl FnMut(T) -> Result<U>) -> Result<List<U>> {
+        let Self { items, total, next } = self;
+        Ok(List { items: items.into_iter().map(f).collect::<Result<_>>()?, total, next })
+    }
+}

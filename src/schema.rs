@@ -230,9 +230,11 @@ pub enum Part {
 
 /// The error that tells of all faults at once; no fault, no error.
 pub fn refuse(part: Part, faults: &[Fault]) -> Result<(), Error> {
-    if faults.is_empty() {
-        return Ok(());
-    }
+    if faults.is_empty() { Ok(()) } else { Err(refusal(part, faults)) }
+}
+
+/// The same where it is known that there is one.
+pub fn refusal(part: Part, faults: &[Fault]) -> Error {
     let (opening, meaning) = match part {
         Part::Payload => ("Payload", codes::INVALID_BODY),
         Part::Query => ("Query", codes::INVALID_QUERY),
@@ -247,7 +249,7 @@ pub fn refuse(part: Part, faults: &[Fault]) -> Result<(), Error> {
             format!("{opening} validation error: '{}' on property {path} ({about}).", fault.reason)
         }
     };
-    Err(meaning.because(faults.iter().map(sentence).collect::<Vec<_>>().join(" (also) ")))
+    meaning.because(faults.iter().map(sentence).collect::<Vec<_>>().join(" (also) "))
 }
 
 impl Schema {

@@ -27,6 +27,8 @@ const RESOURCES: &[fn() -> Vec<Endpoint>] = &[
     crate::resource_servers::routes::routes,
     crate::roles::routes::routes,
     crate::permissions::routes::routes,
+    crate::identities::routes::routes,
+    crate::connections::routes::routes,
 ];
 
 /// Every route there is.
@@ -45,6 +47,8 @@ pub fn statements() -> Vec<&'static Statement> {
         crate::resource_servers::store::STATEMENTS,
         crate::roles::store::STATEMENTS,
         crate::permissions::store::STATEMENTS,
+        crate::identities::store::STATEMENTS,
+        crate::users::list::store::STATEMENTS,
     ];
     lists.concat()
 }

@@ -62,7 +62,10 @@ fn without_files_and_variables_the_built_in_defaults_hold() {
     assert_eq!(url(&settings), None);
     assert!(settings.database.pool_size() >= 4);
     assert!(settings.passwords.computations() >= 1);
-    assert_eq!((settings.log.format, &*settings.log.filter), (None, "info"));
+    assert_eq!(
+        (settings.log.format, &*settings.log.filter),
+        (None, "info,actix_server=warn,refinery_core=warn")
+    );
     assert_eq!(settings.tenants.directory, dir.0.path().join("tenants"));
     assert_eq!(
         (settings.tenants.cache_size, settings.tenants.cache_seconds),

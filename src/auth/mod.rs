@@ -14,6 +14,7 @@
 
 pub mod api;
 pub mod keys;
+pub mod link;
 pub mod routes;
 pub mod scopes;
 pub(crate) mod store;

@@ -26,6 +26,7 @@ macro_rules! demands {
 
 demands! {
     CreateUsers = "create:users";
+    ListUsers = "read:users";
     ReadUsers = "read:users", "read:current_user", "read:user_idp_tokens";
     UpdateUsers = "update:users", "update:users_app_metadata", "update:current_user_metadata";
     DeleteUsers = "delete:users", "delete:current_user";
@@ -45,6 +46,10 @@ demands! {
     UnassignRoles = "update:users", "delete:role_members";
     ReadUserPermissions = "read:users";
     UpdateUserPermissions = "update:users";
+    UpdateIdentities = "update:users", "update:current_user_identities";
+    ReadUserOrganizations = "read:users", "read:organizations";
+    ReadEnrollments = "read:users", "read:current_user";
+    ReadConnections = "read:connections";
 }
 
 /// Every scope of the Management API: what a grant of `*` stands for.

@@ -2,6 +2,7 @@
 
 mod config;
 mod dev;
+mod health;
 mod migrate;
 mod serve;
 mod service;
@@ -76,6 +77,7 @@ enum Command {
     #[command(subcommand)]
     Tenant(tenant::Tenant),
     Token(token::Token),
+    Health(health::Health),
 }
 
 /// Parses the command line, runs the subcommand, tells what went wrong.
@@ -93,6 +95,7 @@ pub fn main() -> ExitCode {
             Command::Config(config) => config.run(&cli.common),
             Command::Tenant(tenant) => tenant.run(&cli.common).await,
             Command::Token(token) => token.run(&cli.common).await,
+            Command::Health(health) => health.run(&cli.common).await,
         }
     });
     // A hash that is still being computed for a caller who is gone is nothing to wait for.

@@ -22,6 +22,9 @@ pub struct Serve {
     /// Apply all files of the tenants directory first
     #[arg(long)]
     apply_tenants: bool,
+    /// Answer for this tenant on loopback hosts (localhost, 127.0.0.1) too: for development in containers
+    #[arg(long, value_name = "TENANT")]
+    loopback_tenant: Option<String>,
     /// Address for plain HTTP, in place of server.http
     #[arg(long, value_name = "ADDR")]
     http: Option<SocketAddr>,
@@ -53,7 +56,7 @@ impl Serve {
             }
             _ => None,
         };
-        let app = service::app(&settings, &database, vault, None)?;
+        let app = service::app(&settings, &database, vault, self.loopback_tenant)?;
         if self.apply_tenants {
             tenant::apply_directory(&app, &settings.tenants.directory, "serve").await?;
         }

@@ -1,15 +1,27 @@
 //! Connections of strategy `auth0`: where users are kept, and what is asked of them there.
 //!
+//! | endpoint | scopes (any of) |
+//! | --- | --- |
+//! | `GET /api/v2/connections` | `read:connections` |
+//!
+//! They are listed in the order of their names. `fields` always leaves `is_domain_connection` in, as recorded. Of a
+//! connection that is enabled for every client, `enabled_clients` shows all there are.
+//!
 //! Decision: `requires_username` allows usernames and makes signup ask for one; the Management API makes a user
 //! without one all the same, as the recorded imports do.
 
+pub mod routes;
 pub(crate) mod store;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
+use crate::app::Context;
 use crate::db::Db;
 use crate::error::Result;
+use crate::json::Object;
 use crate::passwords::Policy;
+use crate::users::model::Fields;
 
 /// A connection.
 #[derive(Clone, Debug)]
@@ -92,6 +104,32 @@ impl Default for Range {
     fn default() -> Self {
         Self { min: 1, max: 15 }
     }
+}
+
+/// Which connections are asked for.
+#[derive(Debug)]
+pub struct List {
+    /// With this name.
+    pub name: Option<String>,
+    /// With any of these strategies; all if there is none.
+    pub strategies: Vec<String>,
+    /// How many are skipped.
+    pub start: i64,
+    /// How many are answered at most.
+    pub limit: i64,
+}
+
+/// Connections as JSON documents of the fields that are wanted, and how many there are in all.
+pub async fn list(ctx: &Context, list: &List, fields: &Fields) -> Result<(Vec<String>, i64)> {
+    let (documents, total) = store::list(ctx.db(), &ctx.tenant.id, list).await?;
+    Ok((documents.iter().map(|document| shortened(document, fields)).collect(), total))
+}
+
+fn shortened(document: &RawValue, fields: &Fields) -> String {
+    let object = Object::of(document).unwrap_or_default();
+    let wanted = object.members().filter(|(name, _)| fields.wants(name) || *name == "is_domain_connection");
+    let members: Vec<String> = wanted.map(|(name, value)| format!("\"{name}\":{}", value.get())).collect();
+    format!("{{{}}}", members.join(","))
 }
 
 /// A connection by its name.

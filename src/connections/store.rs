@@ -1,11 +1,12 @@
+use serde_json::value::RawValue;
 use sqlx::Row;
 use sqlx::types::Json;
 
-use super::{Connection, Options};
+use super::{Connection, List, Options};
 use crate::db::{Db, Statement};
 use crate::error::Error;
 
-pub(crate) const STATEMENTS: &[&Statement] = &[&BY_NAME];
+pub(crate) const STATEMENTS: &[&Statement] = &[&BY_NAME, &LIST];
 
 static BY_NAME: Statement = Statement::new(
     "connections.by_name",
@@ -30,4 +31,40 @@ pub(crate) async fn by_name(db: &Db, tenant: &str, name: &str) -> Result<Option<
         options,
         enabled_clients: row.try_get("enabled_clients")?,
     }))
+}
+
+static LIST: Statement = Statement::new(
+    "connections.list",
+    "with matching as (
+         select c.*
+           from connections c
+          where c.tenant_id = $1
+            and ($2::text is null or c.name = $2)
+            and ($3::text[] = '{}' or c.strategy = any($3))
+     )
+     select (select count(*) from matching) as total,
+            array(select json_build_object(
+                             'id', c.connection_id,
+                             'options', c.options,
+                             'strategy', c.strategy,
+                             'name', c.name,
+                             'is_domain_connection', false,
+                             'realms', json_build_array(c.name),
+                             'enabled_clients', coalesce(to_json(c.enabled_clients), to_json(array(
+                                 select e.client_id from clients e where e.tenant_id = $1 order by e.client_id))))
+                    from matching c
+                   order by c.name
+                  offset $4
+                   limit $5) as documents",
+);
+
+/// Documents as they are answered, and how many there are in all.
+pub(crate) async fn list(
+    db: &Db,
+    tenant: &str,
+    list: &List,
+) -> Result<(Vec<Json<Box<RawValue>>>, i64), Error> {
+    let query = LIST.query().bind(tenant).bind(&list.name).bind(&list.strategies);
+    let row = query.bind(list.start).bind(list.limit).fetch_one(db.pool()).await?;
+    Ok((row.try_get("documents")?, row.try_get("total")?))
 }

@@ -8,9 +8,11 @@
 use std::collections::{HashSet, VecDeque};
 use std::future::Future;
 use std::hash::Hash;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use sqlx::pool::PoolConnection;
 use sqlx::{Connection, PgConnection, PgPool, Postgres};
 use tokio::sync::{Notify, oneshot};
@@ -118,7 +120,11 @@ async fn work<B: Batch>(queue: Arc<Queue<B>>, pool: PgPool) {
             if items.is_empty() {
                 break;
             }
-            let answers = line.answer::<B>(&items.iter().collect::<Vec<_>>()).await;
+            let items: Vec<&B::Item> = items.iter().collect();
+            // A panic in one batch must not leave the queue without workers: its callers are told, the next are served.
+            let Ok(answers) = AssertUnwindSafe(line.answer::<B>(&items)).catch_unwind().await else {
+                continue;
+            };
             for (reply, answer) in replies.into_iter().zip(answers) {
                 // Nobody listens any more where a caller went away: its change was made all the same.
                 let _ = reply.send(answer);

@@ -53,8 +53,11 @@ impl Options {
         let options: PgConnectOptions = self.url.parse().map_err(|_| {
             anyhow::anyhow!("the database URL is not of the form postgres://user:password@host:port/database")
         })?;
+        // Compiling a plan takes longer than all but the longest of our statements do.
         let timeout = self.statement_timeout.as_millis().to_string();
-        Ok(options.application_name("roster").options([("statement_timeout", timeout.as_str())]))
+        Ok(options
+            .application_name("roster")
+            .options([("statement_timeout", timeout.as_str()), ("jit", "off")]))
     }
 }
 
@@ -112,6 +115,13 @@ pub(crate) fn is_disconnect(error: &sqlx::Error) -> bool {
     }
 }
 
+const DEADLOCK: &str = "40P01";
+
+/// Was the statement, which changed nothing, the one of two waiting for each other that had to give way?
+pub(crate) fn is_deadlock(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|e| e.code().as_deref() == Some(DEADLOCK))
+}
+
 /// What a failed statement means. `conflicts` tells, by the name of the constraint, what a duplicate means here.
 pub(crate) fn refusal(error: sqlx::Error, conflicts: &[(&str, Meaning)]) -> Error {
     if is_disconnect(&error) {
@@ -122,11 +132,13 @@ pub(crate) fn refusal(error: sqlx::Error, conflicts: &[(&str, Meaning)]) -> Erro
         if let Some((_, meaning)) = meant {
             return (*meaning).into();
         }
-        if database.code().as_deref() == Some("57014") {
-            return Error {
-                cause: Some(error.to_string()),
-                ..codes::UNAVAILABLE.because("The query exceeded the timeout.")
-            };
+        let reason = match database.code().as_deref() {
+            Some("57014") => Some("The query exceeded the timeout."),
+            Some(DEADLOCK) => Some("Other changes got in the way. Please try again."),
+            _ => None,
+        };
+        if let Some(reason) = reason {
+            return Error { cause: Some(error.to_string()), ..codes::UNAVAILABLE.because(reason) };
         }
     }
     Error::internal(error)

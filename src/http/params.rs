@@ -7,7 +7,7 @@ use actix_web::{FromRequest, HttpRequest};
 
 use crate::error::{Error, codes};
 use crate::ids::UserId;
-use crate::schema::{Fault, Part, refuse};
+use crate::schema::{Fault, Part, refusal};
 
 /// The parameters of a request, still as they were sent; a handler asks for those it knows, after the caller was
 /// judged.
@@ -67,6 +67,12 @@ impl Params {
         Ok(found)
     }
 
+    /// A parameter that has to be there.
+    pub fn required(&self, name: &str) -> Result<String, Error> {
+        let fault = || Fault::of_root(format!("Missing required property: {name}"));
+        self.query(name)?.ok_or_else(|| refusal(Part::Query, &[fault()]))
+    }
+
     /// A parameter that is a whole number between two bounds, both included. One that is too large to hold counts as
     /// the largest there is.
     pub fn integer(
@@ -90,7 +96,7 @@ impl Params {
         } else {
             return Ok(Some(number));
         };
-        refuse(Part::Query, &[Fault::of(name, about, reason)]).map(|()| None)
+        Err(refusal(Part::Query, &[Fault::of(name, about, reason)]))
     }
 
     /// A boolean parameter.
@@ -101,7 +107,7 @@ impl Params {
             Some("false") => Ok(Some(false)),
             Some(_) => {
                 let fault = Fault::of(name, about, "Expected type boolean but found type string");
-                refuse(Part::Query, &[fault]).map(|()| None)
+                Err(refusal(Part::Query, &[fault]))
             }
         }
     }

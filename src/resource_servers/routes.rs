@@ -13,7 +13,6 @@ use crate::http::page::listed;
 use crate::http::params::Params;
 use crate::http::render::{json_text, no_content};
 use crate::http::{Body, Caller, Endpoint};
-use crate::page::List;
 use crate::users::model::Fields;
 use crate::users::routes::fields;
 
@@ -40,8 +39,7 @@ async fn list(caller: Caller<ReadResourceServers>, params: Params) -> Result<Htt
     check_identifiers(&identifiers)?;
     let identifiers = (!identifiers.is_empty()).then_some(identifiers);
     let found = super::list(&caller, identifiers.as_deref(), &page).await?;
-    let items = found.items.into_iter().map(|server| server.document(&fields)).collect::<Result<_>>()?;
-    Ok(listed("resource_servers", &page, &List { items, total: found.total, next: None }))
+    Ok(listed("resource_servers", &page, &found.try_map(|server| server.document(&fields))?))
 }
 
 async fn fetch(caller: Caller<ReadResourceServers>, params: Params) -> Result<HttpResponse> {

@@ -15,7 +15,6 @@ use crate::http::page::listed;
 use crate::http::params::Params;
 use crate::http::render::{json_text, json_value, no_content};
 use crate::http::{Body, Caller, Endpoint};
-use crate::page::List;
 use crate::schema::Schema;
 use crate::users::model::Fields;
 
@@ -62,10 +61,9 @@ async fn delete(caller: Caller<DeleteRoles>, params: Params) -> Result<HttpRespo
 
 async fn members(caller: Caller<ReadRoleMembers>, params: Params) -> Result<HttpResponse> {
     let page = params.page(1)?;
-    let List { items, total, next } = super::members(&caller, &params.path("id")?, &page).await?;
+    let found = super::members(&caller, &params.path("id")?, &page).await?;
     let fields = Fields::new(Some("user_id,email,picture,name"), true);
-    let items = items.iter().map(|user| user.document(&fields)).collect::<Result<_>>()?;
-    Ok(listed("users", &page, &List { items, total, next }))
+    Ok(listed("users", &page, &found.try_map(|user| user.document(&fields))?))
 }
 
 async fn add_members(caller: Caller<AddRoleMembers>, params: Params, body: Body) -> Result<HttpResponse> {

@@ -3,6 +3,8 @@
 //! | endpoint | scopes (any of) |
 //! | --- | --- |
 //! | `POST /api/v2/users` | `create:users` |
+//! | `GET /api/v2/users` ([`list`]) | `read:users` |
+//! | `GET /api/v2/users-by-email` ([`list`]) | `read:users` |
 //! | `GET /api/v2/users/{id}` | `read:users`, `read:current_user` for oneself |
 //! | `PATCH /api/v2/users/{id}` | `update:users`, `update:users_app_metadata` for `app_metadata` alone, `update:current_user_metadata` for one's own `user_metadata` |
 //! | `DELETE /api/v2/users/{id}` | `delete:users`, `delete:current_user` for oneself |
@@ -17,8 +19,12 @@
 //! - A user of a database connection has an e-mail address and a password; without an address (after it was removed)
 //!   `name` and `nickname` come from the username, then the phone number.
 //! - Changing the address makes `email_verified` false unless the same request says otherwise; the same for phones.
+//! - With the `connection` of a secondary identity, `email`, `username`, `password`, `phone_number` and the verified
+//!   flags are that identity's (`profileData`, see [`crate::identities`]); metadata and `blocked` stay the user's. A
+//!   connection that the primary is in too means the primary. Only the primary's password moves `last_password_reset`.
 //! - The "simultaneously" family carries `operation_not_supported`, a weak password `invalid_password`.
 
+pub mod list;
 pub mod model;
 pub mod routes;
 pub(crate) mod store;
@@ -27,6 +33,7 @@ use crate::app::Context;
 use crate::connections;
 use crate::error::{Error, Result, codes};
 use crate::ids::{self, UserId};
+use crate::metadata::{self, MetadataPatch};
 use crate::passwords::Hasher;
 use crate::patch::Patch;
 use model::{NewUser, User, UserPatch, timestamp};
@@ -40,6 +47,7 @@ pub async fn create(ctx: &Context, new: NewUser) -> Result<User> {
     if !connection.is_enabled() {
         return Err(codes::CONNECTION_DISABLED.into());
     }
+    check_sizes(ctx, &new.user_metadata, &new.app_metadata)?;
     let missing = |name: &str| {
         codes::INVALID_BODY.because(format!("Payload validation error: 'Missing required property: {name}'."))
     };
@@ -60,10 +68,7 @@ pub async fn create(ctx: &Context, new: NewUser) -> Result<User> {
     }
     let hash = ctx.app.hasher.hash(password.to_owned()).await?;
     let identity = new.user_id.clone().unwrap_or_else(|| ids::identity(ctx.now));
-    // A caller may hand in the id with its prefix or without.
-    let id = UserId::parse(&identity)
-        .filter(|id| id.provider() == "auth0")
-        .unwrap_or_else(|| UserId::of("auth0", &identity));
+    let id = UserId::with_or_without("auth0", &identity);
     store::create(ctx.db(), &ctx.tenant.id, &id, &new, Some(&hash), ctx.now, &ctx.author).await
 }
 
@@ -80,19 +85,27 @@ pub async fn fetch_all(ctx: &Context, user_ids: &[String]) -> Result<Vec<User>> 
     store::fetch_all(ctx.db(), &ctx.tenant.id, user_ids).await
 }
 
+/// Refuses an id that no user has.
+pub async fn must_exist(ctx: &Context, id: &UserId) -> Result<()> {
+    let found = store::fetch(ctx.db(), &ctx.tenant.id, id.as_str()).await?;
+    found.map(drop).ok_or_else(|| codes::INEXISTENT_USER.into())
+}
+
 /// Changes a user.
 pub async fn update(
     ctx: &Context,
     id: &UserId,
-    patch: UserPatch,
+    mut patch: UserPatch,
     if_match: Option<Vec<String>>,
 ) -> Result<User> {
     may_update(ctx, id, &patch)?;
+    check_sizes(ctx, &patch.user_metadata, &patch.app_metadata)?;
     let identity = if patch.touches_identity() || patch.connection.is_some() {
-        Some(aim(ctx, id, &patch).await?)
+        Some(aim(ctx, id, &mut patch).await?)
     } else {
         None
     };
+    let is_secondary = identity.as_ref().is_some_and(|identity| identity.of_secondary.is_some());
     let mut change = store::Change {
         tenant: ctx.tenant.id.to_string(),
         user_id: id.as_str().to_owned(),
@@ -105,7 +118,7 @@ pub async fn update(
     };
     let outcome = match identity {
         Some(identity) => {
-            if identity.password_hash.is_some() {
+            if identity.password_hash.is_some() && identity.of_secondary.is_none() {
                 change.set.insert("last_password_reset".into(), timestamp(ctx.now).into());
             }
             store::update_identity(ctx.db(), &change, &identity).await?
@@ -114,9 +127,16 @@ pub async fn update(
     };
     match outcome {
         Updated::Done(user) => Ok(*user),
+        // The user or, a moment ago, its secondary identity is gone.
+        Updated::NoSuchUser if is_secondary => Err(codes::PATCH_CONNECTION_UNSUITABLE.into()),
         Updated::NoSuchUser => Err(codes::INEXISTENT_USER.into()),
         Updated::Mismatch(etag) => Err(Error { etag: Some(etag), ..codes::PRECONDITION_FAILED.into() }),
     }
+}
+
+fn check_sizes(ctx: &Context, user_metadata: &MetadataPatch, app_metadata: &MetadataPatch) -> Result<()> {
+    let limit = ctx.tenant.limits.metadata_bytes;
+    metadata::check_size(limit, &[("user_metadata", user_metadata), ("app_metadata", app_metadata)])
 }
 
 /// What the narrower scopes allow.
@@ -134,7 +154,7 @@ fn may_update(ctx: &Context, id: &UserId, patch: &UserPatch) -> Result<()> {
 }
 
 /// Finds the identity a change is aimed at and checks what the change asks of its connection.
-async fn aim(ctx: &Context, id: &UserId, patch: &UserPatch) -> Result<store::IdentityChange> {
+async fn aim(ctx: &Context, id: &UserId, patch: &mut UserPatch) -> Result<store::IdentityChange> {
     let (db, tenant) = (ctx.db(), &*ctx.tenant.id);
     if let Some(name) = &patch.connection {
         connections::by_name(db, tenant, name).await?.ok_or(codes::PATCH_CONNECTION_UNKNOWN)?;
@@ -159,7 +179,9 @@ async fn aim(ctx: &Context, id: &UserId, patch: &UserPatch) -> Result<store::Ide
             return Err(codes::INVALID_USERNAME.into());
         }
     }
+    let is_main = UserId::of(&target.provider, &target.identity_id) == *id;
     Ok(store::IdentityChange {
+        of_secondary: if is_main { None } else { Some(patch.split_off_identity()?) },
         password_hash: hash_if_strong(&ctx.app.hasher, &connection, patch.password.set()).await?,
         remove_password: patch.password == Patch::Null,
         provider: target.provider,

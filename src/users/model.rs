@@ -106,6 +106,23 @@ const PLAIN: [&str; 8] = [
     "phone_verified",
 ];
 
+/// The attributes that an identity shows of what it was given, as its `profileData`.
+pub const OF_PROFILE_DATA: [&str; 10] = [
+    "email",
+    "email_verified",
+    "name",
+    "given_name",
+    "family_name",
+    "username",
+    "nickname",
+    "picture",
+    "phone_number",
+    "phone_verified",
+];
+
+/// Those of them that a change can reach in a secondary identity.
+const OF_IDENTITY: [&str; 5] = ["email", "email_verified", "username", "phone_number", "phone_verified"];
+
 /// A user to be made.
 #[derive(Debug)]
 pub struct NewUser {
@@ -257,6 +274,29 @@ impl UserPatch {
             || !self.phone_number.is_absent()
     }
 
+    /// Takes out what a secondary identity has for itself, to set and to remove.
+    ///
+    /// # Errors
+    /// 400 if there is anything that only the primary identity has.
+    pub fn split_off_identity(&mut self) -> Result<(Map<String, Value>, Vec<&'static str>)> {
+        let names = self.set.keys().map(String::as_str).chain(self.unset.iter().copied());
+        let mut others: Vec<&str> =
+            names.filter(|name| OF_PROFILE_DATA.contains(name) && !OF_IDENTITY.contains(name)).collect();
+        if !others.is_empty() {
+            others.sort_unstable();
+            return Err(codes::SECONDARY_ATTRIBUTES.because(format!(
+                "The following user attributes cannot be updated: {}. The specified connection belongs to a secondary identity.",
+                others.join(", ")
+            )));
+        }
+        let (set, user) =
+            std::mem::take(&mut self.set).into_iter().partition(|(name, _)| OF_IDENTITY.contains(&&**name));
+        self.set = user;
+        let (unset, user) = self.unset.iter().partition(|name| OF_IDENTITY.contains(name));
+        self.unset = user;
+        Ok((set, unset))
+    }
+
     /// Does it change nothing but `app_metadata`? That is what `update:users_app_metadata` allows.
     pub fn is_only_app_metadata(&self) -> bool {
         self.user_metadata.is_none() && self.has_no_attribute()
@@ -292,7 +332,7 @@ impl Fields {
         Self { exclude: !include, names: (!names.is_empty()).then_some(names) }
     }
 
-    /// Is a field wanted?
+    /// Is this field wanted?
     pub fn wants(&self, name: &str) -> bool {
         self.names.as_ref().is_none_or(|names| names.iter().any(|n| n == name) != self.exclude)
     }

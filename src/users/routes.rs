@@ -3,19 +3,24 @@
 use actix_web::HttpResponse;
 use actix_web::http::Method;
 
+use super::list::{Query, Sort, check_search_engine};
 use super::model::{Fields, NewUser, UserPatch};
-use crate::auth::scopes::{CreateUsers, DeleteUsers, ReadUsers, UpdateUsers};
+use crate::auth::scopes::{CreateUsers, DeleteUsers, ListUsers, ReadUsers, UpdateUsers};
 use crate::error::Error;
 use crate::http::conditional::Preconditions;
 use crate::http::endpoint::endpoint;
+use crate::http::page::{array, listed_with_length};
 use crate::http::params::Params;
 use crate::http::render::{json_text, no_content, tagged};
 use crate::http::{Body, Caller, Endpoint};
+use crate::schema::{Fault, Part, refusal};
 
 /// The routes of users.
 pub fn routes() -> Vec<Endpoint> {
     vec![
         endpoint(Method::POST, "/api/v2/users", create),
+        endpoint(Method::GET, "/api/v2/users", list),
+        endpoint(Method::GET, "/api/v2/users-by-email", by_email),
         endpoint(Method::GET, "/api/v2/users/{id}", fetch),
         endpoint(Method::PATCH, "/api/v2/users/{id}", update),
         endpoint(Method::DELETE, "/api/v2/users/{id}", delete),
@@ -26,6 +31,20 @@ async fn create(caller: Caller<CreateUsers>, body: Body) -> Result<HttpResponse,
     let body = body.read().await?;
     let user = super::create(&caller, NewUser::read(&body.object()?)?).await?;
     Ok(tagged(json_text(201, user.document(&Fields::default())?), &user.etag()))
+}
+
+async fn list(caller: Caller<ListUsers>, params: Params) -> Result<HttpResponse, Error> {
+    let (query, fields) = (query(&params)?, fields(&params)?);
+    let page = query.page.clone();
+    let users = super::list::list(&caller, query).await?;
+    Ok(listed_with_length("users", &page, &users.try_map(|user| user.document(&fields))?))
+}
+
+async fn by_email(caller: Caller<ListUsers>, params: Params) -> Result<HttpResponse, Error> {
+    let fields = fields(&params)?;
+    let users = super::list::by_email(&caller, &params.required("email")?).await?;
+    let documents = users.iter().map(|user| user.document(&fields)).collect::<Result<Vec<_>, _>>()?;
+    Ok(json_text(200, array(&documents)))
 }
 
 async fn fetch(
@@ -70,4 +89,23 @@ pub(crate) fn fields(params: &Params) -> Result<Fields, Error> {
         "Whether specified fields are to be included (true) or excluded (false)",
     )?;
     Ok(Fields::new(params.query("fields")?.as_deref(), include.unwrap_or(true)))
+}
+
+/// Which users a list is asked for. An empty parameter counts as none.
+fn query(params: &Params) -> Result<Query, Error> {
+    let text = |name| Ok::<_, Error>(params.query(name)?.filter(|text| !text.is_empty()));
+    let invalid = |name, about, reason: String| refusal(Part::Query, &[Fault::of(name, about, reason)]);
+    check_search_engine(text("search_engine")?.as_deref())?;
+    if text("q")?.is_some() {
+        let reason = "Search is not available in this version: list all users by leaving q out";
+        return Err(invalid("q", "Query in Lucene query string syntax", reason.into()));
+    }
+    params.boolean("primary_order", "If true (default), results are returned in a deterministic order")?;
+    let sort = text("sort")?.map(|text| Sort::parse(&text)).transpose();
+    let about = "Field to sort by. Use field:order where order is 1 for ascending and -1 for descending. e.g. created_at:1";
+    Ok(Query {
+        sort: sort.map_err(|reason| invalid("sort", about, reason))?,
+        connection: text("connection")?,
+        page: params.page(0)?,
+    })
 }

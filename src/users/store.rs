@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row};
@@ -41,8 +43,9 @@ macro_rules! user {
             u.updated_at"
     };
 }
+pub(super) use user as user_columns;
 
-fn user(row: &PgRow) -> Result<User, sqlx::Error> {
+pub(super) fn user(row: &PgRow) -> Result<User, sqlx::Error> {
     Ok(User {
         user_id: row.try_get("user_id")?,
         profile: row.try_get("profile")?,
@@ -73,6 +76,7 @@ macro_rules! changes {
                     then jsonb_build_object('app_metadata', journal_changes(old_app_metadata, app_metadata)) else '{}' end"
     };
 }
+pub(crate) use changes;
 
 static FETCH: Statement = Statement::new(
     "users.fetch",
@@ -160,14 +164,16 @@ pub(crate) struct Change {
 }
 
 /// The change of one user or of a batch, from a CTE `patch` to the CTE `changed`; rows are locked in one order.
-/// `$set` is what is set beyond the patch itself.
+/// `$set` is what is set beyond the patch itself, `$and` what else has to hold, `$also` what other columns become.
 macro_rules! change {
-    ($set:literal) => {
+    ($set:expr, $and:literal, $also:expr) => {
         concat!(
             "before as (
              select u.*, p.n, p.set_profile, p.unset_profile, p.user_metadata_patch, p.app_metadata_patch, p.if_match, p.author
                from patch p
-               join users u on u.tenant_id = p.tenant_id and u.user_id = p.user_id
+               join users u on u.tenant_id = p.tenant_id and u.user_id = p.user_id",
+            $and,
+            "
               order by u.tenant_id, u.user_id
                 for update of u
          ), changed as (
@@ -177,7 +183,9 @@ macro_rules! change {
             "b.set_profile) - b.unset_profile,
                     user_metadata = merge_metadata(u.user_metadata, b.user_metadata_patch),
                     app_metadata = nullif(merge_metadata(u.app_metadata, b.app_metadata_patch), '{}'),
-                    version = u.version + 1,
+                    ",
+            $also,
+            "version = u.version + 1,
                     updated_at = clock_timestamp()
                from before b
               where u.tenant_id = b.tenant_id
@@ -222,7 +230,7 @@ static UPDATE: Statement = Statement::new(
                from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[]) with ordinality
                  as p(tenant_id, user_id, set_profile, unset_profile, user_metadata_patch, app_metadata_patch, if_match, author, n)
          ), ",
-        change!(""),
+        change!("", "", ""),
         ", journal_entry as (
              ",
         insert_journal!(),
@@ -303,6 +311,26 @@ pub(crate) struct IdentityChange {
     pub identity_id: String,
     pub password_hash: Option<String>,
     pub remove_password: bool,
+    /// Of a secondary identity: what to set in its `profileData` and what to remove. The primary's is the profile.
+    pub of_secondary: Option<(Map<String, Value>, Vec<&'static str>)>,
+}
+
+/// A new address or number that nobody says is verified is not. `$old` and `$new` are objects.
+macro_rules! unverified {
+    ($old:literal, $new:literal) => {
+        concat!(
+            "case when ",
+            $new,
+            " ->> 'email' <> ",
+            $old,
+            " ->> 'email' then '{\"email_verified\": false}' else '{}' end::jsonb
+                             || case when ",
+            $new,
+            " ->> 'phone_number' <> ",
+            $old,
+            " ->> 'phone_number' then '{\"phone_verified\": false}' else '{}' end::jsonb || "
+        )
+    };
 }
 
 static UPDATE_IDENTITY: Statement = Statement::new(
@@ -313,15 +341,28 @@ static UPDATE_IDENTITY: Statement = Statement::new(
                     $5::jsonb as user_metadata_patch, $6::jsonb as app_metadata_patch, $7::text[] as if_match, $8::text[] as author
          ), ",
         change!(
-            "case when b.set_profile ->> 'email' <> u.profile ->> 'email' then '{\"email_verified\": false}' else '{}' end::jsonb
-                             || case when b.set_profile ->> 'phone_number' <> u.profile ->> 'phone_number' then '{\"phone_verified\": false}' else '{}' end::jsonb || "
+            unverified!("u.profile", "b.set_profile"),
+            " and u.identities @> jsonb_build_array(jsonb_build_object('provider', $9::text, 'user_id', $10::text))",
+            concat!(
+                "identities = case when $13::jsonb is null then u.identities else (
+                        select jsonb_agg(case when i.identity @> jsonb_build_object('provider', $9::text, 'user_id', $10::text)
+                                              then jsonb_set(i.identity, '{profileData}', ((i.identity -> 'profileData') || ",
+                unverified!("(i.identity -> 'profileData')", "$13"),
+                "$13) - $14::text[])
+                                              else i.identity end order by i.place)
+                          from jsonb_array_elements(u.identities) with ordinality as i(identity, place)) end,
+                    "
+            )
         ),
         ", identity as (
              update identities i
-                set email = c.profile ->> 'email',
-                    username = c.profile ->> 'username',
-                    phone_number = c.profile ->> 'phone_number'
-               from changed c
+                set email = known.profile ->> 'email',
+                    username = known.profile ->> 'username',
+                    phone_number = known.profile ->> 'phone_number'
+               from changed c,
+                    lateral (select coalesce(e.identity -> 'profileData', c.profile) as profile
+                               from jsonb_array_elements(c.identities) as e(identity)
+                              where e.identity @> jsonb_build_object('provider', $9::text, 'user_id', $10::text)) known
               where i.tenant_id = c.tenant_id
                 and i.provider = $9
                 and i.identity_id = $10
@@ -346,11 +387,13 @@ static UPDATE_IDENTITY: Statement = Statement::new(
              select tenant_id, 'user.updated', user_id, ",
         changes!(),
         "
+            || case when identities <> old_identities
+                    then jsonb_build_object('identities', jsonb_build_object('before', old_identities, 'after', identities)) else '{}' end
             || case when $11::text is not null then '{\"password\": {\"after\": \"*****\"}}'
                     when $12 then '{\"password\": {\"before\": \"*****\"}}' else '{}' end::jsonb, ",
         author!("author"),
         "
-               from changed
+               from changed, lateral (select b.identities as old_identities from before b) old
          )",
         outcome!()
     ),
@@ -367,24 +410,35 @@ pub(crate) async fn update_identity(
     change: &Change,
     identity: &IdentityChange,
 ) -> Result<Updated, Error> {
-    let row = UPDATE_IDENTITY
-        .query()
-        .bind(&change.tenant)
-        .bind(&change.user_id)
-        .bind(sqlx::types::Json(&change.set))
-        .bind(&change.unset)
-        .bind(change.user_metadata.as_deref().map(raw))
-        .bind(change.app_metadata.as_deref().map(raw))
-        .bind(&change.if_match)
-        .bind(change.author.entry())
-        .bind(&identity.provider)
-        .bind(&identity.identity_id)
-        .bind(&identity.password_hash)
-        .bind(identity.remove_password)
-        .fetch_optional(db.pool())
-        .await
-        .map_err(|e| db::refusal(e, TAKEN_ON_UPDATE))?;
-    row.map_or(Ok(Updated::NoSuchUser), |row| Ok(updated(&row)?))
+    let attempt = || {
+        UPDATE_IDENTITY
+            .query()
+            .bind(&change.tenant)
+            .bind(&change.user_id)
+            .bind(sqlx::types::Json(&change.set))
+            .bind(&change.unset)
+            .bind(change.user_metadata.as_deref().map(raw))
+            .bind(change.app_metadata.as_deref().map(raw))
+            .bind(&change.if_match)
+            .bind(change.author.entry())
+            .bind(&identity.provider)
+            .bind(&identity.identity_id)
+            .bind(&identity.password_hash)
+            .bind(identity.remove_password)
+            .bind(identity.of_secondary.as_ref().map(|(set, _)| sqlx::types::Json(set)))
+            .bind(identity.of_secondary.as_ref().map(|(_, unset)| unset))
+            .fetch_optional(db.pool())
+    };
+    let row = match attempt().await {
+        // Two users who want each other's address at once wait for each other; one of them tries again, after the other.
+        Err(error) if db::is_deadlock(&error) => {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            attempt().await
+        }
+        row => row,
+    };
+    row.map_err(|e| db::refusal(e, TAKEN_ON_UPDATE))?
+        .map_or(Ok(Updated::NoSuchUser), |row| Ok(updated(&row)?))
 }
 
 /// JSON text as a parameter of type jsonb.
@@ -431,6 +485,7 @@ static CREATE: Statement = Statement::new(
 const TAKEN: &[(&str, Meaning)] = &[
     ("users_pkey", codes::USER_EXISTS),
     ("identities_pkey", codes::USER_EXISTS),
+    ("passwords_pkey", codes::USER_EXISTS),
     ("identities_email_key", codes::USER_EXISTS),
     ("identities_username_key", codes::USERNAME_IN_USE),
     ("identities_phone_number_key", codes::USER_EXISTS),

@@ -4,7 +4,15 @@
 
 mod support;
 
+mod access;
+mod connections;
+mod hostile;
+mod identities;
+mod journal;
+mod merge_model;
+mod oauth;
 mod permissions;
 mod resource_servers;
 mod roles;
+mod statements;
 mod users;

@@ -137,8 +137,17 @@ fn lock(dir: &Path) -> Result<Option<File>, EmbeddedError> {
     let mut options = OpenOptions::new();
     let file = options.write(true).create(true).truncate(false).open(&path);
     let mut file = file.map_err(EmbeddedError::at("open", &path))?;
-    // flock and not a file that exists: the system takes it away however the process ends.
-    match try_lock(&file) {
+    // flock and not a file that exists: the system takes it away however the process ends. A child that was just
+    // forked holds it too until it becomes another program, so it is asked for a few times.
+    let mut taken = try_lock(&file);
+    for _ in 0..10 {
+        if taken.is_ok() {
+            break;
+        }
+        thread::sleep(Duration::from_millis(20));
+        taken = try_lock(&file);
+    }
+    match taken {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
         other => other.map_err(EmbeddedError::at("lock", &path))?,
     }

@@ -299,6 +299,25 @@ pub async fn sql(query: &str, parameters: &[&str]) -> Vec<Vec<Value>> {
     .await
 }
 
+/// Runs a statement on the tables directly; the database's own words if it refuses.
+pub async fn try_execute(statement: &str, parameters: &[&str]) -> Result<(), String> {
+    use sqlx::Connection;
+    let database = server().database.clone();
+    let (statement, parameters) =
+        (statement.to_owned(), parameters.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>());
+    on_server(async move {
+        let mut connection =
+            sqlx::PgConnection::connect_with(&database.connect_options().unwrap()).await.unwrap();
+        let query = parameters
+            .into_iter()
+            .fold(sqlx::query(sqlx::AssertSqlSafe(statement)), sqlx::query::Query::bind);
+        let done = query.execute(&mut connection).await.map(|_| ()).map_err(|e| e.to_string());
+        connection.close().await.unwrap();
+        done
+    })
+    .await
+}
+
 /// The names of a simple query's columns.
 fn columns(query: &str) -> Vec<String> {
     let list = query

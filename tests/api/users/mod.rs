@@ -1,4 +1,6 @@
+mod by_email;
 mod create;
 mod delete;
 mod fetch;
+mod list;
 mod update;

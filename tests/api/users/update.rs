@@ -299,6 +299,17 @@ async fn refusals_name_the_reason_and_change_nothing() {
 }
 
 #[tokio::test]
+async fn a_tenant_can_limit_what_one_request_gives_to_a_field() {
+    let tenant = Tenant::with(|config| config.limits.metadata_bytes = 1000).await;
+    let user = path_of(&tenant.user(json!({})).await);
+    let answer = tenant.patch(&user, json!({ "user_metadata": { "a": "x".repeat(1000) } })).await;
+    let message =
+        "Payload validation error: 'Too large (1008 bytes), maximum 1000' on property user_metadata.";
+    assert_eq!(answer.refusal(), (400, Some("invalid_body"), message));
+    assert_eq!(tenant.patch(&user, json!({ "user_metadata": { "a": "x".repeat(900) } })).await.status, 200);
+}
+
+#[tokio::test]
 async fn an_unknown_user_is_404() {
     let tenant = Tenant::new().await;
     for patch in [json!({ "nickname": "x" }), json!({ "email": "x@example.com" })] {

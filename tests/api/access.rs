@@ -1,0 +1,188 @@
+//! Who may do what, over the whole registration table: a route that is added is in here without a word.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use roster::server::endpoints;
+use serde_json::{Value, json};
+
+use crate::support::{Response, Tenant, path_of, send};
+
+/// A path of the table with ids in it that nobody has.
+fn concrete(path: &str) -> String {
+    path.split('/')
+        .map(|part| if part.starts_with('{') { "auth0%7Cnobody" } else { part })
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
+/// The routes that ask for a token, as method, path and scopes.
+fn guarded() -> Vec<(String, String, &'static [&'static str])> {
+    let routes: Vec<_> = endpoints()
+        .into_iter()
+        .filter_map(|e| Some((e.method.to_string(), concrete(e.path), e.scopes?)))
+        .collect();
+    assert!(routes.len() >= 4);
+    routes
+}
+
+async fn call(tenant: &Tenant, method: &str, path: &str, token: Option<&str>) -> Response {
+    let request = tenant.request(method, path);
+    // A body that no schema allows: who calls is judged before what is sent.
+    let request = if method == "GET" { request } else { request.json(&json!({ "nonsense": true })) };
+    send(match token {
+        Some(token) => request.header("authorization", token),
+        None => request,
+    })
+    .await
+}
+
+#[tokio::test]
+async fn nothing_of_the_management_api_is_open() {
+    for endpoint in endpoints().iter().filter(|e| e.path.starts_with("/api/v2/")) {
+        assert!(
+            endpoint.scopes.is_some_and(|scopes| !scopes.is_empty()),
+            "{} {}",
+            endpoint.method,
+            endpoint.path
+        );
+    }
+}
+
+#[tokio::test]
+async fn without_a_token_every_route_is_401() {
+    let tenant = Tenant::new().await;
+    for (method, path, _) in guarded() {
+        let answer = call(&tenant, &method, &path, None).await;
+        assert_eq!(answer.refusal(), (401, None, "Missing authentication"), "{method} {path}");
+        assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+    }
+}
+
+#[tokio::test]
+async fn a_header_that_is_no_bearer_token_is_400() {
+    let tenant = Tenant::new().await;
+    for (method, path, _) in guarded() {
+        for header in ["Bearer opaque", "Basic YTpi", "nonsense", "Bearer", "Bearer a.b", "Bearer a.b.c.d"] {
+            let answer = call(&tenant, &method, &path, Some(header)).await;
+            assert_eq!(
+                answer.refusal(),
+                (400, Some("Bearer"), "Bad HTTP authentication header format"),
+                "{method} {path} {header}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_to_be_believed_is_401() {
+    let (tenant, other) = (Tenant::new().await, Tenant::new().await);
+    let parts: Vec<&str> = tenant.token.split('.').collect();
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(parts[1]).unwrap()).unwrap();
+    let encoded = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let widened = {
+        let mut c = claims.clone();
+        c["scope"] = json!("read:everything");
+        encoded(&c)
+    };
+    let mut signature = parts[2].to_owned();
+    signature.replace_range(9..10, if &signature[9..10] == "A" { "B" } else { "A" });
+    let hs256 = jsonwebtoken::encode(
+        &jsonwebtoken::Header::default(),
+        &claims,
+        &jsonwebtoken::EncodingKey::from_secret(b"x"),
+    )
+    .unwrap();
+    let signature_refused = "Invalid signature received for JSON Web Token validation";
+    let cases = [
+        (format!("{}.{}.{signature}", parts[0], parts[1]), signature_refused),
+        (format!("{}.{widened}.{}", parts[0], parts[2]), signature_refused),
+        (format!("{}.{}.", encoded(&json!({ "alg": "none", "typ": "JWT" })), parts[1]), "Invalid token"),
+        (hs256, "Invalid token"),
+        (other.token.clone(), signature_refused),
+        (
+            tenant.token_for("test", &["read:users"], -1).await,
+            "Expired token received for JSON Web Token validation",
+        ),
+        (signed(&tenant, &claims, |c| c["aud"] = json!("https://elsewhere.example/")).await, "Invalid token"),
+        (signed(&tenant, &claims, |c| c["iss"] = json!("https://elsewhere.example/")).await, "Invalid token"),
+        (signed(&tenant, &claims, |c| c["nbf"] = json!(crate::support::now() + 600)).await, "Invalid token"),
+        (signed(&tenant, &claims, |c| c["iat"] = json!(crate::support::now() + 600)).await, "Invalid token"),
+    ];
+    for (method, path, _) in guarded() {
+        for (token, message) in &cases {
+            let answer = call(&tenant, &method, &path, Some(&format!("Bearer {token}"))).await;
+            assert_eq!(answer.refusal(), (401, None, *message), "{method} {path} {token}");
+            assert_eq!(answer.json["attributes"], json!({ "error": message }));
+        }
+    }
+}
+
+/// A token with changed claims and the tenant's own signature.
+async fn signed(tenant: &Tenant, claims: &Value, change: impl FnOnce(&mut Value)) -> String {
+    let (mut claims, name) = (claims.clone(), tenant.name.clone());
+    change(&mut claims);
+    crate::support::on_server(async move {
+        let tenant = roster::tenancy::by_name(&crate::support::server().app, &name).await.unwrap().unwrap();
+        tenant.sign(&claims).unwrap()
+    })
+    .await
+}
+
+#[tokio::test]
+async fn without_the_scope_every_route_is_403_and_names_what_it_wants() {
+    let tenant = Tenant::new().await;
+    let token = tenant.token_with(&["read:nothing"]).await;
+    for (method, path, scopes) in guarded() {
+        let answer = call(&tenant, &method, &path, Some(&format!("Bearer {token}"))).await;
+        let (status, code, message) = answer.refusal();
+        assert_eq!((status, code), (403, Some("insufficient_scope")), "{method} {path}");
+        assert!(
+            message.starts_with("Insufficient scope, expected ") && message.ends_with(&scopes.join(",")),
+            "{message}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_id_of_another_tenant_is_nobodys() {
+    let (tenant, other) = (Tenant::new().await, Tenant::new().await);
+    let theirs = other.user(json!({ "user_metadata": { "secret": 1 } })).await;
+    let encoded = theirs["user_id"].as_str().unwrap().replace('|', "%7C");
+    for endpoint in endpoints().iter().filter(|e| e.scopes.is_some() && e.path.contains('{')) {
+        let path = endpoint
+            .path
+            .split('/')
+            .map(|part| if part.starts_with('{') { encoded.as_str() } else { part })
+            .collect::<Vec<_>>()
+            .join("/");
+        let request = tenant.authorized(endpoint.method.as_str(), &path);
+        let answer =
+            send(if endpoint.takes_body { request.json(&json!({ "nickname": "mine" })) } else { request })
+                .await;
+        let nothing = answer.status == 404
+            || answer.status == 400
+            || (endpoint.method == "DELETE" && answer.status == 204);
+        assert!(nothing, "{} {}: {} {}", endpoint.method, endpoint.path, answer.status, answer.text);
+        assert!(!answer.text.contains("secret"));
+    }
+    assert_eq!(other.get(&path_of(&theirs)).await.json, theirs);
+}
+
+#[tokio::test]
+async fn other_methods_are_405_and_other_paths_404() {
+    let tenant = Tenant::new().await;
+    let put = send(tenant.authorized("PUT", "/api/v2/users/auth0%7Cx")).await;
+    assert_eq!(put.refusal(), (405, None, "Method Not Allowed"));
+    assert_eq!(put.header("allow"), Some("GET, PATCH, DELETE"));
+    assert_eq!(tenant.get("/api/v2/nowhere").await.refusal(), (404, None, "Not Found"));
+}
+
+#[tokio::test]
+async fn a_request_id_is_taken_or_made() {
+    let tenant = Tenant::new().await;
+    let given = send(tenant.request("GET", "/health/live").header("x-request-id", "mine-1")).await;
+    assert_eq!((given.status, given.header("x-request-id")), (200, Some("mine-1")));
+    let odd = send(tenant.request("GET", "/health/live").header("x-request-id", "a b\"c")).await;
+    assert!(odd.header("x-request-id").unwrap().parse::<uuid::Uuid>().is_ok());
+    assert_eq!(send(tenant.request("GET", "/health/ready")).await.json, json!({ "status": "ready" }));
+}

@@ -1,0 +1,195 @@
+//! Migrations and the merge function, each test in a database of its own.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{LazyLock, Mutex};
+
+use refinery_core::{Migration, Runner};
+use roster::db::embedded::{Embedded, Kind, Options as EmbeddedOptions};
+use roster::db::{Options, connect, migrate};
+use sqlx::{AssertSqlSafe, Connection, Executor, Row};
+
+static POSTGRES: Mutex<Option<Embedded>> = Mutex::new(None);
+
+extern "C" fn stop_postgres() {
+    drop(POSTGRES.lock().ok().and_then(|mut postgres| postgres.take()));
+}
+
+/// The server of this run: `DATABASE_URL`, or a throwaway.
+static SERVER: LazyLock<String> = LazyLock::new(|| {
+    std::env::var("DATABASE_URL").unwrap_or_else(|_| {
+        let embedded = Embedded::start(EmbeddedOptions { kind: Kind::Throwaway, download: true })
+            .expect("a private PostgreSQL");
+        let url = embedded.url();
+        *POSTGRES.lock().unwrap() = Some(embedded);
+        // SAFETY: the function takes no arguments and does not unwind.
+        unsafe { libc::atexit(stop_postgres) };
+        url
+    })
+});
+
+/// An empty database; it stays until the server goes.
+async fn database() -> Options {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("migrations_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let server = tokio::task::spawn_blocking(|| SERVER.clone()).await.unwrap();
+    let mut connection = connect(&Options::new(server.clone())).await.unwrap();
+    connection.execute(AssertSqlSafe(format!("create database {name}"))).await.unwrap();
+    let mut url = url::Url::parse(&server).unwrap();
+    url.set_path(&name);
+    Options::new(url.to_string())
+}
+
+async fn value<T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>>(
+    options: &Options,
+    query: &str,
+) -> T {
+    let mut connection = connect(options).await.unwrap();
+    sqlx::query(AssertSqlSafe(query.to_owned())).fetch_one(&mut connection).await.unwrap().get(0)
+}
+
+#[tokio::test]
+async fn an_empty_database_gets_the_whole_schema_and_a_second_run_changes_nothing() {
+    let options = database().await;
+    assert_eq!(migrate::version(&options).await.unwrap(), None);
+    assert_eq!(migrate::missing(&options).await.unwrap(), migrate::steps());
+    assert_eq!(migrate::run(&options).await.unwrap(), migrate::steps());
+    assert_eq!(migrate::run(&options).await.unwrap(), []);
+    assert_eq!(migrate::version(&options).await.unwrap(), Some(migrate::newest()));
+    assert_eq!(migrate::missing(&options).await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_four_instances_that_start_at_once_one_migrates() {
+    let options = database().await;
+    let runs = futures_util::future::join_all((0..4).map(|_| {
+        let options = options.clone();
+        tokio::spawn(async move { migrate::run(&options).await })
+    }))
+    .await;
+    let applied: Vec<usize> = runs.into_iter().map(|run| run.unwrap().expect("no error").len()).collect();
+    assert_eq!(applied.iter().sum::<usize>(), migrate::steps().len(), "{applied:?}");
+    assert_eq!(applied.iter().filter(|n| **n > 0).count(), 1, "{applied:?}");
+    assert_eq!(
+        value::<i64>(&options, "select count(*) from refinery_schema_history").await,
+        i64::try_from(migrate::steps().len()).unwrap()
+    );
+}
+
+fn migration(file: &str, sql: &str) -> Migration {
+    Migration::unapplied(file, sql).unwrap()
+}
+
+#[tokio::test]
+async fn a_changed_old_migration_is_refused_with_its_file() {
+    let options = database().await;
+    migrate::run_with(&options, &Runner::new(&[migration("V0001__first.sql", "create table first ()")]))
+        .await
+        .unwrap();
+    let changed = Runner::new(&[migration("V0001__first.sql", "create table first (n int)")]);
+    let refused = migrate::run_with(&options, &changed).await.unwrap_err().to_string();
+    assert!(refused.starts_with("migrations/V0001__first.sql is not what it was"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_failing_migration_leaves_nothing_of_itself_and_all_before_it() {
+    let options = database().await;
+    let runner = Runner::new(&[
+        migration("V0001__fine.sql", "create table fine ()"),
+        migration("V0002__bad.sql", "create table half (); select 1 / 0"),
+    ]);
+    let refused = migrate::run_with(&options, &runner).await.unwrap_err().to_string();
+    assert!(refused.contains("division by zero"), "{refused}");
+    assert!(
+        value::<bool>(&options, "select to_regclass('fine') is not null and to_regclass('half') is null")
+            .await
+    );
+    assert_eq!(migrate::version(&options).await.unwrap(), Some(1));
+}
+
+#[tokio::test]
+async fn an_older_program_leaves_a_newer_database_alone() {
+    let options = database().await;
+    let all = [
+        migration("V0001__one.sql", "create table one ()"),
+        migration("V0002__two.sql", "create table two ()"),
+    ];
+    migrate::run_with(&options, &Runner::new(&all)).await.unwrap();
+    assert_eq!(migrate::run_with(&options, &Runner::new(&all[..1])).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_migration_can_work_outside_of_a_transaction() {
+    let options = database().await;
+    let concurrently = "-- refinery: no-transaction\ndrop index concurrently if exists i;\n-- refinery: next-statement\ncreate index concurrently i on t (n);";
+    let runner = Runner::new(&[
+        migration("V0001__t.sql", "create table t (n int)"),
+        migration("V0002__i.sql", concurrently),
+    ]);
+    migrate::run_with(&options, &runner).await.unwrap();
+    assert!(
+        value::<bool>(&options, "select indisvalid from pg_index where indexrelid = 'i'::regclass").await
+    );
+}
+
+/// The merge function as a table of cases: current value, patch, result. NULL is SQL's.
+#[tokio::test]
+async fn merge_metadata_keeps_every_rule() {
+    let options = database().await;
+    migrate::run(&options).await.unwrap();
+    let mut connection = connect(&options).await.unwrap();
+    for (current, patch, result, rule) in [
+        (
+            Some(r#"{"a":1,"b":2}"#),
+            Some(r#"{"b":3,"c":4}"#),
+            Some(r#"{"a":1,"b":3,"c":4}"#),
+            "merged at the root",
+        ),
+        (Some(r#"{"a":1}"#), Some("{}"), Some("{}"), "an empty object clears"),
+        (Some(r#"{"a":1,"b":2}"#), Some(r#"{"b":null}"#), Some(r#"{"a":1}"#), "null deletes"),
+        (Some(r#"{"a":1}"#), Some(r#"{"z":null}"#), Some(r#"{"a":1}"#), "null for a key that is not there"),
+        (
+            Some(r#"{"a":{"x":1,"y":2}}"#),
+            Some(r#"{"a":{"z":3}}"#),
+            Some(r#"{"a":{"z":3}}"#),
+            "nested objects are replaced",
+        ),
+        (Some(r#"{"a":[1,2]}"#), Some(r#"{"a":[3]}"#), Some(r#"{"a":[3]}"#), "arrays are replaced"),
+        (
+            Some(r#"{"a":{"x":1}}"#),
+            Some(r#"{"a":{"x":null}}"#),
+            Some(r#"{"a":{"x":null}}"#),
+            "nulls nested in the patch are data",
+        ),
+        (
+            Some(r#"{"old":{"x":null},"l":[null]}"#),
+            Some(r#"{"a":1,"b":null}"#),
+            Some(r#"{"old":{"x":null},"l":[null],"a":1}"#),
+            "nulls nested in what is stored are data",
+        ),
+        (Some("{}"), Some(r#"{"a":null}"#), Some("{}"), "all deleted"),
+        (None, Some(r#"{"a":1,"b":null}"#), Some(r#"{"a":1}"#), "nothing stored yet"),
+        (None, Some("{}"), Some("{}"), "cleared before it was there"),
+        (Some(r#"{"a":1}"#), None, Some(r#"{"a":1}"#), "not sent"),
+        (None, None, None, "neither"),
+        (
+            Some(r#"{"a":1}"#),
+            Some(r#"{"":2,"\"":null,"$.x":3}"#),
+            Some(r#"{"a":1,"":2,"$.x":3}"#),
+            "odd names",
+        ),
+        (
+            Some(r#"{"n":12345678901234567890.123456789}"#),
+            Some(r#"{"m":1e30}"#),
+            Some(r#"{"n":12345678901234567890.123456789,"m":1000000000000000000000000000000}"#),
+            "digits are kept",
+        ),
+    ] {
+        let query = sqlx::query(
+            "select merge_metadata($1::text::jsonb, $2::text::jsonb) is not distinct from $3::text::jsonb",
+        );
+        let row = query.bind(current).bind(patch).bind(result).fetch_one(&mut connection).await.unwrap();
+        assert!(row.get::<bool, _>(0), "{rule}");
+    }
+    connection.close().await.unwrap();
+}

@@ -1,0 +1,502 @@
+//! The program as its users have it: `roster dev`, `roster serve` and the commands, as processes that are started,
+//! asked, killed and started again.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use roster::db::Options;
+use roster::db::embedded::{Embedded, Kind, Options as EmbeddedOptions};
+use serde_json::{Value, json};
+
+const KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
+
+fn roster(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_roster"));
+    command
+        .args(args)
+        .env_remove("DATABASE_URL")
+        .env_remove("ROSTER__DATABASE__URL")
+        .env("ROSTER__SECRETS__KEY", KEY);
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
+}
+
+/// A running `roster dev` or `roster serve`; killed when it goes out of sight.
+struct Running {
+    child: Child,
+    /// What `dev --json` said when it was ready.
+    ready: Value,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Running {
+    fn dev(args: &[&str]) -> Self {
+        let mut command =
+            roster(&[&["dev", "--json", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0"], args].concat());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let ready = serde_json::from_str(&line).unwrap_or_else(|_| {
+            let mut said = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+            panic!("not ready: {said}")
+        });
+        // Nobody reads the log: a full pipe would stop the program.
+        let mut log = child.stderr.take().unwrap();
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Self { child, ready }
+    }
+
+    fn said(&self, key: &str) -> &str {
+        self.ready[key].as_str().unwrap_or_else(|| panic!("{key} in {}", self.ready))
+    }
+
+    fn signal(&self, signal: libc::c_int) {
+        kill(self.child.id(), signal);
+    }
+
+    /// Waits until it has ended; its exit status.
+    fn end(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+fn kill(pid: u32, signal: libc::c_int) {
+    // SAFETY: kill has no memory effects.
+    assert_eq!(unsafe { libc::kill(i32::try_from(pid).unwrap(), signal) }, 0);
+}
+
+fn is_alive(pid: u32) -> bool {
+    // SAFETY: as above; signal 0 only asks.
+    unsafe { libc::kill(i32::try_from(pid).unwrap(), 0) == 0 }
+}
+
+/// A directory that Postgres's user can enter even if root runs the tests.
+fn directory() -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    dir
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+async fn send(request: reqwest::RequestBuilder) -> Result<(u16, Value), reqwest::Error> {
+    let response = request.timeout(Duration::from_secs(20)).send().await?;
+    let status = response.status().as_u16();
+    let text = response.text().await?;
+    Ok((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
+}
+
+async fn new_user(http: &reqwest::Client, ready: &Value) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let email = format!("u{}-{}@example.com", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let body = json!({ "connection": "Username-Password-Authentication", "email": email, "password": "Correct-Horse-1" });
+    let url = format!("{}/api/v2/users", ready["url"].as_str().unwrap());
+    let (status, made) =
+        send(http.post(url).bearer_auth(ready["token"].as_str().unwrap()).json(&body)).await.unwrap();
+    assert_eq!(status, 201, "{made}");
+    made["user_id"].as_str().unwrap().to_owned()
+}
+
+fn url_of(ready: &Value, user: &str) -> String {
+    format!("{}/api/v2/users/{}", ready["url"].as_str().unwrap(), user.replace('|', "%7C"))
+}
+
+#[tokio::test]
+async fn dev_keeps_its_data_and_is_alone_in_its_directory() {
+    let dir = directory();
+    let args = ["--data-dir", text(dir.path())];
+    let mut first = Running::dev(&args);
+    for key in [
+        "url",
+        "https_url",
+        "ca_file",
+        "tenant",
+        "audience",
+        "client_id",
+        "client_secret",
+        "token",
+        "database_url",
+        "data_dir",
+    ] {
+        assert!(!first.said(key).is_empty());
+    }
+    assert_eq!(first.ready["pid"], first.child.id());
+    assert!(first.ready["postgres_pid"].is_u64());
+    let http = reqwest::Client::new();
+    let user = new_user(&http, &first.ready).await;
+
+    let second =
+        roster(&["dev", "--data-dir", text(dir.path()), "--http", "127.0.0.1:0", "--https", "127.0.0.1:0"])
+            .output()
+            .unwrap();
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert!(
+        !second.status.success()
+            && said.contains("in use by another Roster")
+            && said.contains(&first.child.id().to_string()),
+        "{said}"
+    );
+
+    first.signal(libc::SIGINT);
+    assert_eq!(first.end(), Some(0));
+    assert!(!is_alive(u32::try_from(first.ready["postgres_pid"].as_u64().unwrap()).unwrap()));
+    let again = Running::dev(&args);
+    assert_eq!(
+        (again.said("client_id"), again.said("client_secret")),
+        (first.said("client_id"), first.said("client_secret"))
+    );
+    let (status, _) =
+        send(http.get(url_of(&again.ready, &user)).bearer_auth(first.said("token"))).await.unwrap();
+    assert_eq!(status, 200, "the user and the signing key are those of before");
+}
+
+#[tokio::test]
+async fn https_works_for_whoever_trusts_the_certificate_and_the_default_audience_of_an_sdk() {
+    let dev = Running::dev(&["--ephemeral"]);
+    let ca = reqwest::Certificate::from_pem(&std::fs::read(dev.said("ca_file")).unwrap()).unwrap();
+    let http = reqwest::Client::builder().tls_certs_only([ca]).build().unwrap();
+    for base in [dev.said("https_url").to_owned(), dev.said("https_url").replace("127.0.0.1", "localhost")] {
+        let body = json!({ "grant_type": "client_credentials", "client_id": dev.said("client_id"), "client_secret": dev.said("client_secret"), "audience": format!("{base}/api/v2/") });
+        let (status, answer) = send(http.post(format!("{base}/oauth/token")).json(&body)).await.unwrap();
+        assert_eq!(status, 200, "{answer}");
+        let token = answer["access_token"].as_str().unwrap();
+        let (status, _) =
+            send(http.get(format!("{base}/api/v2/users/auth0%7Cx")).bearer_auth(token)).await.unwrap();
+        assert_eq!(status, 404);
+    }
+    let untrusting = reqwest::Client::new().get(dev.said("https_url")).send().await;
+    assert!(untrusting.is_err());
+}
+
+#[tokio::test]
+async fn an_ephemeral_dev_leaves_nothing_behind() {
+    let mut dev = Running::dev(&["--ephemeral"]);
+    let ca = PathBuf::from(dev.said("ca_file"));
+    assert!(ca.exists() && dev.ready["data_dir"].is_null());
+    new_user(&reqwest::Client::new(), &dev.ready).await;
+    dev.signal(libc::SIGTERM);
+    assert_eq!(dev.end(), Some(0));
+    assert!(!ca.parent().unwrap().parent().unwrap().exists());
+    assert!(!is_alive(u32::try_from(dev.ready["postgres_pid"].as_u64().unwrap()).unwrap()));
+}
+
+/// Writers who count what was acknowledged. Each adds keys of its own to a user of its own; half of the changes are of
+/// two fields at once, which are there together or not at all.
+struct Load {
+    stop: Arc<AtomicBool>,
+    writers: Vec<tokio::task::JoinHandle<Writer>>,
+}
+
+/// What one writer knows when it stops.
+struct Writer {
+    user: String,
+    /// The highest number that was acknowledged; all below it were, too.
+    acknowledged: u64,
+    /// The one that was sent last and may be there or not.
+    in_doubt: u64,
+    unavailable: u64,
+}
+
+impl Load {
+    fn start(ready: &Value, users: Vec<String>, survive: bool) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let writers = users.into_iter().map(|user| {
+            let (stop, ready) = (Arc::clone(&stop), ready.clone());
+            tokio::spawn(async move {
+                let http = reqwest::Client::new();
+                let mut writer = Writer { user, acknowledged: 0, in_doubt: 0, unavailable: 0 };
+                let mut next = 1;
+                while !stop.load(Ordering::Relaxed) {
+                    writer.in_doubt = next;
+                    let value = json!({ format!("k{next}"): next });
+                    let body = json!({ "user_metadata": value, "app_metadata": value });
+                    let request = http
+                        .patch(url_of(&ready, &writer.user))
+                        .bearer_auth(ready["token"].as_str().unwrap())
+                        .json(&body);
+                    match send(request).await {
+                        Ok((200, _)) => (writer.acknowledged, next) = (next, next + 1),
+                        Ok((503, _)) if survive => {
+                            // It may have been made all the same; the same change again does no harm.
+                            writer.unavailable += 1;
+                            tokio::time::sleep(Duration::from_millis(20)).await;
+                        }
+                        Ok((status, answer)) => panic!("{status} {answer}"),
+                        Err(_) => break,
+                    }
+                }
+                writer
+            })
+        });
+        Self { writers: writers.collect(), stop }
+    }
+
+    async fn end(self) -> Vec<Writer> {
+        self.stop.store(true, Ordering::Relaxed);
+        futures_util::future::join_all(self.writers).await.into_iter().map(Result::unwrap).collect()
+    }
+}
+
+/// Every acknowledged change is there, and no half of one, and the journal agrees.
+async fn check(ready: &Value, writers: &[Writer]) {
+    let http = reqwest::Client::new();
+    for writer in writers {
+        let request = http.get(url_of(ready, &writer.user)).bearer_auth(ready["token"].as_str().unwrap());
+        let (status, user) = send(request).await.unwrap();
+        assert_eq!(status, 200);
+        assert!(writer.acknowledged > 0, "nothing was written before the crash");
+        assert_eq!(user.get("user_metadata"), user.get("app_metadata"), "half a change");
+        let keys = user["user_metadata"].as_object().unwrap();
+        for n in 1..=writer.acknowledged {
+            assert_eq!(keys.get(&format!("k{n}")), Some(&json!(n)), "lost an acknowledged write");
+        }
+        let stored = u64::try_from(keys.len()).unwrap();
+        assert!(
+            stored == writer.acknowledged || stored == writer.in_doubt,
+            "{stored} {} {}",
+            writer.acknowledged,
+            writer.in_doubt
+        );
+        let journal = journal_keys(ready, &writer.user).await;
+        assert_eq!(journal, stored, "the journal tells of as many keys as there are");
+    }
+}
+
+/// How many different keys of user_metadata the journal says were set.
+async fn journal_keys(ready: &Value, user: &str) -> u64 {
+    use sqlx::{Connection, Row};
+    let options = Options::new(ready["database_url"].as_str().unwrap()).connect_options().unwrap();
+    let mut connection = sqlx::PgConnection::connect_with(&options).await.unwrap();
+    let query = "select count(distinct key) from journal, jsonb_object_keys(changes -> 'user_metadata') key where tenant_id = $1 and subject = $2 and kind = 'user.updated'";
+    let count: i64 = sqlx::query(query)
+        .bind(ready["tenant"].as_str().unwrap())
+        .bind(user)
+        .fetch_one(&mut connection)
+        .await
+        .unwrap()
+        .get(0);
+    connection.close().await.unwrap();
+    u64::try_from(count).unwrap()
+}
+
+async fn users(ready: &Value) -> Vec<String> {
+    let http = reqwest::Client::new();
+    let mut users = Vec::new();
+    for _ in 0..4 {
+        users.push(new_user(&http, ready).await);
+    }
+    users
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_survives_kill_9_of_roster() {
+    let dir = directory();
+    let args = ["--data-dir", text(dir.path())];
+    let mut dev = Running::dev(&args);
+    let load = Load::start(&dev.ready, users(&dev.ready).await, false);
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    dev.signal(libc::SIGKILL);
+    dev.end();
+    let writers = load.end().await;
+    // No orphan is in the way of the next start.
+    let again = Running::dev(&args);
+    check(&again.ready, &writers).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_survives_kill_9_of_postgres_and_dev_brings_it_back() {
+    let dir = directory();
+    let dev = Running::dev(&["--data-dir", text(dir.path())]);
+    let load = Load::start(&dev.ready, users(&dev.ready).await, true);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    kill(u32::try_from(dev.ready["postgres_pid"].as_u64().unwrap()).unwrap(), libc::SIGKILL);
+    // The same Roster serves again by itself.
+    let http = reqwest::Client::new();
+    let ready = format!("{}/health/ready", dev.said("url"));
+    let began = Instant::now();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    while send(http.get(&ready)).await.map(|a| a.0).ok() != Some(200) {
+        assert!(began.elapsed() < Duration::from_secs(60), "it did not come back");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let writers = load.end().await;
+    assert!(writers.iter().any(|w| w.unavailable > 0), "nobody noticed");
+    check(&dev.ready, &writers).await;
+}
+
+/// Runs a command to its end.
+fn run(args: &[&str], url: &str) -> Output {
+    roster(args).env("DATABASE_URL", url).output().unwrap()
+}
+
+fn printed(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn refused(output: &Output) -> String {
+    assert!(!output.status.success());
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[tokio::test]
+async fn an_operator_migrates_provisions_serves_and_stops() {
+    let postgres = Embedded::start(EmbeddedOptions { kind: Kind::Throwaway, download: true }).unwrap();
+    let url = postgres.url();
+    assert!(refused(&roster(&["serve"]).output().unwrap()).contains("ROSTER__DATABASE__URL or DATABASE_URL"));
+    assert!(refused(&run(&["serve"], &url)).contains("roster migrate"));
+    assert!(refused(&run(&["migrate", "--check"], &url)).contains("migrations are missing"));
+    assert!(printed(&run(&["migrate"], &url)).contains("applied migrations/V0001__create_tenants.sql"));
+    printed(&run(&["migrate", "--check"], &url));
+    let applied = printed(&run(&["tenant", "apply", "config/tenants/dev.toml", "--show-credentials"], &url));
+    assert!(applied.contains("created tenant dev") && applied.contains("client_secret="), "{applied}");
+    assert!(
+        printed(&run(&["tenant", "apply", "config/tenants/dev.toml"], &url)).contains("nothing to change")
+    );
+    assert!(printed(&run(&["tenant", "list"], &url)).starts_with("dev\tdev.localhost\t"));
+    let shown = printed(&run(&["tenant", "show", "dev"], &url));
+    assert!(shown.contains("Username-Password-Authentication") && !shown.contains("client_secret"));
+    assert!(refused(&run(&["tenant", "show", "nobody"], &url)).contains("there is no tenant nobody"));
+    assert!(
+        refused(&run(&["token", "--tenant", "dev", "--scope", "read:everything"], &url))
+            .contains("there is no scope read:everything")
+    );
+    let token = printed(&run(&["token", "--tenant", "dev", "--scope", "read:users"], &url));
+
+    let address = format!("127.0.0.1:{}", free_port());
+    let mut command = roster(&["serve", "--http", &address, "--log-format", "json"]);
+    let child = command.env("DATABASE_URL", &url).stderr(Stdio::piped()).spawn().unwrap();
+    let mut serve = Running { child, ready: Value::Null };
+    let mut log = BufReader::new(serve.child.stderr.take().unwrap()).lines();
+    while !log.next().unwrap().unwrap().contains("\"serving\"") {}
+    let http = reqwest::Client::new();
+    let ask = |host: &str| {
+        send(
+            http.get(format!("http://{address}/api/v2/users/auth0%7Cx"))
+                .header("host", host)
+                .bearer_auth(token.trim()),
+        )
+    };
+    assert_eq!(ask("dev.localhost").await.unwrap().0, 404);
+    let (status, answer) = ask("127.0.0.1").await.unwrap();
+    assert_eq!(status, 404);
+    assert!(
+        answer["message"].as_str().unwrap().contains("No tenant answers on the host 127.0.0.1"),
+        "loopback hosts are for dev only"
+    );
+    let line: Value = serde_json::from_str(&log.next().unwrap().unwrap()).unwrap();
+    assert_eq!(
+        (&line["method"], &line["route"], &line["status"], &line["tenant"]),
+        (&json!("GET"), &json!("/api/v2/users/{id}"), &json!(404), &json!("dev"))
+    );
+    assert!(
+        line["request_id"].is_string()
+            && line["duration_ms"].is_number()
+            && !line.to_string().contains(token.trim())
+    );
+
+    printed(&roster(&["health", "--url", &format!("http://{address}")]).output().unwrap());
+    assert!(
+        refused(&roster(&["health", "--url", "http://127.0.0.1:1"]).output().unwrap())
+            .contains("nobody answers")
+    );
+
+    // Nobody reads the log any more: a full pipe would stop the program.
+    std::thread::spawn(move || log.for_each(drop));
+
+    // The database goes away: 503 with Retry-After, and no restart is needed when it is back.
+    kill(postgres.pid(), libc::SIGKILL);
+    let began = Instant::now();
+    let mut unavailable = 0;
+    loop {
+        let request = http
+            .get(format!("http://{address}/api/v2/users/auth0%7Cx"))
+            .header("host", "dev.localhost")
+            .bearer_auth(token.trim());
+        let response = request.timeout(Duration::from_secs(20)).send().await.unwrap();
+        match response.status().as_u16() {
+            503 => {
+                assert_eq!(response.headers()["retry-after"], "1");
+                unavailable += 1;
+            }
+            404 if unavailable > 0 || began.elapsed() > Duration::from_secs(3) => break,
+            404 => {}
+            other => panic!("{other}"),
+        }
+        assert!(began.elapsed() < Duration::from_secs(60));
+    }
+
+    // SIGTERM: what is in flight is finished, then exit status 0.
+    let mint = printed(&run(&["token", "--tenant", "dev"], &url));
+    let slow = tokio::spawn({
+        let (http, address) = (http.clone(), address.clone());
+        async move {
+            let body = json!({ "connection": "Username-Password-Authentication", "email": "slow@example.com", "password": "Correct-Horse-1" });
+            send(
+                http.post(format!("http://{address}/api/v2/users"))
+                    .header("host", "dev.localhost")
+                    .bearer_auth(mint.trim())
+                    .json(&body),
+            )
+            .await
+        }
+    });
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    serve.signal(libc::SIGTERM);
+    let code = tokio::task::spawn_blocking(move || serve.end()).await.unwrap();
+    assert_eq!(code, Some(0));
+    if let Ok((status, answer)) = slow.await.unwrap() {
+        assert_eq!(status, 201, "{answer}");
+    }
+}
+
+#[test]
+fn every_command_explains_itself_with_an_example() {
+    for args in [
+        &["dev"][..],
+        &["serve"],
+        &["migrate"],
+        &["config", "check"],
+        &["tenant", "list"],
+        &["tenant", "show"],
+        &["tenant", "apply"],
+        &["token"],
+        &["health"],
+    ] {
+        let help = printed(&roster(&[args, &["--help"]].concat()).output().unwrap());
+        assert!(help.contains("Example"), "{args:?}: {help}");
+    }
+}
+
+#[test]
+fn config_check_tells_all_mistakes_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("tenants")).unwrap();
+    std::fs::write(dir.path().join("development.toml"), "[server]\nhttp = 5\nhtpps = \"x\"\n").unwrap();
+    std::fs::write(dir.path().join("tenants/a.toml"), "name = \"A b\"\nhosts = []\n").unwrap();
+    let said = refused(&roster(&["--config-dir", text(dir.path()), "config", "check"]).output().unwrap());
+    for part in ["server.http", "server.htpps", "tenants/a.toml:1", "name", "hosts"] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    assert!(printed(&roster(&["config", "check"]).output().unwrap()).contains("the configuration is fine"));
+}

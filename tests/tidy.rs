@@ -1,0 +1,112 @@
+//! The rules of the house that a compiler does not keep.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The source files that mention a crate outside of comments, as paths under `src/`.
+fn files_with(krate: &str) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    assert!(files.len() > 30, "the sources were found");
+    let mentions = |path: &PathBuf| {
+        let text = fs::read_to_string(path).unwrap();
+        text.lines().filter(|line| !line.trim_start().starts_with("//")).any(|line| line.contains(krate))
+    };
+    let name = |path: PathBuf| path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
+    files.into_iter().filter(mentions).map(name).collect()
+}
+
+#[test]
+fn only_http_knows_actix() {
+    for file in files_with("actix_web") {
+        assert!(
+            file == "server.rs" || file.starts_with("http/") || file.ends_with("/routes.rs"),
+            "{file} imports actix"
+        );
+    }
+}
+
+#[test]
+fn only_stores_know_sqlx() {
+    for file in files_with("sqlx::") {
+        assert!(
+            file.starts_with("db/") || file.starts_with("search/") || file.ends_with("store.rs"),
+            "{file} imports sqlx"
+        );
+    }
+}
+
+#[test]
+fn every_statement_of_a_store_is_in_its_list() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    for path in files.iter().filter(|path| path.ends_with("store.rs")) {
+        let text = fs::read_to_string(path).unwrap();
+        assert!(!text.contains("sqlx::query("), "{}: a statement without a name", path.display());
+        let list = text
+            .split("const STATEMENTS")
+            .nth(1)
+            .and_then(|t| t.split(';').next())
+            .expect("a list of statements");
+        for line in text.lines() {
+            if let Some(name) =
+                line.strip_prefix("static ").and_then(|l| l.split(": Statement").next().filter(|n| *n != l))
+            {
+                assert!(
+                    list.contains(&format!("&{name}")),
+                    "{}: {name} is not in STATEMENTS",
+                    path.display()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_store_is_in_the_list_of_the_server() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let server = fs::read_to_string(root.join("server.rs")).unwrap();
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    for path in files.iter().filter(|path| path.ends_with("store.rs")) {
+        let resource =
+            path.parent().unwrap().strip_prefix(&root).unwrap().to_string_lossy().replace('/', "::");
+        assert!(
+            server.contains(&format!("crate::{resource}::store::STATEMENTS")),
+            "{resource} is not in server::statements"
+        );
+    }
+}
+
+#[test]
+fn migrations_are_numbered_without_gaps() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let mut numbers: Vec<u32> = Vec::new();
+    for entry in fs::read_dir(root).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if Path::new(&name).extension().is_some_and(|e| e == "sql") {
+            let number = name.strip_prefix('V').and_then(|n| n.split("__").next()).filter(|n| n.len() == 4);
+            numbers.push(
+                number
+                    .and_then(|n| n.parse().ok())
+                    .unwrap_or_else(|| panic!("{name} is not V0001__name.sql")),
+            );
+        }
+    }
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=u32::try_from(numbers.len()).unwrap()).collect::<Vec<_>>());
+}
