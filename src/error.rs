@@ -84,6 +84,19 @@ pub mod codes {
         IDENTITY_EXISTS = 409, Some("identity_already_exists"), "Specified identity already exists.";
         INVALID_LINK_TOKEN = 400, Some("invalid_token"), "Invalid token (link_with).";
         NOT_SIMULTANEOUSLY = 400, Some("operation_not_supported"), "Cannot update these attributes simultaneously";
+
+        INEXISTENT_RESOURCE_SERVER = 404, Some("inexistent_resource_server"), "The resource server does not exist";
+        RESOURCE_SERVER_EXISTS = 409, Some("resource_server_conflict"), "A resource server with the same identifier already exists.";
+        RESERVED_IDENTIFIER = 400, Some("invalid_body"), "The selected identifier is reserved.";
+        SYSTEM_RESOURCE_SERVER = 400, Some("operation_not_supported"), "System resource servers cannot be patched.";
+        INEXISTENT_ROLE = 404, None, "The role does not exist.";
+        INEXISTENT_MEMBER = 404, None, "One or more of the users do not exist.";
+        ROLE_EXISTS = 409, None, "The role already exists.";
+        TOO_MANY_ENTITIES = 403, Some("too_many_entities"), "You reached the limit of entities of this type for this tenant.";
+        TOO_MANY_ROLES = 400, Some("operation_not_supported"), "No more roles can be assigned to this user.";
+        INEXISTENT_PERMISSION = 404, Some("inexistent_resource_server_permission"), "This permission does not exist.";
+        TOO_MANY_USER_PERMISSIONS = 400, Some("operation_not_supported"), "No more permissions can be assigned to this user.";
+        TOO_MANY_ROLE_PERMISSIONS = 400, Some("operation_not_supported"), "No more permissions can be assigned to this role.";
     }
 }
 

@@ -1,13 +1,17 @@
 //! The RSA keys a tenant signs its tokens with.
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
+use aws_lc_rs::signature::{
+    KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RsaSignatureEncoding,
+};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::DecodingKey;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::ids;
@@ -80,18 +84,47 @@ impl SigningKey {
         Ok(Self { jwk, pair, decoding })
     }
 
-    /// A signed token (RFC 7515, compact form).
+    /// A token of the usual kind.
     pub fn sign(&self, claims: &impl Serialize) -> Result<String, Error> {
-        let header = serde_json::json!({ "alg": "RS256", "typ": "JWT", "kid": self.jwk.kid });
-        let part = |json: Vec<u8>| URL_SAFE_NO_PAD.encode(json);
-        let claims = serde_json::to_vec(claims).map_err(Error::internal)?;
-        let text = format!("{}.{}", part(header.to_string().into_bytes()), part(claims));
-        let mut signature = vec![0; self.pair.public_modulus_len()];
-        self.pair
-            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature)
-            .map_err(|_| Error::internal("a token could not be signed"))?;
-        Ok(format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature)))
+        self.sign_as("RS256", "JWT", claims)
     }
+
+    /// A token signed by RS256, RS512 or PS256 (RFC 7518, 3.1); RS256 if it is none of these.
+    pub fn sign_as(&self, algorithm: &str, typ: &str, claims: &impl Serialize) -> Result<String, Error> {
+        let (algorithm, encoding): (_, &'static RsaSignatureEncoding) = match algorithm {
+            "RS512" => ("RS512", &RSA_PKCS1_SHA512),
+            "PS256" => ("PS256", &RSA_PSS_SHA256),
+            _ => ("RS256", &RSA_PKCS1_SHA256),
+        };
+        let header = json!({ "alg": algorithm, "typ": typ, "kid": self.jwk.kid });
+        compact(&header, claims, |text| {
+            let mut signature = vec![0; self.pair.public_modulus_len()];
+            self.pair
+                .sign(encoding, &SystemRandom::new(), text, &mut signature)
+                .map_err(|_| Error::internal("a token could not be signed"))?;
+            Ok(signature)
+        })
+    }
+}
+
+/// A token signed by HS256 (RFC 7518, 3.2).
+pub fn sign_with_secret(secret: &[u8], typ: &str, claims: &impl Serialize) -> Result<String, Error> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+    compact(&json!({ "alg": "HS256", "typ": typ }), claims, |text| {
+        Ok(hmac::sign(&key, text).as_ref().to_vec())
+    })
+}
+
+/// A signed token (RFC 7515, compact form).
+fn compact(
+    header: &Value,
+    claims: &impl Serialize,
+    sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, Error>,
+) -> Result<String, Error> {
+    let claims = serde_json::to_vec(claims).map_err(Error::internal)?;
+    let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims));
+    let signature = sign(text.as_bytes())?;
+    Ok(format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
 impl std::fmt::Debug for SigningKey {

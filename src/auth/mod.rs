@@ -1,8 +1,9 @@
 //! Tokens: who gets one, what it says, and whether a request's token is to be believed.
 //!
 //! Endpoints: `POST /oauth/token` (client credentials; a person's password, see [`password`]),
-//! `/.well-known/jwks.json`, `/.well-known/openid-configuration`. Access tokens for an API are JWTs signed with RS256 by
-//! a key of the tenant; the algorithm is pinned, a token's own word for it is only compared.
+//! `/.well-known/jwks.json`, `/.well-known/openid-configuration`. Access tokens for an API are JWTs, those for the
+//! Management API signed with RS256 by a key of the tenant; the algorithm is pinned, a token's own word for it is only
+//! compared. What tokens for other APIs look like is told by [`api`].
 //!
 //! Deviations and decisions:
 //! - The issuer is `https://HOST/` and the Management API's audience `https://HOST/api/v2/` for any host of the tenant,
@@ -11,6 +12,7 @@
 //! - `organization` is refused unless null or empty: there are no organizations here, and a token that silently lacks
 //!   the restriction would be a lie.
 
+pub mod api;
 pub mod keys;
 pub mod link;
 pub mod password;
@@ -30,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use self::api::Api;
 use crate::db::Db;
 use crate::error::{Error, codes};
 use crate::tenancy::Tenant;
@@ -96,6 +99,11 @@ impl Claims {
     /// Does the token have any of these scopes?
     pub fn has_any(&self, scopes: &[&str]) -> bool {
         self.scope.split(' ').any(|granted| scopes.contains(&granted))
+    }
+
+    /// Does the token have all of these scopes?
+    pub fn has_all(&self, scopes: &[&str]) -> bool {
+        scopes.iter().all(|scope| self.has_any(&[scope]))
     }
 }
 
@@ -273,14 +281,16 @@ pub async fn client_credentials(
     }
     prove(vault, tenant, &request.client_id, &client, Some(&request.client_secret))?;
     may_use(&client, "client_credentials")?;
-    if !management {
-        return Err(OAuthError::new(
-            403,
-            "access_denied",
-            format!("Service not enabled within domain: {audience}"),
-        ));
+    let api = if management { Some(Api::management(tenant)) } else { client.api };
+    let api = api.ok_or_else(|| {
+        OAuthError::new(403, "access_denied", format!("Service not enabled within domain: {audience}"))
+    })?;
+    if api.wants_more {
+        let description =
+            "The API wants tokens that are encrypted or bound to a key, which are not supported.";
+        return Err(OAuthError::new(400, "invalid_request", description));
     }
-    let Some(granted) = client.scope else {
+    let Some(granted) = client.scope.filter(|_| api.allows_clients) else {
         return Err(OAuthError::new(
             403,
             "access_denied",
@@ -298,16 +308,16 @@ pub async fn client_credentials(
         sub: format!("{}@clients", request.client_id),
         aud: Audience::One(request.audience.clone()),
         iat: now,
-        exp: now + tenant.token_lifetime,
+        exp: now + api.token_lifetime,
         scope: scope.join(" "),
         gty: "client-credentials".into(),
         azp: request.client_id.clone(),
     };
     Ok(TokenAnswer {
-        access_token: tenant.sign(&claims)?,
+        access_token: api.sign(tenant, vault, &claims)?,
         id_token: None,
         scope: claims.scope,
-        expires_in: tenant.token_lifetime,
+        expires_in: api.token_lifetime,
         token_type: "Bearer",
     })
 }

@@ -1,22 +1,27 @@
 //! The scopes of the Management API, and the types by which a handler's signature demands them.
 //!
-//! The names are Auth0's (<https://auth0.com/docs/api/management/v2>); any one of a demand's scopes is enough.
+//! The names are Auth0's (<https://auth0.com/docs/api/management/v2>); any one of a demand's scopes is enough unless it
+//! says `all of`.
 
 /// What a route demands of a token; a marker type implements it.
 pub trait Scope: 'static {
-    /// Any of these is enough.
+    /// Any of these is enough, unless all of them are demanded.
     const ANY_OF: &'static [&'static str];
+    /// Are all of them demanded?
+    const ALL_OF: bool = false;
 }
 
 macro_rules! demands {
-    ($($name:ident = $($scope:literal),+;)*) => {
-        $(#[doc = concat!("Demands any of: ", $($scope, " "),+)]
+    ($($name:ident = $($word:ident of)? $($scope:literal),+;)*) => {
+        $(#[doc = concat!("Demands of the scopes: ", $($scope, " "),+)]
         #[derive(Debug)]
         pub enum $name {}
         impl Scope for $name {
             const ANY_OF: &'static [&'static str] = &[$($scope),+];
+            $(demands! { @ $word })?
         })*
     };
+    (@ all) => { const ALL_OF: bool = true; };
 }
 
 demands! {
@@ -28,6 +33,22 @@ demands! {
     SendVerificationEmail = "update:users";
     ReadJobs = "create:users", "read:users";
     DeleteUsers = "delete:users", "delete:current_user";
+
+    CreateResourceServers = "create:resource_servers";
+    ReadResourceServers = "read:resource_servers";
+    UpdateResourceServers = "update:resource_servers";
+    DeleteResourceServers = "delete:resource_servers";
+
+    CreateRoles = "create:roles";
+    ReadRoles = "read:roles";
+    UpdateRoles = "update:roles";
+    DeleteRoles = "delete:roles";
+    ReadRoleMembers = all of "read:users", "read:roles";
+    AddRoleMembers = "update:roles", "create:role_members";
+    AssignRoles = "update:users", "create:role_members";
+    UnassignRoles = "update:users", "delete:role_members";
+    ReadUserPermissions = "read:users";
+    UpdateUserPermissions = "update:users";
     UpdateIdentities = "update:users", "update:current_user_identities";
     ReadUserOrganizations = "read:users", "read:organizations";
     ReadEnrollments = "read:users", "read:current_user";

@@ -1,5 +1,6 @@
 use sqlx::Row;
 
+use super::api::Api;
 use crate::db::{Db, Statement};
 use crate::error::Error;
 
@@ -14,6 +15,8 @@ pub(crate) struct Client {
     pub lifetime: Option<String>,
     /// The scopes granted for the audience; `None` without a grant.
     pub scope: Option<Vec<String>>,
+    /// The API of the audience, if it is stored.
+    pub api: Option<Api>,
 }
 
 impl Client {
@@ -29,10 +32,21 @@ static CLIENT: Statement = Statement::new(
             c.settings ->> 'token_endpoint_auth_method' as authentication,
             array(select jsonb_array_elements_text(c.settings -> 'grant_types')) as grant_types,
             c.settings #>> '{jwt_configuration,lifetime_in_seconds}' as lifetime,
-            g.scope
+            g.scope,
+            r.resource_server_id,
+            r.signing_secret,
+            r.settings ->> 'signing_alg' as signing_alg,
+            (r.settings ->> 'token_lifetime')::numeric::bigint as token_lifetime,
+            r.settings ->> 'token_dialect' as token_dialect,
+            coalesce((r.settings ->> 'enforce_policies')::boolean, false) as enforce_policies,
+            coalesce(r.settings #>> '{subject_type_authorization,client,policy}' <> 'deny_all', true) as allows_clients,
+            r.settings ? 'token_encryption'
+                or coalesce(r.settings #>> '{proof_of_possession,required}' = 'true', false) as wants_more
        from clients c
        left join client_grants g
          on g.tenant_id = c.tenant_id and g.client_id = c.client_id and g.audience = $3
+       left join resource_servers r
+         on r.tenant_id = c.tenant_id and r.identifier = $3
       where c.tenant_id = $1
         and c.client_id = $2",
 );
@@ -45,11 +59,25 @@ pub(crate) async fn client(
 ) -> Result<Option<Client>, Error> {
     let row = CLIENT.query().bind(tenant).bind(client_id).bind(audience).fetch_optional(db.pool()).await?;
     let Some(row) = row else { return Ok(None) };
+    let api = match row.try_get("resource_server_id")? {
+        None => None,
+        Some(id) => Some(Api {
+            id,
+            signing_alg: row.try_get("signing_alg")?,
+            signing_secret: row.try_get("signing_secret")?,
+            token_lifetime: row.try_get("token_lifetime")?,
+            token_dialect: row.try_get("token_dialect")?,
+            enforce_policies: row.try_get("enforce_policies")?,
+            allows_clients: row.try_get("allows_clients")?,
+            wants_more: row.try_get("wants_more")?,
+        }),
+    };
     Ok(Some(Client {
         secret: row.try_get("client_secret")?,
         authentication: row.try_get("authentication")?,
         grant_types: row.try_get("grant_types")?,
         lifetime: row.try_get("lifetime")?,
         scope: row.try_get("scope")?,
+        api,
     }))
 }

@@ -17,7 +17,7 @@ use crate::error::{Error, codes};
 use crate::journal::Author;
 use crate::tenancy::{Tenant, is_of_this_machine};
 
-/// A caller of the Management API whose token has any of the scopes of `S`: everything a verb has to know.
+/// A caller of the Management API whose token has the scopes that `S` demands: everything a verb has to know.
 pub struct Caller<S: Scope>(pub Context, PhantomData<S>);
 
 impl<S: Scope> std::ops::Deref for Caller<S> {
@@ -37,9 +37,14 @@ impl<S: Scope> FromRequest for Caller<S> {
             let visitor = Visitor::find(&request).await?;
             let token = bearer(&request)?;
             let claims = visitor.app.tokens.verify(&visitor.tenant, token, visitor.now.unix_timestamp())?;
-            if !claims.has_any(S::ANY_OF) {
+            let (word, enough) = if S::ALL_OF {
+                ("all", claims.has_all(S::ANY_OF))
+            } else {
+                ("any", claims.has_any(S::ANY_OF))
+            };
+            if !enough {
                 return Err(codes::INSUFFICIENT_SCOPE
-                    .because(format!("Insufficient scope, expected any of: {}", S::ANY_OF.join(","))));
+                    .because(format!("Insufficient scope, expected {word} of: {}", S::ANY_OF.join(","))));
             }
             let mut author = visitor.author;
             author.actor.clone_from(&claims.sub);

@@ -12,7 +12,7 @@ pub struct Endpoint {
     pub method: Method,
     /// The path, with `{parameters}`.
     pub path: &'static str,
-    /// Any of these scopes is enough; `None` for an endpoint that asks for no token.
+    /// The scopes demanded, any or all of them; `None` for an endpoint that asks for no token.
     pub scopes: Option<&'static [&'static str]>,
     /// Does the handler take a body?
     pub takes_body: bool,

@@ -35,6 +35,11 @@ impl Params {
             let take = self.integer("take", PER_PAGE, 1, MOST)?.unwrap_or(DEFAULT);
             return Ok(Page::Checkpoint { from: from.filter(|from| !from.is_empty()), take });
         }
+        self.numbered_page(least)
+    }
+
+    /// The same for a list that knows no checkpoints.
+    pub fn numbered_page(&self, least: i64) -> Result<Page, Error> {
         let page =
             self.integer("page", "Page index of the results to return. First page is 0", 0, i64::MAX)?;
         let per_page = self.integer("per_page", PER_PAGE, least, MOST)?;

@@ -69,11 +69,12 @@ impl Tenant {
 
     /// Signs with the newest key.
     pub fn sign(&self, claims: &impl Serialize) -> Result<String, Error> {
-        let key = self
-            .keys
-            .first()
-            .ok_or_else(|| Error::internal(format!("tenant {} has no signing key", self.id)))?;
-        key.sign(claims)
+        self.signing_key()?.sign(claims)
+    }
+
+    /// The newest key.
+    pub fn signing_key(&self) -> Result<&SigningKey, Error> {
+        self.keys.first().ok_or_else(|| Error::internal(format!("tenant {} has no signing key", self.id)))
     }
 
     /// Is this the identifier of its Management API, for any of its hosts and with any port?

@@ -89,6 +89,11 @@ pub async fn fetch(ctx: &Context, id: &UserId) -> Result<User> {
     store::fetch(ctx.db(), &ctx.tenant.id, id.as_str()).await?.ok_or_else(|| codes::INEXISTENT_USER.into())
 }
 
+/// Those of some users that exist, in the order they are asked for.
+pub async fn fetch_all(ctx: &Context, user_ids: &[String]) -> Result<Vec<User>> {
+    store::fetch_all(ctx.db(), &ctx.tenant.id, user_ids).await
+}
+
 /// Refuses an id that no user has.
 pub async fn must_exist(ctx: &Context, id: &UserId) -> Result<()> {
     find(ctx, id.as_str()).await?.map(drop).ok_or_else(|| codes::INEXISTENT_USER.into())

@@ -83,7 +83,7 @@ async fn delete(
 }
 
 /// `fields` and `include_fields` of the query string.
-fn fields(params: &Params) -> Result<Fields, Error> {
+pub(crate) fn fields(params: &Params) -> Result<Fields, Error> {
     let include = params.boolean(
         "include_fields",
         "Whether specified fields are to be included (true) or excluded (false)",

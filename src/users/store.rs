@@ -134,6 +134,15 @@ pub(crate) async fn fetch(db: &Db, tenant: &str, user_id: &str) -> Result<Option
     db.users.fetch.run((tenant.to_owned(), user_id.to_owned())).await
 }
 
+/// Those of some users of one tenant that exist, in the order they were asked for.
+pub(crate) async fn fetch_all(db: &Db, tenant: &str, user_ids: &[String]) -> Result<Vec<User>, Error> {
+    let rows = FETCH.query().bind(vec![tenant; user_ids.len()]).bind(user_ids).fetch_all(db.pool()).await?;
+    let mut users =
+        rows.iter().map(|row| Ok((place(row)?, user(row)?))).collect::<Result<Vec<_>, Error>>()?;
+    users.sort_by_key(|(place, _)| *place);
+    Ok(users.into_iter().map(|(_, user)| user).collect())
+}
+
 /// What a change came to.
 #[derive(Debug)]
 pub(crate) enum Updated {

@@ -48,7 +48,14 @@ fn every_statement_names_the_tenant_unless_it_is_global() {
     let global: Vec<&str> = statements().iter().filter(|s| s.is_global).map(|s| s.name).collect();
     assert_eq!(
         global,
-        ["migrate.try_lock", "migrate.history_exists", "tenancy.by_host", "tenancy.all", "mail.claim", "mail.sweep"]
+        [
+            "migrate.try_lock",
+            "migrate.history_exists",
+            "tenancy.by_host",
+            "tenancy.all",
+            "mail.claim",
+            "mail.sweep"
+        ]
     );
 }
 

@@ -1,0 +1,457 @@
+//! `/api/v2/resource-servers`, and tokens for what is made there.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::future::join_all;
+use roster::tenancy::config::{GrantConfig, Selection};
+use serde_json::{Value, json};
+
+use crate::support::{Response, Tenant, send, sql};
+
+const PATH: &str = "/api/v2/resource-servers";
+const API: &str = "https://api.example.com/";
+const ENCODED: &str = "/api/v2/resource-servers/https%3A%2F%2Fapi.example.com%2F";
+const UNKNOWN: (u16, Option<&str>, &str) =
+    (404, Some("inexistent_resource_server"), "The resource server does not exist");
+
+async fn made(tenant: &Tenant, body: Value) -> Value {
+    let answer = tenant.post(PATH, body).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    answer.json
+}
+
+fn path_of(server: &Value) -> String {
+    format!("{PATH}/{}", server["id"].as_str().unwrap())
+}
+
+#[tokio::test]
+async fn an_api_has_defaults_and_is_found_by_id_and_identifier() {
+    let tenant = Tenant::new().await;
+    let server = made(&tenant, json!({ "identifier": API, "name": "API" })).await;
+    assert_eq!(server["id"].as_str().unwrap().len(), 24);
+    insta::assert_json_snapshot!(server, { ".id" => "[id]" }, @r#"
+    {
+      "allow_offline_access": false,
+      "id": "[id]",
+      "identifier": "https://api.example.com/",
+      "is_system": false,
+      "name": "API",
+      "signing_alg": "RS256",
+      "skip_consent_for_verifiable_first_party_clients": false,
+      "token_lifetime": 86400,
+      "token_lifetime_for_web": 7200
+    }
+    "#);
+    assert_eq!(tenant.get(&path_of(&server)).await.json, server);
+    assert_eq!(tenant.get(ENCODED).await.json, server);
+    assert_eq!(
+        tenant.get(&format!("{ENCODED}?fields=name&include_fields=true")).await.json,
+        json!({ "name": "API" })
+    );
+    assert_eq!(tenant.get(&format!("{PATH}/nothing")).await.refusal(), UNKNOWN);
+    assert_eq!(tenant.patch(&format!("{PATH}/nothing"), json!({})).await.refusal(), UNKNOWN);
+    // An identifier that looks like another's id does not hide that one.
+    let twin = made(&tenant, json!({ "identifier": server["id"], "name": "Twin" })).await;
+    assert_eq!(tenant.get(&path_of(&server)).await.json, server);
+    assert_eq!(tenant.delete(&path_of(&server)).await.status, 204);
+    assert_eq!(tenant.get(&path_of(&server)).await.json, twin);
+}
+
+#[tokio::test]
+async fn a_secret_is_sealed_at_rest_and_never_in_the_journal() {
+    let tenant = Tenant::new().await;
+    let given = "a secret of this test";
+    let server = made(&tenant, json!({ "identifier": API, "signing_alg": "HS256" })).await;
+    let minted = server["signing_secret"].as_str().unwrap().to_owned();
+    assert!(minted.len() >= 32);
+    let path = path_of(&server);
+    assert_eq!(
+        tenant.patch(&path, json!({ "signing_alg": "RS256" })).await.json["signing_secret"],
+        json!(minted)
+    );
+    assert_eq!(
+        tenant.patch(&path, json!({ "signing_alg": "HS256" })).await.json["signing_secret"],
+        json!(minted)
+    );
+    assert_eq!(
+        tenant.patch(&path, json!({ "signing_secret": given })).await.json["signing_secret"],
+        json!(given)
+    );
+    assert_eq!(tenant.get(&path).await.json["signing_secret"], json!(given));
+    let other = made(&tenant, json!({ "identifier": "urn:other" })).await;
+    assert!(other.get("signing_secret").is_none());
+    let other = tenant.patch(&path_of(&other), json!({ "signing_alg": "HS256" })).await;
+    assert!(other.json["signing_secret"].as_str().unwrap().len() >= 32, "made when it is needed first");
+    let rows = sql("select encode(signing_secret, 'escape') as sealed, settings::text as document from resource_servers where tenant_id = $1 and identifier = $2", &[&tenant.name, API]).await;
+    let stored = format!("{rows:?}");
+    let journal = tenant.journal(server["id"].as_str().unwrap()).await;
+    let told = format!("{journal:?}");
+    for secret in [given, &minted] {
+        assert!(!stored.contains(secret) && !told.contains(secret));
+    }
+    let kinds: Vec<(&str, &Value)> =
+        journal.iter().map(|(kind, changes)| (kind.as_str(), &changes["signing_secret"])).collect();
+    assert_eq!(kinds[0], ("resource_server.created", &json!({ "after": "*****" })));
+    assert_eq!(kinds[3], ("resource_server.updated", &json!({ "after": "*****" })));
+    let short = tenant.patch(&path, json!({ "signing_secret": "short" })).await;
+    assert!(!short.text.contains("short\"") && short.refusal().1 == Some("invalid_body"));
+}
+
+#[tokio::test]
+async fn a_patch_replaces_what_it_names_and_null_removes() {
+    let tenant = Tenant::new().await;
+    let encryption = json!({ "format": "compact-nested-jwe", "encryption_key": { "alg": "RSA-OAEP-256", "kid": "k", "pem": "-----BEGIN PUBLIC KEY-----" } });
+    let server = made(
+        &tenant,
+        json!({ "identifier": API, "name": "API", "token_encryption": encryption, "consent_policy": null,
+                "proof_of_possession": { "mechanism": "mtls", "required": true }, "scopes": [{ "value": "a" }] }),
+    )
+    .await;
+    assert_eq!(
+        server["token_encryption"],
+        json!({ "format": "compact-nested-jwe", "encryption_key": { "alg": "RSA-OAEP-256", "kid": "k" } })
+    );
+    let changed = tenant
+        .patch(
+            ENCODED,
+            json!({ "name": "New", "token_encryption": null, "proof_of_possession": { "mechanism": "dpop" }, "scopes": [] }),
+        )
+        .await;
+    let mut expected = server;
+    expected.as_object_mut().unwrap().remove("token_encryption");
+    expected["name"] = json!("New");
+    expected["proof_of_possession"] = json!({ "mechanism": "dpop" });
+    expected["scopes"] = json!([]);
+    assert_eq!((changed.status, &changed.json), (200, &expected));
+    assert_eq!(tenant.patch(ENCODED, json!({})).await.json, expected);
+    let kinds: Vec<String> =
+        tenant.journal(expected["id"].as_str().unwrap()).await.into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(
+        kinds,
+        ["resource_server.created", "resource_server.updated"],
+        "nothing changed, nothing told"
+    );
+}
+
+#[tokio::test]
+async fn concurrent_patches_all_arrive() {
+    let tenant = Tenant::new().await;
+    let path = path_of(&made(&tenant, json!({ "identifier": API })).await);
+    let patches = [
+        json!({ "name": "x" }),
+        json!({ "token_lifetime": 60 }),
+        json!({ "allow_offline_access": true }),
+        json!({ "scopes": [{ "value": "a" }] }),
+        json!({ "token_dialect": "access_token" }),
+    ];
+    let answers = join_all(patches.iter().map(|patch| tenant.patch(&path, patch.clone()))).await;
+    assert!(answers.iter().all(|answer| answer.status == 200));
+    let server = tenant.get(&path).await.json;
+    for patch in &patches {
+        for (name, value) in patch.as_object().unwrap() {
+            assert_eq!(&server[name], value);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_identifier_is_there_once() {
+    let tenant = Tenant::new().await;
+    let answers = join_all((0..8).map(|_| tenant.post(PATH, json!({ "identifier": API })))).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
+    let refused = answers.iter().find(|answer| answer.status != 201).unwrap();
+    assert_eq!(
+        refused.refusal(),
+        (409, Some("resource_server_conflict"), "A resource server with the same identifier already exists.")
+    );
+    let other = Tenant::new().await;
+    let theirs = made(&other, json!({ "identifier": API, "name": "Theirs" })).await;
+    assert_eq!(tenant.get(&path_of(&theirs)).await.status, 404);
+    assert_eq!(tenant.delete(&path_of(&theirs)).await.status, 204);
+    assert_eq!(other.get(ENCODED).await.json, theirs);
+}
+
+#[tokio::test]
+async fn bad_bodies_are_refused() {
+    let tenant = Tenant::new().await;
+    let missing = "Payload validation error: 'Missing required property: identifier'.";
+    assert_eq!(tenant.post(PATH, json!({})).await.refusal(), (400, Some("invalid_body"), missing));
+    for body in [
+        json!({ "identifier": "" }),
+        json!({ "identifier": "x".repeat(601) }),
+        json!({ "identifier": API, "name": "<b>" }),
+        json!({ "identifier": API, "scopes": [{ "description": "x" }] }),
+        json!({ "identifier": API, "scopes": [{ "value": "x", "more": 1 }] }),
+        json!({ "identifier": API, "scopes": [{ "value": "x" }, { "value": "x" }] }),
+        json!({ "identifier": API, "signing_alg": "none" }),
+        json!({ "identifier": API, "signing_alg": null }),
+        json!({ "identifier": API, "token_lifetime": -1 }),
+        json!({ "identifier": API, "token_lifetime": 2_592_001 }),
+        json!({ "identifier": API, "token_lifetime": 1.5 }),
+        json!({ "identifier": API, "token_encryption": { "format": "compact-nested-jwe", "encryption_key": [] } }),
+        json!({ "identifier": API, "subject_type_authorization": { "client": { "policy": "allow_all" } } }),
+        json!({ "identifier": API, "is_system": true }),
+    ] {
+        let answer = tenant.post(PATH, body.clone()).await;
+        assert_eq!((answer.refusal().0, answer.refusal().1), (400, Some("invalid_body")), "{body}");
+    }
+    let widest = json!({ "identifier": "𐍈".repeat(600), "scopes": [{ "value": "𐍈".repeat(280) }] });
+    made(&tenant, widest).await;
+    let server = made(&tenant, json!({ "identifier": API })).await;
+    let answer = tenant.patch(&path_of(&server), json!({ "identifier": "other" })).await;
+    assert_eq!(
+        answer.refusal().2,
+        "Payload validation error: 'Additional properties not allowed: identifier'."
+    );
+}
+
+#[tokio::test]
+async fn the_management_api_is_listed_but_not_to_be_touched() {
+    let tenant = Tenant::new().await;
+    let list = tenant.get(PATH).await.json;
+    assert_eq!(list.as_array().unwrap().len(), 1);
+    let system = &list[0];
+    assert_eq!(
+        (&system["identifier"], &system["name"], &system["is_system"], &system["token_lifetime"]),
+        (&json!(tenant.audience), &json!("Auth0 Management API"), &json!(true), &json!(86400))
+    );
+    let scopes = system["scopes"].as_array().unwrap();
+    assert!(scopes.contains(&json!({ "value": "read:client_grants", "description": "Read Client Grants" })));
+    let by_identifier = format!("{PATH}/{}", tenant.audience.replace(':', "%3A").replace('/', "%2F"));
+    for path in [path_of(system), by_identifier] {
+        assert_eq!(tenant.get(&path).await.json, *system);
+        let code = Some("operation_not_supported");
+        assert_eq!(
+            tenant.patch(&path, json!({ "name": "x" })).await.refusal(),
+            (400, code, "System resource servers cannot be patched.")
+        );
+        assert_eq!(
+            tenant.delete(&path).await.refusal(),
+            (400, code, "System resource servers cannot be deleted.")
+        );
+    }
+    assert_eq!(
+        tenant.post(PATH, json!({ "identifier": tenant.audience })).await.refusal(),
+        (400, Some("invalid_body"), "The selected identifier is reserved.")
+    );
+}
+
+#[tokio::test]
+async fn lists_are_paged_filtered_and_cut_to_fields() {
+    let tenant = Tenant::new().await;
+    for n in 0..4 {
+        made(&tenant, json!({ "identifier": format!("urn:{n}") })).await;
+    }
+    let identifiers = |list: &Value| {
+        let mut found: Vec<String> = list
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|server| server["identifier"].as_str().unwrap().to_owned())
+            .collect();
+        found.sort();
+        found
+    };
+    let whole = identifiers(&tenant.get(PATH).await.json);
+    assert_eq!(whole.len(), 5);
+    let mut paged = Vec::new();
+    for page in 0..3 {
+        let list = tenant
+            .get(&format!("{PATH}?per_page=2&page={page}&include_totals=true&fields=identifier"))
+            .await
+            .json;
+        assert_eq!(
+            (&list["start"], &list["limit"], &list["total"]),
+            (&json!(page * 2), &json!(2), &json!(5))
+        );
+        assert_eq!(list["resource_servers"][0].as_object().unwrap().len(), 1);
+        paged.extend(identifiers(&list["resource_servers"]));
+    }
+    paged.sort();
+    assert_eq!(paged, whole);
+    let some = tenant
+        .get(&format!(
+            "{PATH}?identifiers=urn%3A1&identifiers=urn%3A3&identifiers=urn%3A9&include_totals=true"
+        ))
+        .await
+        .json;
+    assert_eq!(
+        (identifiers(&some["resource_servers"]), &some["total"]),
+        (vec!["urn:1".into(), "urn:3".into()], &json!(2))
+    );
+    let without =
+        tenant.get(&format!("{PATH}?fields=scopes,name&include_fields=false&per_page=1")).await.json;
+    assert!(without[0].get("scopes").is_none() && without[0].get("identifier").is_some());
+    assert_eq!(
+        tenant.get(&format!("{PATH}?{}", "identifiers=x&".repeat(11))).await.refusal().1,
+        Some("invalid_query_string")
+    );
+}
+
+/// A tenant whose management client has a grant for an API too.
+async fn tenant_with_grant() -> Tenant {
+    Tenant::with(|config| {
+        config.clients[0].grants.push(GrantConfig {
+            audience: API.into(),
+            scope: Selection::List(vec!["read".into(), "write".into()]),
+        });
+    })
+    .await
+}
+
+async fn token_for(tenant: &Tenant, audience: &str) -> Response {
+    send(tenant.request("POST", "/oauth/token").json(&json!({
+        "grant_type": "client_credentials",
+        "client_id": tenant.client.client_id,
+        "client_secret": tenant.client.client_secret,
+        "audience": audience,
+    })))
+    .await
+}
+
+/// Header and claims of a token.
+fn decoded(answer: &Response) -> (Value, Value) {
+    let token = answer.json["access_token"].as_str().expect("a token");
+    let part = |n: usize| {
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(n).unwrap()).unwrap()).unwrap()
+    };
+    (part(0), part(1))
+}
+
+#[tokio::test]
+async fn a_client_with_a_grant_gets_a_token_for_an_api() {
+    let tenant = tenant_with_grant().await;
+    let not_enabled = token_for(&tenant, API).await;
+    assert_eq!(
+        (not_enabled.status, &not_enabled.json),
+        (
+            403,
+            &json!({ "error": "access_denied", "error_description": "Service not enabled within domain: https://api.example.com/" })
+        )
+    );
+    made(&tenant, json!({ "identifier": API, "token_lifetime": 600 })).await;
+    made(&tenant, json!({ "identifier": "urn:other" })).await;
+    let answer = token_for(&tenant, API).await;
+    assert_eq!(
+        (&answer.json["expires_in"], &answer.json["scope"], &answer.json["token_type"]),
+        (&json!(600), &json!("read write"), &json!("Bearer"))
+    );
+    let (header, claims) = decoded(&answer);
+    assert_eq!(
+        (&header["alg"], &header["typ"], &claims["aud"]),
+        (&json!("RS256"), &json!("JWT"), &json!(API))
+    );
+    assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 600);
+    assert_eq!(claims["gty"], "client-credentials");
+    let refused =
+        send(tenant.request("GET", PATH).bearer_auth(answer.json["access_token"].as_str().unwrap())).await;
+    assert_eq!(
+        refused.refusal(),
+        (401, None, "Invalid token"),
+        "a token for an API does not manage the tenant"
+    );
+    let no_grant = token_for(&tenant, "urn:other").await;
+    assert_eq!((no_grant.status, &no_grant.json["error"]), (403, &json!("access_denied")));
+    assert!(
+        no_grant.json["error_description"]
+            .as_str()
+            .unwrap()
+            .starts_with("Client is not authorized to access \"urn:other\".")
+    );
+    assert_eq!(token_for(&tenant, &tenant.audience).await.json["expires_in"], 86400);
+}
+
+#[tokio::test]
+async fn a_token_is_of_the_kind_its_api_asks_for() {
+    let tenant = tenant_with_grant().await;
+    let secret = "a secret of this test";
+    let path = path_of(
+        &made(&tenant, json!({ "identifier": API, "signing_alg": "HS256", "signing_secret": secret })).await,
+    );
+    let answer = token_for(&tenant, API).await;
+    let (text, signature) = answer.json["access_token"].as_str().unwrap().rsplit_once('.').unwrap();
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret.as_bytes());
+    aws_lc_rs::hmac::verify(&key, text.as_bytes(), &URL_SAFE_NO_PAD.decode(signature).unwrap()).unwrap();
+    assert_eq!(decoded(&answer).0, json!({ "alg": "HS256", "typ": "JWT" }));
+
+    let jwk = tenant.request("GET", "/.well-known/jwks.json");
+    let jwk = send(jwk).await.json["keys"][0].clone();
+    let number = |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().unwrap()).unwrap();
+    let key = aws_lc_rs::signature::RsaPublicKeyComponents { n: number("n"), e: number("e") };
+    for (alg, verification) in [
+        ("RS256", &aws_lc_rs::signature::RSA_PKCS1_2048_8192_SHA256),
+        ("RS512", &aws_lc_rs::signature::RSA_PKCS1_2048_8192_SHA512),
+        ("PS256", &aws_lc_rs::signature::RSA_PSS_2048_8192_SHA256),
+    ] {
+        tenant.patch(&path, json!({ "signing_alg": alg })).await;
+        let answer = token_for(&tenant, API).await;
+        let (text, signature) = answer.json["access_token"].as_str().unwrap().rsplit_once('.').unwrap();
+        key.verify(verification, text.as_bytes(), &URL_SAFE_NO_PAD.decode(signature).unwrap()).unwrap();
+        assert_eq!((&decoded(&answer).0["alg"], &decoded(&answer).0["kid"]), (&json!(alg), &jwk["kid"]));
+    }
+
+    for (dialect, policies, typ, has_permissions) in [
+        ("access_token_authz", true, "JWT", true),
+        ("access_token_authz", false, "JWT", false),
+        ("rfc9068_profile", true, "at+jwt", false),
+        ("rfc9068_profile_authz", true, "at+jwt", true),
+    ] {
+        tenant.patch(&path, json!({ "token_dialect": dialect, "enforce_policies": policies })).await;
+        let (header, claims) = decoded(&token_for(&tenant, API).await);
+        assert_eq!(header["typ"], typ);
+        assert_eq!(claims.get("permissions"), has_permissions.then(|| json!(["read", "write"])).as_ref());
+        let client = if typ == "JWT" { "azp" } else { "client_id" };
+        assert_eq!(claims[client], json!(tenant.client.client_id));
+        assert_eq!(claims.get("jti").is_some(), typ == "at+jwt");
+    }
+}
+
+#[tokio::test]
+async fn no_token_is_better_than_one_that_is_not_as_asked_for() {
+    let tenant = tenant_with_grant().await;
+    let path = path_of(&made(&tenant, json!({ "identifier": API })).await);
+    let key = json!({ "format": "compact-nested-jwe", "encryption_key": { "alg": "RSA-OAEP-256" } });
+    for (patch, undo, status, error) in [
+        (json!({ "token_encryption": key }), json!({ "token_encryption": null }), 400, "invalid_request"),
+        (
+            json!({ "proof_of_possession": { "mechanism": "mtls", "required": true } }),
+            json!({ "proof_of_possession": null }),
+            400,
+            "invalid_request",
+        ),
+        (
+            json!({ "subject_type_authorization": { "client": { "policy": "deny_all" } } }),
+            json!({ "subject_type_authorization": {} }),
+            403,
+            "access_denied",
+        ),
+    ] {
+        tenant.patch(&path, patch).await;
+        let refused = token_for(&tenant, API).await;
+        assert_eq!((refused.status, &refused.json["error"]), (status, &json!(error)));
+        tenant.patch(&path, undo).await;
+        assert_eq!(token_for(&tenant, API).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn deleting_an_api_takes_its_grants_along() {
+    let tenant = tenant_with_grant().await;
+    let server = made(&tenant, json!({ "identifier": API, "signing_alg": "HS256" })).await;
+    for _ in 0..2 {
+        assert_eq!(tenant.delete(ENCODED).await.status, 204);
+    }
+    made(&tenant, json!({ "identifier": API })).await;
+    assert_eq!(token_for(&tenant, API).await.status, 403);
+    let journal = tenant.journal(server["id"].as_str().unwrap()).await;
+    assert_eq!(journal.len(), 2);
+    assert_eq!(journal[1].0, "resource_server.deleted");
+    assert_eq!(journal[1].1["signing_secret"], json!({ "before": "*****" }));
+    let grants = sql(
+        "select changes from journal where tenant_id = $1 and kind = 'client_grant.deleted'",
+        &[&tenant.name],
+    )
+    .await;
+    assert_eq!(grants.len(), 1);
+    assert_eq!(grants[0][0]["audience"], json!({ "before": API }));
+}
