@@ -57,11 +57,8 @@ fn every_statement_of_a_store_is_in_its_list() {
     for path in files.iter().filter(|path| path.ends_with("store.rs")) {
         let text = fs::read_to_string(path).unwrap();
         assert!(!text.contains("sqlx::query("), "{}: a statement without a name", path.display());
-        let list = text
-            .split("const STATEMENTS")
-            .nth(1)
-            .and_then(|t| t.split(';').next())
-            .expect("a list of statements");
+        let list = text.split("const STATEMENTS").nth(1).and_then(|t| t.split("\n\n").next());
+        let list = list.expect("a list of statements");
         for line in text.lines() {
             if let Some(name) =
                 line.strip_prefix("static ").and_then(|l| l.split(": Statement").next().filter(|n| *n != l))

@@ -113,7 +113,7 @@ fn run() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let tenant = runtime.block_on(Tenant::new());
     let user = std::cell::RefCell::new(None::<Value>);
-    let sequences = (proptest::option::weighted(0.2, patch()), vec(patch(), 1..7));
+    let sequences = (proptest::option::weighted(0.2, patch()), vec(patch(), 1..6));
     let mut runner =
         TestRunner::new(Config { cases: SEQUENCES / 4, failure_persistence: None, ..Config::default() });
     let played = runner.run(&sequences, |(new, patches)| {

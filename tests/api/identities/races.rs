@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{SECOND, assert_consistent, bare, has_password, link, linked, owner, tenant_of_two, unlink};
 use crate::support::{PASSWORD, Tenant, path_of};
 
-const ROUNDS: usize = 20;
+const ROUNDS: usize = 8;
 
 async fn users<const N: usize>(tenant: &Tenant) -> [Value; N] {
     let made = join_all((0..N).map(|_| tenant.user(json!({})))).await;
