@@ -107,3 +107,32 @@ fn migrations_are_numbered_without_gaps() {
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=u32::try_from(numbers.len()).unwrap()).collect::<Vec<_>>());
 }
+
+#[test]
+fn the_coverage_table_of_the_readme_tells_what_is_registered() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let rows = readme.lines().filter_map(|line| {
+        let mut cells = line.strip_prefix("| `")?.split('|').map(str::trim);
+        let endpoint = cells.next()?.strip_suffix('`')?.to_owned();
+        Some((endpoint, cells.next()?.to_owned(), cells.next()?.to_owned()))
+    });
+    let rows: Vec<_> = rows.collect();
+    assert!(rows.len() > 50, "the table was found");
+    let auth0 = |path: &str| !path.starts_with("/health/") && !path.starts_with("/lo/") && !path.starts_with("/u/");
+    let registered: Vec<String> = roster::server::endpoints()
+        .iter()
+        .filter(|e| auth0(e.path))
+        .map(|e| format!("{} {}", e.method, e.path))
+        .collect();
+    for endpoint in &registered {
+        assert_eq!(rows.iter().filter(|(row, ..)| row == endpoint).count(), 1, "{endpoint} has one row");
+    }
+    for (endpoint, there, notes) in rows {
+        match there.as_str() {
+            "full" => assert!(registered.contains(&endpoint), "{endpoint} is not registered"),
+            "part" => assert!(registered.contains(&endpoint) && !notes.is_empty(), "{endpoint}: what is missing?"),
+            "no" => assert!(!registered.contains(&endpoint), "{endpoint} is registered"),
+            other => panic!("{endpoint}: {other} is none of full, part, no"),
+        }
+    }
+}
