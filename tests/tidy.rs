@@ -118,7 +118,8 @@ fn the_coverage_table_of_the_readme_tells_what_is_registered() {
     });
     let rows: Vec<_> = rows.collect();
     assert!(rows.len() > 50, "the table was found");
-    let auth0 = |path: &str| !path.starts_with("/health/") && !path.starts_with("/lo/") && !path.starts_with("/u/");
+    let auth0 =
+        |path: &str| !path.starts_with("/health/") && !path.starts_with("/lo/") && !path.starts_with("/u/");
     let registered: Vec<String> = roster::server::endpoints()
         .iter()
         .filter(|e| auth0(e.path))
@@ -130,7 +131,9 @@ fn the_coverage_table_of_the_readme_tells_what_is_registered() {
     for (endpoint, there, notes) in rows {
         match there.as_str() {
             "full" => assert!(registered.contains(&endpoint), "{endpoint} is not registered"),
-            "part" => assert!(registered.contains(&endpoint) && !notes.is_empty(), "{endpoint}: what is missing?"),
+            "part" => {
+                assert!(registered.contains(&endpoint) && !notes.is_empty(), "{endpoint}: what is missing?")
+            }
             "no" => assert!(!registered.contains(&endpoint), "{endpoint} is registered"),
             other => panic!("{endpoint}: {other} is none of full, part, no"),
         }

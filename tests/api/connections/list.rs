@@ -44,11 +44,29 @@ async fn a_connection_is_found_by_its_name() {
           "is_domain_connection": false,
           "name": "Username-Password-Authentication",
           "options": {
+            "attributes": {
+              "email": {
+                "identifier": {
+                  "active": true
+                },
+                "signup": {
+                  "status": "required"
+                }
+              },
+              "username": {
+                "identifier": {
+                  "active": true
+                },
+                "signup": {
+                  "status": "optional"
+                }
+              }
+            },
             "brute_force_protection": true,
             "disable_signup": false,
             "passwordPolicy": "good",
             "password_complexity_options": {},
-            "requires_username": true,
+            "requires_username": false,
             "validation": {
               "username": {
                 "max": 128,
