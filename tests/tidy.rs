@@ -132,7 +132,7 @@ fn the_coverage_table_of_the_readme_tells_what_is_registered() {
         match there.as_str() {
             "full" => assert!(registered.contains(&endpoint), "{endpoint} is not registered"),
             "part" => {
-                assert!(registered.contains(&endpoint) && !notes.is_empty(), "{endpoint}: what is missing?")
+                assert!(registered.contains(&endpoint) && !notes.is_empty(), "{endpoint}: what is missing?");
             }
             "no" => assert!(!registered.contains(&endpoint), "{endpoint} is registered"),
             other => panic!("{endpoint}: {other} is none of full, part, no"),

@@ -147,7 +147,7 @@ pub(crate) enum Outcome {
     /// It was used.
     Done(Ticket),
     /// What was sent with it has a fault; the ticket is as good as before.
-    Fault(Ticket, Connection, &'static str),
+    Fault(Ticket, Box<Connection>, &'static str),
     /// It cannot be used.
     Refused(Option<State>),
 }
@@ -172,12 +172,16 @@ pub(crate) async fn redeem(
             if !connection.allows_password(password) {
                 return Ok(Outcome::Fault(
                     ticket,
-                    connection,
+                    Box::new(connection),
                     "The password is too weak. See what it needs below.",
                 ));
             }
             if password != confirmation {
-                return Ok(Outcome::Fault(ticket, connection, "The two passwords are not the same."));
+                return Ok(Outcome::Fault(
+                    ticket,
+                    Box::new(connection),
+                    "The two passwords are not the same.",
+                ));
             }
             let hash = app.hasher.hash(password.to_owned()).await?;
             store::change_password(&app.db, &tenant.id, &digest, &hash, *now, author).await?
