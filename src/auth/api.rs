@@ -30,6 +30,8 @@ pub(crate) struct Api {
     pub enforce_policies: bool,
     /// May clients have tokens of their own at all?
     pub allows_clients: bool,
+    /// May this client have tokens for people?
+    pub allows_people: bool,
     /// Does it want its tokens encrypted or bound to a key of the client's? There is no such token here.
     pub wants_more: bool,
 }
@@ -40,8 +42,14 @@ impl Api {
         Self { token_lifetime: tenant.token_lifetime, allows_clients: true, ..Self::default() }
     }
 
-    /// A token for this API.
-    pub fn sign(&self, tenant: &Tenant, vault: &Vault, claims: &Claims) -> Result<String> {
+    /// A token for this API. `permissions` are what its subject may do there, which some dialects tell beside the scope.
+    pub fn sign(
+        &self,
+        tenant: &Tenant,
+        vault: &Vault,
+        claims: &Claims,
+        permissions: &[&str],
+    ) -> Result<String> {
         let dialect = self.token_dialect.as_deref().unwrap_or("access_token");
         let mut typ = "JWT";
         let Value::Object(mut claims) = serde_json::to_value(claims).map_err(Error::internal)? else {
@@ -57,10 +65,7 @@ impl Api {
             ]);
         }
         if dialect.ends_with("_authz") && self.enforce_policies {
-            let permissions: Vec<&str> =
-                claims.get("scope").and_then(Value::as_str).unwrap_or_default().split_whitespace().collect();
-            let permissions = json!(permissions);
-            claims.insert("permissions".into(), permissions);
+            claims.insert("permissions".into(), json!(permissions));
         }
         self.sign_claims(tenant, vault, typ, &claims)
     }

@@ -314,7 +314,7 @@ pub async fn client_credentials(
         azp: request.client_id.clone(),
     };
     Ok(TokenAnswer {
-        access_token: api.sign(tenant, vault, &claims)?,
+        access_token: api.sign(tenant, vault, &claims, &scope)?,
         id_token: None,
         scope: claims.scope,
         expires_in: api.token_lifetime,

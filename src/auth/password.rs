@@ -3,7 +3,8 @@
 //!
 //! Without an audience the access token is for `/userinfo` alone: 32 characters that say nothing, of which a digest is
 //! kept. For the Management API it is a JWT in the user's own name, with those of the `current_user` scopes that were
-//! asked for. `scope` is answered as granted; `openid`, or nothing at all, asks for all standard scopes, as recorded.
+//! asked for. For another API it is what that API wants, with those of its scopes that were asked for; where the API
+//! enforces policies, only with those the user has as permissions. `scope` is answered as granted; `openid`, or nothing at all, asks for all standard scopes, as recorded.
 //!
 //! Deviations and decisions:
 //! - Without a realm people log in to the first connection, in the order they were made, that the client may use.
@@ -15,13 +16,14 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use time::Duration;
 
+use super::api::Api;
 use super::{Audience, Claims, OAuthError, TokenAnswer, may_use, prove, scopes, store};
 use crate::app::Context;
 use crate::error::Error;
 use crate::logins::{self, Credentials, Outcome, Token};
 use crate::tenancy::Tenant;
 use crate::users::model::User;
-use crate::{connections, ids, userinfo};
+use crate::{connections, ids, permissions, userinfo};
 
 /// The grant type of RFC 6749.
 pub const PASSWORD: &str = "password";
@@ -54,59 +56,68 @@ pub struct PasswordGrant {
 }
 
 /// What an access token is for.
-enum Api {
+enum For {
     Userinfo,
     Management(String),
+    Api(String, Api),
 }
 
-impl Api {
-    fn of(tenant: &Tenant, audience: Option<String>) -> Result<Self, OAuthError> {
-        match audience {
-            None => Ok(Self::Userinfo),
-            Some(audience) if tenant.is_userinfo(&audience) => Ok(Self::Userinfo),
-            Some(audience) if tenant.is_management(&audience) => Ok(Self::Management(audience)),
-            Some(_) => Err(OAuthError::new(
-                400,
-                "invalid_request",
-                "invalid audience specified for password grant exchange",
+impl For {
+    fn of(tenant: &Tenant, audience: Option<String>, stored: Option<Api>) -> Result<Self, OAuthError> {
+        let refused = |description| Err(OAuthError::new(400, "invalid_request", description));
+        match (audience, stored) {
+            (None, _) => Ok(Self::Userinfo),
+            (Some(audience), _) if tenant.is_userinfo(&audience) => Ok(Self::Userinfo),
+            (Some(audience), _) if tenant.is_management(&audience) => Ok(Self::Management(audience)),
+            (Some(_), None) => refused("invalid audience specified for password grant exchange"),
+            (Some(_), Some(api)) if api.wants_more => {
+                refused("The API wants tokens that are encrypted or bound to a key, which are not supported.")
+            }
+            (Some(audience), Some(api)) if !api.allows_people => Err(OAuthError::new(
+                403,
+                "access_denied",
+                format!("Client is not authorized to access \"{audience}\" for a user."),
             )),
+            (Some(audience), Some(api)) => Ok(Self::Api(audience, api)),
         }
     }
+}
 
-    /// What of that which is asked for is granted.
-    fn grant(&self, asked: &str) -> String {
-        let asked: Vec<&str> = asked.split_whitespace().collect();
-        if asked.is_empty() || asked == ["openid"] {
-            return scopes::STANDARD.join(" ");
-        }
-        let own: &[&str] = if matches!(self, Self::Management(_)) { scopes::CURRENT_USER } else { &[] };
-        let all = scopes::STANDARD.iter().chain(own);
-        all.copied().filter(|scope| asked.contains(scope)).collect::<Vec<_>>().join(" ")
+/// What of that which is asked for is granted: standard scopes, and those of the API.
+fn grant<'a>(asked: &str, of_api: impl IntoIterator<Item = &'a str>) -> String {
+    let asked: Vec<&str> = asked.split_whitespace().collect();
+    if asked.is_empty() || asked == ["openid"] {
+        return scopes::STANDARD.join(" ");
     }
+    let all = scopes::STANDARD.iter().copied().chain(of_api);
+    all.filter(|scope| asked.contains(scope)).collect::<Vec<_>>().join(" ")
 }
 
 /// Issues tokens to a client for a person who logs in with their password.
-pub async fn password(ctx: &Context, host: &str, grant: PasswordGrant) -> Result<TokenAnswer, OAuthError> {
+pub async fn password(ctx: &Context, host: &str, request: PasswordGrant) -> Result<TokenAnswer, OAuthError> {
     let tenant = &*ctx.tenant;
-    let client = store::client(ctx.db(), &tenant.id, &grant.client_id, &tenant.audience)
+    let audience = request.audience.as_deref().unwrap_or(&tenant.audience);
+    let client = store::client(ctx.db(), &tenant.id, &request.client_id, audience)
         .await?
         .ok_or_else(OAuthError::unauthorized)?;
-    prove(&ctx.app.vault, tenant, &grant.client_id, &client, grant.client_secret.as_deref())?;
-    may_use(&client, if grant.realm.is_some() { PASSWORD_REALM } else { PASSWORD })?;
-    let api = Api::of(tenant, grant.audience)?;
-    let connection = connections::for_client(ctx.db(), &tenant.id, &grant.client_id, grant.realm.as_deref())
-        .await?
-        .ok_or_else(|| no_connection(grant.realm.as_deref()))?;
+    prove(&ctx.app.vault, tenant, &request.client_id, &client, request.client_secret.as_deref())?;
+    may_use(&client, if request.realm.is_some() { PASSWORD_REALM } else { PASSWORD })?;
+    let purpose = For::of(tenant, request.audience, client.api)?;
+    let connection =
+        connections::for_client(ctx.db(), &tenant.id, &request.client_id, request.realm.as_deref())
+            .await?
+            .ok_or_else(|| no_connection(request.realm.as_deref()))?;
 
-    let scope = api.grant(&grant.scope);
+    let own: &[&str] = if matches!(purpose, For::Management(_)) { scopes::CURRENT_USER } else { &[] };
+    let mut scope = grant(&request.scope, own.iter().copied());
     let opaque = ids::letters_and_digits(32);
     let kept = Token {
         digest: digest(&opaque),
         scope: scope.clone(),
         expires_at: ctx.now + Duration::seconds(LIFETIME),
     };
-    let kept = matches!(api, Api::Userinfo).then_some(&kept);
-    let credentials = Credentials { identifier: grant.username, password: grant.password };
+    let kept = matches!(purpose, For::Userinfo).then_some(&kept);
+    let credentials = Credentials { identifier: request.username, password: request.password };
     let user = match logins::log_in(ctx, &connection, credentials, kept).await? {
         Outcome::LoggedIn(user) => user,
         Outcome::Wrong => return Err(OAuthError::new(403, "invalid_grant", "Wrong email or password.")),
@@ -115,31 +126,57 @@ pub async fn password(ctx: &Context, host: &str, grant: PasswordGrant) -> Result
     };
 
     let now = ctx.now.unix_timestamp();
-    let openid = scope.split(' ').any(|scope| scope == "openid");
-    let (access_token, expires_in) = match api {
-        Api::Userinfo => (opaque, LIFETIME),
-        Api::Management(audience) => {
-            let userinfo = openid.then(|| format!("https://{host}/userinfo"));
-            let token = tenant.sign(&Claims {
-                iss: format!("https://{host}/"),
-                sub: user.user_id.clone(),
-                aud: match userinfo {
-                    Some(userinfo) => Audience::Several(vec![audience, userinfo]),
-                    None => Audience::One(audience),
-                },
-                iat: now,
-                exp: now + tenant.token_lifetime,
-                scope: scope.clone(),
-                gty: PASSWORD.into(),
-                azp: grant.client_id.clone(),
-            })?;
-            (token, tenant.token_lifetime)
+    let (access_token, expires_in) = match purpose {
+        For::Userinfo => (opaque, LIFETIME),
+        For::Management(audience) => {
+            let lifetime = tenant.token_lifetime;
+            let claims = claims(host, &user, &request.client_id, audience, &scope, (now, lifetime));
+            (tenant.sign(&claims)?, lifetime)
+        }
+        For::Api(audience, api) => {
+            let permitted = permissions::of_user(ctx, &user.user_id, &api.id).await?;
+            let names = if api.enforce_policies { &permitted.of_user } else { &permitted.all };
+            scope = self::grant(&request.scope, names.iter().map(String::as_str));
+            let lifetime = api.token_lifetime;
+            let claims = claims(host, &user, &request.client_id, audience, &scope, (now, lifetime));
+            let of_user: Vec<&str> = permitted.of_user.iter().map(String::as_str).collect();
+            (api.sign(tenant, &ctx.app.vault, &claims, &of_user)?, lifetime)
         }
     };
     let lifetime = client.lifetime.and_then(|text| text.parse().ok()).unwrap_or(ID_TOKEN_LIFETIME);
-    let id_token =
-        openid.then(|| id_token(tenant, host, &grant.client_id, &user, &scope, now, lifetime)).transpose()?;
+    let id_token = is_openid(&scope)
+        .then(|| id_token(tenant, host, &request.client_id, &user, &scope, now, lifetime))
+        .transpose()?;
     Ok(TokenAnswer { access_token, id_token, scope, expires_in, token_type: "Bearer" })
+}
+
+fn is_openid(scope: &str) -> bool {
+    scope.split(' ').any(|scope| scope == "openid")
+}
+
+/// The claims of an access token in the user's own name; with `openid` it is for `/userinfo` too.
+fn claims(
+    host: &str,
+    user: &User,
+    client_id: &str,
+    audience: String,
+    scope: &str,
+    (now, lifetime): (i64, i64),
+) -> Claims {
+    Claims {
+        iss: format!("https://{host}/"),
+        sub: user.user_id.clone(),
+        aud: if is_openid(scope) {
+            Audience::Several(vec![audience, format!("https://{host}/userinfo")])
+        } else {
+            Audience::One(audience)
+        },
+        iat: now,
+        exp: now + lifetime,
+        scope: scope.to_owned(),
+        gty: PASSWORD.into(),
+        azp: client_id.to_owned(),
+    }
 }
 
 /// What is kept of an access token.

@@ -40,6 +40,8 @@ static CLIENT: Statement = Statement::new(
             r.settings ->> 'token_dialect' as token_dialect,
             coalesce((r.settings ->> 'enforce_policies')::boolean, false) as enforce_policies,
             coalesce(r.settings #>> '{subject_type_authorization,client,policy}' <> 'deny_all', true) as allows_clients,
+            coalesce(case r.settings #>> '{subject_type_authorization,user,policy}'
+                          when 'deny_all' then false when 'require_client_grant' then g.scope is not null end, true) as allows_people,
             r.settings ? 'token_encryption'
                 or coalesce(r.settings #>> '{proof_of_possession,required}' = 'true', false) as wants_more
        from clients c
@@ -69,6 +71,7 @@ pub(crate) async fn client(
             token_dialect: row.try_get("token_dialect")?,
             enforce_policies: row.try_get("enforce_policies")?,
             allows_clients: row.try_get("allows_clients")?,
+            allows_people: row.try_get("allows_people")?,
             wants_more: row.try_get("wants_more")?,
         }),
     };

@@ -51,6 +51,17 @@ pub async fn remove(ctx: &Context, owner: Owner<'_>, permissions: &[Permission])
     if owner_exists { Ok(()) } else { Err(inexistent(owner).into()) }
 }
 
+/// The permissions of an API: all there are, and those that a user has.
+pub(crate) struct Permitted {
+    pub all: Vec<String>,
+    pub of_user: Vec<String>,
+}
+
+/// What a user may do with an API.
+pub(crate) async fn of_user(ctx: &Context, user_id: &str, resource_server_id: &str) -> Result<Permitted> {
+    store::permitted(ctx.db(), &ctx.tenant.id, user_id, resource_server_id).await
+}
+
 fn inexistent(owner: Owner<'_>) -> Meaning {
     match owner {
         Owner::Role(_) => codes::INEXISTENT_ROLE,

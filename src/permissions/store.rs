@@ -7,7 +7,7 @@ use crate::journal::{Author, author, insert_journal};
 use crate::page::{List, Page};
 
 pub(crate) const STATEMENTS: &[&Statement] =
-    &[&OF_ROLE, &OF_USER, &ADD_TO_ROLE, &ADD_TO_USER, &REMOVE_FROM_ROLE, &REMOVE_FROM_USER];
+    &[&OF_ROLE, &OF_USER, &PERMITTED, &ADD_TO_ROLE, &ADD_TO_USER, &REMOVE_FROM_ROLE, &REMOVE_FROM_USER];
 
 /// What is answered of an assignment `a` of a permission of an API `s`, and more. Descriptions are looked up for the rows
 /// of the page only.
@@ -98,6 +98,39 @@ static OF_USER: Statement = Statement::new(
             and user_id = $2"
     ),
 );
+
+static PERMITTED: Statement = Statement::new(
+    "permissions.permitted",
+    "select array(select permission_name
+                    from permissions
+                   where tenant_id = $1
+                     and resource_server_id = $3
+                   order by permission_name) as all_names,
+            array(select permission_name
+                    from user_permissions
+                   where tenant_id = $1
+                     and user_id = $2
+                     and resource_server_id = $3
+                   union
+                  select rp.permission_name
+                    from role_members m
+                    join role_permissions rp using (tenant_id, role_id)
+                   where m.tenant_id = $1
+                     and m.user_id = $2
+                     and rp.resource_server_id = $3
+                   order by permission_name) as names_of_user",
+);
+
+pub(crate) async fn permitted(
+    db: &Db,
+    tenant: &str,
+    user_id: &str,
+    resource_server_id: &str,
+) -> Result<super::Permitted, Error> {
+    let row =
+        PERMITTED.query().bind(tenant).bind(user_id).bind(resource_server_id).fetch_one(db.pool()).await?;
+    Ok(super::Permitted { all: row.try_get("all_names")?, of_user: row.try_get("names_of_user")? })
+}
 
 /// What a role or user may do. `None`: no such role or user.
 pub(crate) async fn list(

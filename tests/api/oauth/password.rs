@@ -448,3 +448,56 @@ async fn discovery_lists_what_there_is() {
     assert_eq!(found["userinfo_endpoint"], format!("https://{}/userinfo", tenant.host));
     assert_eq!(found["grant_types_supported"], json!(["client_credentials", "password", REALM]));
 }
+
+#[tokio::test]
+async fn a_token_for_an_api_has_the_scopes_that_the_user_may_have() {
+    let tenant = tenant().await;
+    let user = tenant.user(json!({ "email": "jane@example.com" })).await;
+    let api = |identifier: &str, enforced: bool| {
+        json!({
+            "identifier": identifier, "name": identifier, "token_lifetime": 600, "enforce_policies": enforced,
+            "token_dialect": if enforced { "access_token_authz" } else { "access_token" },
+            "scopes": [{ "value": "read:cars" }, { "value": "sell:cars" }, { "value": "buy:cars" }],
+        })
+    };
+    for (identifier, enforced) in [("https://open.example/", false), ("https://cars.example/", true)] {
+        let made = tenant.post("/api/v2/resource-servers", api(identifier, enforced)).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+    }
+    let permission = json!({ "permissions": [{ "resource_server_identifier": "https://cars.example/", "permission_name": "read:cars" }] });
+    tenant.post(&format!("{}/permissions", crate::support::path_of(&user)), permission).await;
+    let role = tenant.post("/api/v2/roles", json!({ "name": "seller" })).await.json["id"].clone();
+    let permission = json!({ "permissions": [{ "resource_server_identifier": "https://cars.example/", "permission_name": "sell:cars" }] });
+    tenant.post(&format!("/api/v2/roles/{}/permissions", role.as_str().unwrap()), permission).await;
+    tenant.post(&format!("{}/roles", crate::support::path_of(&user)), json!({ "roles": [role] })).await;
+
+    let asked = |audience: &str| {
+        log_in(
+            &tenant,
+            "jane@example.com",
+            PASSWORD,
+            json!({ "audience": audience, "scope": "openid email read:cars sell:cars steal:cars" }),
+        )
+    };
+    let open = asked("https://open.example/").await;
+    assert_eq!(
+        (&open.json["scope"], &open.json["expires_in"]),
+        (&json!("openid email read:cars sell:cars"), &json!(600))
+    );
+    let cars = log_in(
+        &tenant,
+        "jane@example.com",
+        PASSWORD,
+        json!({ "audience": "https://cars.example/", "scope": "read:cars buy:cars" }),
+    )
+    .await;
+    let claims = claims(&cars.json["access_token"]);
+    assert_eq!((&claims["scope"], &claims["sub"]), (&json!("read:cars"), &user["user_id"]));
+    assert_eq!(
+        (&claims["aud"], &claims["permissions"]),
+        (&json!("https://cars.example/"), &json!(["read:cars", "sell:cars"]))
+    );
+    let token = cars.json["access_token"].as_str().unwrap();
+    let refused = send(tenant.request("GET", "/api/v2/users").bearer_auth(token)).await;
+    assert_eq!(refused.status, 401, "it opens that API and no other");
+}
