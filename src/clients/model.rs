@@ -116,6 +116,8 @@ macro_rules! schema {
             Field::new("initiate_login_uri", HTTPS, "Initiate login uri"),
             Field::new("native_social_login", Kind::AnyObject, "Native social login")$(.$may())?,
             Field::new("oidc_logout", Kind::AnyObject, "Configuration for OIDC backchannel logout"),
+            Field::new("session_transfer", Kind::AnyObject, "Native to Web SSO Configuration").nullable(),
+            Field::new("token_exchange", Kind::AnyObject, "Token exchange configuration")$(.$may())?,
             Field::new("refresh_token", Kind::AnyObject, "Refresh token configuration").nullable(),
             Field::new("default_organization", Kind::AnyObject, "The default organization").nullable(),
             Field::new("organization_usage", USAGE, "How to proceed during an authentication transaction")$(.$may())?,
