@@ -21,6 +21,7 @@
 //! - Settings that would need what is not here, or that hold credentials of their own, are refused by name:
 //!   `client_authentication_methods`, `signed_request_object`, `encryption_key`, `addons`, `client_aliases` and the like.
 //!   The others are kept and answered.
+//! - `session_transfer` is kept as it is sent, without defaults; `oidc_logout` is not repeated under its older name.
 //! - There is no global client: `is_global=true` lists nothing.
 //! - `q` and `external_client_id` of a list are not supported and refused.
 
