@@ -89,6 +89,10 @@ pub mod codes {
         RESOURCE_SERVER_EXISTS = 409, Some("resource_server_conflict"), "A resource server with the same identifier already exists.";
         RESERVED_IDENTIFIER = 400, Some("invalid_body"), "The selected identifier is reserved.";
         SYSTEM_RESOURCE_SERVER = 400, Some("operation_not_supported"), "System resource servers cannot be patched.";
+        UNKNOWN_CLIENT = 404, Some("inexistent_client"), "The client does not exist";
+        INEXISTENT_CLIENT_GRANT = 404, Some("inexistent_client_grant"), "The grant does not exist.";
+        CLIENT_GRANT_EXISTS = 409, Some("client_grant_conflict"), "A client grant for this client and resource server already exists.";
+        SCOPE_BEYOND_API = 400, Some("invalid_body"), "Payload validation error: scope must be a subset of resource server scopes";
         INEXISTENT_ROLE = 404, None, "The role does not exist.";
         INEXISTENT_MEMBER = 404, None, "One or more of the users do not exist.";
         ROLE_EXISTS = 409, None, "The role already exists.";

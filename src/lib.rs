@@ -3,6 +3,7 @@
 pub mod app;
 pub mod auth;
 pub mod cli;
+pub mod client_grants;
 pub mod clients;
 pub mod connections;
 pub mod db;

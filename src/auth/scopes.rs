@@ -39,6 +39,16 @@ demands! {
     UpdateResourceServers = "update:resource_servers";
     DeleteResourceServers = "delete:resource_servers";
 
+    CreateClients = "create:clients";
+    ReadClients = "read:clients", "read:client_keys", "read:client_credentials", "read:client_summary";
+    UpdateClients = "update:clients", "update:client_keys";
+    DeleteClients = "delete:clients";
+    RotateClientSecrets = "update:client_keys";
+    CreateClientGrants = "create:client_grants";
+    ReadClientGrants = "read:client_grants";
+    UpdateClientGrants = "update:client_grants";
+    DeleteClientGrants = "delete:client_grants";
+
     CreateRoles = "create:roles";
     ReadRoles = "read:roles";
     UpdateRoles = "update:roles";

@@ -5,6 +5,8 @@
 mod support;
 
 mod access;
+mod client_grants;
+mod clients;
 mod connections;
 mod dbconnections;
 mod hostile;

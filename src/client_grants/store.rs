@@ -1,0 +1,231 @@
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::model::{ClientGrant, NewClientGrant};
+use crate::db::{self, Db, Statement};
+use crate::error::{Error, codes};
+use crate::ids;
+use crate::journal::{Author, author, insert_journal};
+use crate::page::{List, Page};
+
+pub(crate) const STATEMENTS: &[&Statement] = &[&CREATE, &FETCH, &LIST, &UPDATE, &DELETE];
+
+fn grant(row: &PgRow) -> Result<Option<ClientGrant>, sqlx::Error> {
+    let Some(id) = row.try_get("grant_id")? else { return Ok(None) };
+    Ok(Some(ClientGrant {
+        id,
+        client_id: row.try_get("client_id")?,
+        audience: row.try_get("audience")?,
+        scope: row.try_get("scope")?,
+    }))
+}
+
+/// What became of a grant to be made.
+pub(crate) enum Created {
+    Done(ClientGrant),
+    NoSuchClient,
+    NoSuchApi,
+}
+
+// The locks keep client and API from going away before the grant is there to go with them.
+static CREATE: Statement = Statement::new(
+    "client_grants.create",
+    concat!(
+        "with client as (
+             select client_id from clients where tenant_id = $1 and client_id = $3 for key share
+         ), api as (
+             select identifier from resource_servers where tenant_id = $1 and identifier = $4 for key share
+         ), created as (
+             insert into client_grants (tenant_id, grant_id, client_id, audience, scope)
+             select $1, $2, client_id, $4, $5
+               from client
+              where $6 or exists (select from api)
+          returning *
+         ), journal_entry as (
+             ",
+        insert_journal!(),
+        "
+             select tenant_id, 'client_grant.created', grant_id,
+                    journal_changes(null, jsonb_build_object('client_id', client_id, 'audience', audience, 'scope', scope)), ",
+        author!("$7::text[]"),
+        "
+               from created
+         )
+         select exists (select from client) as has_client, g.grant_id, g.client_id, g.audience, g.scope
+           from (values (1)) one
+           left join created g on true"
+    ),
+);
+
+pub(crate) async fn create(
+    db: &Db,
+    tenant: &str,
+    new: &NewClientGrant,
+    audience: &str,
+    is_management: bool,
+    author: &Author,
+) -> Result<Created, Error> {
+    let row = CREATE
+        .query()
+        .bind(tenant)
+        .bind(ids::prefixed("cgr"))
+        .bind(&new.client_id)
+        .bind(audience)
+        .bind(&new.scope)
+        .bind(is_management)
+        .bind(author.entry())
+        .fetch_one(db.pool())
+        .await
+        .map_err(|e| {
+            db::refusal(e, &[("client_grants_client_id_audience_key", codes::CLIENT_GRANT_EXISTS)])
+        })?;
+    Ok(match grant(&row)? {
+        Some(grant) => Created::Done(grant),
+        None if row.try_get("has_client")? => Created::NoSuchApi,
+        None => Created::NoSuchClient,
+    })
+}
+
+static FETCH: Statement = Statement::new(
+    "client_grants.fetch",
+    "select grant_id, client_id, audience, scope
+       from client_grants
+      where tenant_id = $1
+        and grant_id = $2",
+);
+
+pub(crate) async fn fetch(db: &Db, tenant: &str, id: &str) -> Result<Option<ClientGrant>, Error> {
+    let row = FETCH.query().bind(tenant).bind(id).fetch_optional(db.pool()).await?;
+    Ok(row.as_ref().map(grant).transpose()?.flatten())
+}
+
+static LIST: Statement = Statement::new(
+    "client_grants.list",
+    "select case when $7 then (select count(*)
+                             from client_grants c
+                            where c.tenant_id = $1
+                              and ($2::text is null or c.audience = $2)
+                              and ($3::text is null or c.client_id = $3)) end as total,
+            g.grant_id, g.client_id, g.audience, g.scope
+       from (values (1)) one
+       left join lateral (select *
+                            from client_grants l
+                           where l.tenant_id = $1
+                             and ($2::text is null or l.audience = $2)
+                             and ($3::text is null or l.client_id = $3)
+                             and ($4::text is null or l.grant_id > $4)
+                           order by l.grant_id
+                           limit $5
+                          offset $6) g on true",
+);
+
+/// One more than a checkpoint asks for is looked at, to know whether anything follows.
+pub(crate) async fn list(
+    db: &Db,
+    tenant: &str,
+    audience: Option<&str>,
+    client_id: Option<&str>,
+    page: &Page,
+) -> Result<List<ClientGrant>, Error> {
+    let (from, more) = match page {
+        Page::Checkpoint { from, .. } => (from.as_deref(), 1),
+        Page::Offset { .. } => (None, 0),
+    };
+    let query = LIST.query().bind(tenant).bind(audience).bind(client_id).bind(from);
+    let query = query.bind(page.limit() + more).bind(page.start()).bind(page.include_totals());
+    let rows = query.fetch_all(db.pool()).await?;
+    let mut list = List { items: Vec::with_capacity(rows.len()), total: None, next: None };
+    for row in &rows {
+        list.total = row.try_get("total")?;
+        list.items.extend(grant(row)?);
+    }
+    let limit = usize::try_from(page.limit()).unwrap_or(usize::MAX);
+    if list.items.len() > limit {
+        list.items.truncate(limit);
+        list.next = list.items.last().map(|grant| grant.id.clone());
+    }
+    Ok(list)
+}
+
+/// What became of a change.
+pub(crate) enum Updated {
+    Done(ClientGrant),
+    Refused,
+    NoSuchGrant,
+}
+
+static UPDATE: Statement = Statement::new(
+    "client_grants.update",
+    concat!(
+        "with before as (
+             select *
+               from client_grants
+              where tenant_id = $1
+                and grant_id = $2
+                for update
+         ), changed as (
+             update client_grants g
+                set scope = $3,
+                    updated_at = now()
+               from before b
+              where g.tenant_id = b.tenant_id
+                and g.grant_id = b.grant_id
+                and ($4::text is null or b.audience <> $4)
+          returning g.*, b.scope as old_scope
+         ), journal_entry as (
+             ",
+        insert_journal!(),
+        "
+             select tenant_id, 'client_grant.updated', grant_id,
+                    journal_changes(jsonb_build_object('scope', old_scope), jsonb_build_object('scope', scope)), ",
+        author!("$5::text[]"),
+        "
+               from changed
+              where scope <> old_scope
+         )
+         select g.grant_id, g.client_id, g.audience, g.scope
+           from before b
+           left join changed g on true"
+    ),
+);
+
+/// Replaces the scopes of a grant, unless it is for the API that does not know them.
+pub(crate) async fn update(
+    db: &Db,
+    tenant: &str,
+    id: &str,
+    scope: &[String],
+    refused_for: Option<&str>,
+    author: &Author,
+) -> Result<Updated, Error> {
+    let query = UPDATE.query().bind(tenant).bind(id).bind(scope).bind(refused_for).bind(author.entry());
+    Ok(match query.fetch_optional(db.pool()).await? {
+        None => Updated::NoSuchGrant,
+        Some(row) => grant(&row)?.map_or(Updated::Refused, Updated::Done),
+    })
+}
+
+static DELETE: Statement = Statement::new(
+    "client_grants.delete",
+    concat!(
+        "with deleted as (
+             delete from client_grants
+              where tenant_id = $1
+                and grant_id = $2
+          returning *
+         )
+         ",
+        insert_journal!(),
+        "
+         select tenant_id, 'client_grant.deleted', grant_id,
+                journal_changes(jsonb_build_object('client_id', client_id, 'audience', audience, 'scope', scope), null), ",
+        author!("$3::text[]"),
+        "
+           from deleted"
+    ),
+);
+
+pub(crate) async fn delete(db: &Db, tenant: &str, id: &str, author: &Author) -> Result<(), Error> {
+    DELETE.query().bind(tenant).bind(id).bind(author.entry()).execute(db.pool()).await?;
+    Ok(())
+}

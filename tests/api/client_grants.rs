@@ -1,0 +1,201 @@
+//! `/api/v2/client-grants`, and what a grant lets a client have.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::support::{Response, Tenant, form, send, sql};
+
+const PATH: &str = "/api/v2/client-grants";
+const API: &str = "https://api.example.com/";
+const UNKNOWN: (u16, Option<&str>, &str) =
+    (404, Some("inexistent_client_grant"), "The grant does not exist.");
+
+async fn made(tenant: &Tenant, path: &str, body: Value) -> Value {
+    let answer = tenant.post(path, body).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    answer.json
+}
+
+async fn client(tenant: &Tenant) -> Value {
+    made(tenant, "/api/v2/clients", json!({ "name": "Grantee", "app_type": "non_interactive" })).await
+}
+
+fn path_of(grant: &Value) -> String {
+    format!("{PATH}/{}", grant["id"].as_str().unwrap())
+}
+
+async fn token(tenant: &Tenant, client: &Value, audience: &str) -> Response {
+    let fields = [
+        ("grant_type", "client_credentials"),
+        ("client_id", client["client_id"].as_str().unwrap()),
+        ("client_secret", client["client_secret"].as_str().unwrap()),
+        ("audience", audience),
+    ];
+    send(form(tenant.request("POST", "/oauth/token"), &fields)).await
+}
+
+#[tokio::test]
+async fn a_grant_gives_its_scopes_until_it_is_taken_away() {
+    let tenant = Tenant::new().await;
+    let client = client(&tenant).await;
+    let audience = tenant.audience.as_str();
+    assert_eq!(token(&tenant, &client, audience).await.status, 403);
+    let body = json!({ "client_id": client["client_id"], "audience": audience, "scope": ["read:users", "read:users"] });
+    let grant = made(&tenant, PATH, body).await;
+    assert!(grant["id"].as_str().unwrap().starts_with("cgr_"));
+    assert_eq!(
+        grant,
+        json!({ "id": grant["id"], "client_id": client["client_id"], "audience": audience, "scope": ["read:users"], "subject_type": "client" })
+    );
+    assert_eq!(tenant.get(&path_of(&grant)).await.json, grant);
+    assert_eq!(token(&tenant, &client, audience).await.json["scope"], "read:users");
+    let changed = tenant.patch(&path_of(&grant), json!({ "scope": ["create:users"] })).await;
+    assert_eq!((changed.status, &changed.json["scope"]), (200, &json!(["create:users"])));
+    assert_eq!(token(&tenant, &client, audience).await.json["scope"], "create:users");
+    assert_eq!(tenant.delete(&path_of(&grant)).await.status, 204);
+    assert_eq!(tenant.delete(&path_of(&grant)).await.status, 204);
+    assert_eq!(tenant.get(&path_of(&grant)).await.refusal(), UNKNOWN);
+    assert_eq!(tenant.patch(&path_of(&grant), json!({ "scope": [] })).await.refusal(), UNKNOWN);
+    assert_eq!(token(&tenant, &client, audience).await.status, 403);
+    let kinds: Vec<String> =
+        tenant.journal(grant["id"].as_str().unwrap()).await.into_iter().map(|entry| entry.0).collect();
+    assert_eq!(kinds, ["client_grant.created", "client_grant.updated", "client_grant.deleted"]);
+}
+
+#[tokio::test]
+async fn a_grant_is_for_a_client_and_an_api_that_exist() {
+    let tenant = Tenant::new().await;
+    let client = client(&tenant).await;
+    let grant = |client_id: &Value, audience: &str| {
+        tenant.post(PATH, json!({ "client_id": client_id, "audience": audience, "scope": ["do:anything"] }))
+    };
+    assert_eq!(
+        grant(&json!("nobody"), API).await.refusal(),
+        (404, Some("inexistent_client"), "The client does not exist")
+    );
+    assert_eq!(
+        grant(&client["client_id"], API).await.refusal(),
+        (404, Some("inexistent_resource_server"), "The resource server does not exist")
+    );
+    made(&tenant, "/api/v2/resource-servers", json!({ "identifier": API, "name": "API" })).await;
+    assert_eq!(grant(&client["client_id"], API).await.status, 201);
+    assert_eq!(
+        grant(&client["client_id"], API).await.refusal(),
+        (
+            409,
+            Some("client_grant_conflict"),
+            "A client grant for this client and resource server already exists."
+        )
+    );
+    let other = Tenant::new().await;
+    let theirs = json!({ "client_id": client["client_id"], "audience": other.audience, "scope": [] });
+    assert_eq!(other.post(PATH, theirs).await.status, 404);
+}
+
+#[tokio::test]
+async fn the_management_api_gives_only_scopes_it_knows() {
+    let tenant = Tenant::new().await;
+    let client = client(&tenant).await;
+    let refused = (
+        400,
+        Some("invalid_body"),
+        "Payload validation error: scope must be a subset of resource server scopes",
+    );
+    let body = |scope: &str| json!({ "client_id": client["client_id"], "audience": tenant.audience, "scope": [scope] });
+    assert_eq!(tenant.post(PATH, body("read:everything")).await.refusal(), refused);
+    let grant = made(&tenant, PATH, body("read:users")).await;
+    let changed = tenant.patch(&path_of(&grant), json!({ "scope": ["read:everything"] })).await;
+    assert_eq!(changed.refusal(), refused);
+    assert_eq!(tenant.get(&path_of(&grant)).await.json, grant);
+}
+
+#[tokio::test]
+async fn the_management_api_has_one_grant_under_all_its_names() {
+    let tenant = Tenant::new().await;
+    let client = client(&tenant).await;
+    let ported = format!("https://{}:8443/api/v2/", tenant.host);
+    let body = |audience: &str| json!({ "client_id": client["client_id"], "audience": audience, "scope": ["read:users"] });
+    assert_eq!(made(&tenant, PATH, body(&ported)).await["audience"], ported.as_str());
+    assert_eq!(tenant.post(PATH, body(&tenant.audience)).await.status, 409);
+    let of_client = format!("{PATH}?client_id={}", client["client_id"].as_str().unwrap());
+    assert_eq!(tenant.get(&of_client).await.json[0]["audience"], tenant.audience.as_str());
+    let named = format!("{of_client}&audience={}", ported.replace(':', "%3A").replace('/', "%2F"));
+    assert_eq!(tenant.get(&named).await.json[0]["audience"], ported.as_str());
+    assert_eq!(token(&tenant, &client, &tenant.audience).await.status, 200);
+}
+
+#[tokio::test]
+async fn grants_are_listed_by_page_and_by_checkpoint() {
+    let tenant = Tenant::new().await;
+    let client = client(&tenant).await;
+    for n in 0..3 {
+        let identifier = format!("https://api{n}.example.com/");
+        made(&tenant, "/api/v2/resource-servers", json!({ "identifier": identifier, "name": "API" })).await;
+        made(&tenant, PATH, json!({ "client_id": client["client_id"], "audience": identifier })).await;
+    }
+    let of_client = format!("{PATH}?client_id={}", client["client_id"].as_str().unwrap());
+    let all = tenant.get(&of_client).await.json;
+    assert_eq!(all.as_array().unwrap().len(), 3);
+    let second = tenant.get(&format!("{of_client}&per_page=2&page=1&include_totals=true")).await.json;
+    assert_eq!(second, json!({ "start": 2, "limit": 2, "client_grants": [all[2]], "total": 3 }));
+    let first = tenant.get(&format!("{of_client}&take=2")).await.json;
+    assert_eq!(first["client_grants"], json!([all[0], all[1]]));
+    let next = first["next"].as_str().unwrap();
+    assert_eq!(
+        tenant.get(&format!("{of_client}&take=2&from={next}")).await.json,
+        json!({ "client_grants": [all[2]] })
+    );
+    let of_api = tenant.get(&format!("{PATH}?audience=https%3A%2F%2Fapi1.example.com%2F")).await.json;
+    assert_eq!(of_api.as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_client_has_one_grant_for_an_api_however_many_ask_at_once() {
+    let tenant = Tenant::new().await;
+    let client = client(&tenant).await;
+    let body = json!({ "client_id": client["client_id"], "audience": tenant.audience, "scope": [] });
+    let answers = join_all((0..8).map(|_| tenant.post(PATH, body.clone()))).await;
+    let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409, 409, 409, 409, 409, 409, 409]);
+}
+
+#[tokio::test]
+async fn a_client_takes_its_grants_along() {
+    let tenant = Tenant::new().await;
+    let client = client(&tenant).await;
+    let id = client["client_id"].as_str().unwrap();
+    let grant =
+        made(&tenant, PATH, json!({ "client_id": id, "audience": tenant.audience, "scope": ["read:users"] }))
+            .await;
+    assert_eq!(tenant.delete(&format!("/api/v2/clients/{id}")).await.status, 204);
+    assert_eq!(tenant.get(&path_of(&grant)).await.refusal(), UNKNOWN);
+    let left = sql(
+        "select grant_id from client_grants where tenant_id = $1 and client_id = $2",
+        &[&tenant.name, id],
+    )
+    .await;
+    assert!(left.is_empty());
+    let journal = tenant.journal(grant["id"].as_str().unwrap()).await;
+    assert_eq!(journal.last().unwrap().0, "client_grant.deleted");
+}
+
+#[tokio::test]
+async fn what_a_grant_cannot_be_is_refused() {
+    let tenant = Tenant::new().await;
+    for (body, reason) in [
+        (json!({ "client_id": "x" }), "Missing required property: audience"),
+        (json!({ "audience": "x" }), "Missing required property: client_id"),
+        (json!({ "client_id": "x", "audience": "x", "scope": [""] }), "String is too short (0 chars)"),
+        (json!({ "client_id": "x", "audience": "x", "subject_type": "user" }), "No enum match for: user"),
+        (
+            json!({ "client_id": "x", "audience": "x", "extra": 1 }),
+            "Additional properties not allowed: extra",
+        ),
+    ] {
+        let answer = tenant.post(PATH, body).await;
+        let (status, code, message) = answer.refusal();
+        assert_eq!((status, code), (400, Some("invalid_body")));
+        assert!(message.contains(reason), "{message}");
+    }
+}

@@ -1,0 +1,306 @@
+//! `/api/v2/clients`.
+
+use futures_util::future::join_all;
+use serde_json::{Map, Value, json};
+
+use crate::support::{Response, Tenant, form, send, sql};
+
+const PATH: &str = "/api/v2/clients";
+const UNKNOWN: (u16, Option<&str>, &str) = (404, Some("inexistent_client"), "The client does not exist");
+
+async fn made(tenant: &Tenant, more: Value) -> Value {
+    let mut body = json!({ "name": "App" });
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let answer = tenant.post(PATH, body).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    answer.json
+}
+
+fn path_of(client: &Value) -> String {
+    format!("{PATH}/{}", client["client_id"].as_str().unwrap())
+}
+
+async fn changed(tenant: &Tenant, client: &Value, patch: Value) -> Value {
+    let answer = tenant.patch(&path_of(client), patch).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(tenant.get(&path_of(client)).await.json, answer.json);
+    answer.json
+}
+
+async fn token(tenant: &Tenant, client: &Value) -> Response {
+    let fields = [
+        ("grant_type", "client_credentials"),
+        ("client_id", client["client_id"].as_str().unwrap()),
+        ("client_secret", client["client_secret"].as_str().unwrap()),
+        ("audience", tenant.audience.as_str()),
+    ];
+    send(form(tenant.request("POST", "/oauth/token"), &fields)).await
+}
+
+fn keys(count: usize) -> Value {
+    Value::Object((0..count).map(|n| (format!("k{n}"), json!("v"))).collect::<Map<_, _>>())
+}
+
+#[tokio::test]
+async fn a_client_has_defaults_and_a_secret() {
+    let tenant = Tenant::new().await;
+    let client = made(&tenant, json!({})).await;
+    assert_eq!(client["client_id"].as_str().unwrap().len(), 32);
+    assert_eq!(client["client_secret"].as_str().unwrap().len(), 64);
+    assert_eq!(client["tenant"], tenant.name.as_str());
+    insta::assert_json_snapshot!(client, { ".client_id" => "[id]", ".client_secret" => "[secret]", ".tenant" => "[tenant]" });
+    assert_eq!(tenant.get(&path_of(&client)).await.json, client);
+    assert_eq!(tenant.get(&format!("{PATH}/nobody")).await.refusal(), UNKNOWN);
+}
+
+#[tokio::test]
+async fn what_is_sent_is_put_over_the_defaults() {
+    let tenant = Tenant::new().await;
+    let sent = json!({
+        "token_endpoint_auth_method": "none",
+        "jwt_configuration": { "alg": "RS256" },
+        "refresh_token": { "expiration_type": "expiring", "leeway": null },
+        "client_metadata": { "a": "b", "gone": null },
+    });
+    let client = made(&tenant, sent).await;
+    assert_eq!(client["grant_types"], json!(["authorization_code", "implicit", "refresh_token"]));
+    assert_eq!(
+        client["jwt_configuration"],
+        json!({ "alg": "RS256", "lifetime_in_seconds": 36000, "secret_encoded": false })
+    );
+    assert_eq!(client["refresh_token"]["infinite_token_lifetime"], false);
+    assert_eq!(client["client_metadata"], json!({ "a": "b" }));
+}
+
+#[tokio::test]
+async fn a_secret_is_sealed_and_never_in_the_journal() {
+    let tenant = Tenant::new().await;
+    let client = made(&tenant, json!({ "client_metadata": { "a": "b" } })).await;
+    let rotated = tenant.post(&format!("{}/rotate-secret", path_of(&client)), json!({})).await;
+    assert_eq!(rotated.status, 200, "{}", rotated.text);
+    changed(&tenant, &client, json!({ "client_secret": "a secret of one's own" })).await;
+    assert_eq!(tenant.delete(&path_of(&client)).await.status, 204);
+    let id = client["client_id"].as_str().unwrap();
+    let journal = tenant.journal(id).await;
+    let kinds: Vec<&str> = journal.iter().map(|entry| entry.0.as_str()).collect();
+    assert_eq!(kinds, ["client.created", "client.secret_rotated", "client.updated", "client.deleted"]);
+    for secret in [&client["client_secret"], &rotated.json["client_secret"], &json!("a secret of one's own")]
+    {
+        assert!(!format!("{journal:?}").contains(secret.as_str().unwrap()));
+    }
+    assert_eq!(journal[0].1["client_metadata"], json!({ "a": { "after": "b" } }));
+    let stored = sql("select settings from clients where tenant_id = $1", &[&tenant.name]).await;
+    assert!(stored.iter().all(|row| row[0].get("client_secret").is_none()));
+}
+
+#[tokio::test]
+async fn a_secret_is_shown_to_those_who_may_read_keys() {
+    let tenant = Tenant::new().await;
+    let client = made(&tenant, json!({ "description": "d" })).await;
+    let read = async |scope: &str, query: &str| {
+        let token = tenant.token_with(&[scope]).await;
+        send(tenant.request("GET", &format!("{}{query}", path_of(&client))).bearer_auth(token)).await
+    };
+    assert_eq!(read("read:client_keys", "").await.json, client);
+    let mut without = client.clone();
+    without.as_object_mut().unwrap().remove("client_secret");
+    assert_eq!(read("read:clients", "").await.json, without);
+    assert_eq!(
+        read("read:client_summary", "").await.json,
+        json!({ "tenant": tenant.name, "client_id": client["client_id"], "name": "App", "description": "d" })
+    );
+    assert_eq!(read("read:clients", "?fields=name,client_secret").await.refusal().0, 403);
+    assert_eq!(read("read:clients", "?fields=client_secret&include_fields=false").await.json, without);
+}
+
+#[tokio::test]
+async fn a_secret_is_changed_only_by_those_who_may_change_keys() {
+    let tenant = Tenant::new().await;
+    let client = made(&tenant, json!({})).await;
+    for (scope, body) in [
+        ("update:clients", json!({ "client_secret": "mine" })),
+        ("update:client_keys", json!({ "description": "mine" })),
+        ("update:client_keys", json!({ "client_secret": "mine", "description": "mine" })),
+    ] {
+        let token = tenant.token_with(&[scope]).await;
+        let answer = send(tenant.request("PATCH", &path_of(&client)).bearer_auth(token).json(&body)).await;
+        assert_eq!(answer.refusal().0, 403, "{scope} {body}");
+    }
+    assert_eq!(tenant.get(&path_of(&client)).await.json, client);
+}
+
+#[tokio::test]
+async fn an_old_secret_is_void_at_once() {
+    let tenant = Tenant::new().await;
+    let client = made(&tenant, json!({})).await;
+    let grant =
+        json!({ "client_id": client["client_id"], "audience": tenant.audience, "scope": ["read:users"] });
+    assert_eq!(tenant.post("/api/v2/client-grants", grant).await.status, 201);
+    assert_eq!(token(&tenant, &client).await.status, 200);
+    let rotated = tenant.post(&format!("{}/rotate-secret", path_of(&client)), json!({})).await.json;
+    assert_ne!(rotated["client_secret"], client["client_secret"]);
+    assert_eq!(token(&tenant, &client).await.status, 401);
+    assert_eq!(token(&tenant, &rotated).await.status, 200);
+    let own = changed(&tenant, &client, json!({ "client_secret": "one's own" })).await;
+    assert_eq!(own["client_secret"], "one's own");
+    assert_eq!(token(&tenant, &own).await.status, 200);
+    let nobody = tenant.post(&format!("{PATH}/nobody/rotate-secret"), json!({})).await;
+    assert_eq!(nobody.refusal(), UNKNOWN);
+}
+
+#[tokio::test]
+async fn a_patch_merges_every_object_at_its_first_level() {
+    let tenant = Tenant::new().await;
+    let start = json!({
+        "callbacks": ["https://a.example", "https://b.example"],
+        "description": "d",
+        "mobile": { "android": { "app_package_name": "a", "x": 1 }, "ios": { "team_id": "t" } },
+        "organization_usage": "deny",
+        "client_metadata": { "a": "1", "b": "2" },
+    });
+    let client = made(&tenant, start).await;
+    let patch = json!({
+        "callbacks": ["https://c.example"],
+        "mobile": { "android": { "app_package_name": "b" } },
+        "jwt_configuration": { "lifetime_in_seconds": 60 },
+        "native_social_login": { "apple": { "enabled": true }, "google": null },
+        "organization_usage": null,
+        "client_metadata": { "a": null, "c": "3" },
+    });
+    let answer = changed(&tenant, &client, patch).await;
+    let mut expected = client.clone();
+    expected["callbacks"] = json!(["https://c.example"]);
+    expected["mobile"] = json!({ "android": { "app_package_name": "b" }, "ios": { "team_id": "t" } });
+    expected["jwt_configuration"]["lifetime_in_seconds"] = json!(60);
+    expected["native_social_login"] = json!({ "apple": { "enabled": true } });
+    expected["client_metadata"] = json!({ "b": "2", "c": "3" });
+    expected.as_object_mut().unwrap().remove("organization_usage");
+    assert_eq!(answer, expected);
+    let cleared = changed(&tenant, &client, json!({ "mobile": {}, "client_metadata": {} })).await;
+    assert_eq!((&cleared["mobile"], &cleared["client_metadata"]), (&json!({}), &json!({})));
+    assert_eq!(tenant.patch(&format!("{PATH}/nobody"), json!({ "name": "x" })).await.refusal(), UNKNOWN);
+}
+
+#[tokio::test]
+async fn client_metadata_keeps_its_limits_before_and_after_the_merge() {
+    let tenant = Tenant::new().await;
+    let client = made(&tenant, json!({ "client_metadata": keys(10) })).await;
+    let over = tenant.patch(&path_of(&client), json!({ "client_metadata": { "k10": "v" } })).await;
+    assert_eq!(
+        over.refusal(),
+        (
+            400,
+            Some("invalid_body"),
+            "Payload validation error: 'Too many properties defined (11), maximum 10' on property client_metadata (Metadata associated with the client)."
+        )
+    );
+    assert_eq!(tenant.get(&path_of(&client)).await.json, client);
+    let swapped = changed(&tenant, &client, json!({ "client_metadata": { "k0": null, "k10": "v" } })).await;
+    assert_eq!(swapped["client_metadata"].as_object().unwrap().len(), 10);
+    let special = json!({ ":,-+=_*?\"/\\()<>@\t k1": "v".repeat(255) });
+    assert_eq!(made(&tenant, json!({ "client_metadata": special })).await["client_metadata"], special);
+    for bad in [
+        keys(11),
+        json!({ "a": "v".repeat(256) }),
+        json!({ "k".repeat(256): "v" }),
+        json!({ "a;b": "v" }),
+        json!({ "a\u{e9}": "v" }),
+        json!({ "a": 5 }),
+        json!({ "a": ["x"] }),
+        json!("x"),
+    ] {
+        let answer = tenant.post(PATH, json!({ "name": "x", "client_metadata": bad })).await;
+        assert_eq!(answer.refusal().1, Some("invalid_body"), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn no_change_is_lost_however_many_come_at_once() {
+    let tenant = Tenant::new().await;
+    let client = made(&tenant, json!({})).await;
+    let path = path_of(&client);
+    let answers = join_all((0..14).map(|n| {
+        let patch =
+            json!({ "client_metadata": { format!("k{n}"): "v" }, "refresh_token": { format!("x{n}"): n } });
+        tenant.patch(&path, patch)
+    }))
+    .await;
+    let done = answers.iter().filter(|answer| answer.status == 200).count();
+    assert_eq!(done, 10, "the limit holds in a race");
+    let now = tenant.get(&path).await.json;
+    assert_eq!(now["client_metadata"].as_object().unwrap().len(), 10);
+    let old = client["refresh_token"].as_object().unwrap().len();
+    assert_eq!(now["refresh_token"].as_object().unwrap().len(), old + 10);
+}
+
+#[tokio::test]
+async fn a_tag_guards_a_change() {
+    let tenant = Tenant::new().await;
+    let client = made(&tenant, json!({})).await;
+    let path = path_of(&client);
+    let tag = tenant.get(&path).await.header("etag").unwrap().to_owned();
+    let patch = |description: &str| {
+        tenant
+            .authorized("PATCH", &path)
+            .header("if-match", &tag)
+            .json(&json!({ "description": description }))
+    };
+    assert_eq!(send(patch("one")).await.status, 200);
+    let late = send(patch("two")).await;
+    assert_eq!(late.refusal().1, Some("precondition_failed"));
+    let present = tenant.get(&path).await;
+    assert_eq!((late.header("etag"), &present.json["description"]), (present.header("etag"), &json!("one")));
+    let known = present.header("etag").unwrap();
+    assert_eq!(send(tenant.authorized("GET", &path).header("if-none-match", known)).await.status, 304);
+}
+
+#[tokio::test]
+async fn clients_are_listed_by_page_by_checkpoint_and_by_kind() {
+    let tenant = Tenant::new().await;
+    for app_type in ["spa", "native", "native"] {
+        made(&tenant, json!({ "app_type": app_type, "is_first_party": app_type == "spa" })).await;
+    }
+    let all = tenant.get(PATH).await.json;
+    let total = all.as_array().unwrap().len();
+    let page = tenant.get(&format!("{PATH}?per_page=2&page=1&include_totals=true")).await.json;
+    assert_eq!(
+        (&page["start"], &page["limit"], &page["total"], &page["clients"][0]),
+        (&json!(2), &json!(2), &json!(total), &all[2])
+    );
+    let first = tenant.get(&format!("{PATH}?take=1")).await.json;
+    let rest = tenant.get(&format!("{PATH}?take=100&from={}", first["next"].as_str().unwrap())).await.json;
+    assert_eq!((&first["clients"][0], &rest["clients"][0]), (&all[0], &all[1]));
+    assert_eq!(rest.get("next"), None);
+    let count =
+        async |query: &str| tenant.get(&format!("{PATH}?{query}")).await.json.as_array().unwrap().len();
+    assert_eq!(count("app_type=native").await, 2);
+    assert_eq!(count("app_type=spa,native").await, 3);
+    assert_eq!(count("is_global=true").await, 0);
+    assert_eq!(count("is_global=false").await, total);
+    assert_eq!(count("is_first_party=false").await, 2);
+    let named = tenant.get(&format!("{PATH}?fields=name&app_type=spa")).await.json;
+    assert_eq!(named, json!([{ "tenant": tenant.name, "name": "App" }]));
+    assert_eq!(tenant.get(&format!("{PATH}?q=x")).await.refusal().1, Some("invalid_query_string"));
+}
+
+#[tokio::test]
+async fn what_a_client_cannot_be_is_refused() {
+    let tenant = Tenant::new().await;
+    for (body, reason) in [
+        (json!({}), "Missing required property: name"),
+        (json!({ "name": "a<b" }), "String does not match pattern ^[^<>]+$: a<b"),
+        (
+            json!({ "name": "x", "favourite_colour": 1 }),
+            "Additional properties not allowed: favourite_colour",
+        ),
+        (json!({ "name": "x", "app_type": "toaster" }), "No enum match for: toaster"),
+        (json!({ "name": "x", "description": "d".repeat(141) }), "String is too long (141 chars)"),
+        (json!({ "name": "x", "client_secret": "s" }), "Additional properties not allowed: client_secret"),
+        (json!({ "name": "x", "initiate_login_uri": "http://x" }), "String does not match pattern"),
+    ] {
+        let answer = tenant.post(PATH, body).await;
+        let (status, code, message) = answer.refusal();
+        assert_eq!((status, code), (400, Some("invalid_body")));
+        assert!(message.contains(reason), "{message}");
+    }
+}
