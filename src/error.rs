@@ -47,6 +47,7 @@ pub mod codes {
         NOT_FOUND = 404, None, "Not Found";
         UNKNOWN_HOST = 404, None, "No tenant answers on this host.";
         METHOD_NOT_ALLOWED = 405, None, "Method Not Allowed";
+        REQUEST_TIMEOUT = 408, None, "The request's body did not arrive in time.";
         PAYLOAD_TOO_LARGE = 413, None, "Payload content length greater than maximum allowed";
         UNSUPPORTED_MEDIA_TYPE = 415, None, "Unsupported Media Type";
         PRECONDITION_FAILED = 412, Some("precondition_failed"), "The resource was changed since the version named in If-Match. Fetch it again and repeat the change.";
@@ -79,6 +80,7 @@ pub mod codes {
         SAME_IDENTITY = 400, Some("operation_not_supported"), "Main identity and the new one are the same.";
         MAIN_IDENTITY = 400, Some("operation_not_supported"), "Main identity cannot be removed.";
         PROVIDER_NOT_CONFIGURED = 400, Some("inexistent_connection"), "The provider/connection is not configured.";
+        BLOCKED_SECONDARY = 400, Some("operation_not_supported"), "Unable to link with the secondary account.";
         INEXISTENT_SECONDARY = 400, Some("inexistent_identity"), "Provided secondary account not found.";
         INEXISTENT_IDENTITY = 404, Some("inexistent_identity"), "The identity does not exist.";
         IDENTITY_EXISTS = 409, Some("identity_already_exists"), "Specified identity already exists.";

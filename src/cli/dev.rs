@@ -74,7 +74,11 @@ impl Dev {
         let stop = service::stop_signal()?;
         tokio::pin!(stop);
         let configs = configs(&settings.tenants.directory)?;
-        let embedded = self.postgres().await?;
+        let embedded = tokio::select! {
+            embedded = self.postgres() => embedded?,
+            // What was begun ends with the process, and the next start sweeps up.
+            () = &mut stop => return Ok(()),
+        };
         // Ctrl-C while things are still being made: the database is stopped all the same.
         let served = tokio::select! {
             served = self.serve(&settings, &configs, &embedded) => served,

@@ -16,6 +16,7 @@ use futures_util::FutureExt;
 use sqlx::pool::PoolConnection;
 use sqlx::{Connection, PgConnection, PgPool, Postgres};
 use tokio::sync::{Notify, oneshot};
+use tokio::time::timeout;
 
 use crate::error::{Error, codes};
 
@@ -64,10 +65,13 @@ impl<B: Batch> Clone for Coalescer<B> {
 
 impl<B: Batch> Coalescer<B> {
     /// Starts the workers on the current runtime. They end with the pool.
-    pub(crate) fn start(pool: &PgPool, workers: usize) -> Self {
+    ///
+    /// A batch without an answer for `patience` is given up with its connection: a database that went away without a
+    /// word must not stop everybody behind it.
+    pub(crate) fn start(pool: &PgPool, workers: usize, patience: Duration) -> Self {
         let queue = Arc::new(Queue { waiting: Mutex::new(VecDeque::new()), arrived: Notify::new() });
         for _ in 0..workers {
-            tokio::spawn(work(Arc::clone(&queue), pool.clone()));
+            tokio::spawn(work(Arc::clone(&queue), pool.clone(), patience));
         }
         Self(queue)
     }
@@ -108,8 +112,8 @@ impl<B: Batch> Queue<B> {
     }
 }
 
-async fn work<B: Batch>(queue: Arc<Queue<B>>, pool: PgPool) {
-    let mut line = Line { pool, connection: None };
+async fn work<B: Batch>(queue: Arc<Queue<B>>, pool: PgPool, patience: Duration) {
+    let mut line = Line { pool, patience, connection: None };
     loop {
         tokio::select! {
             () = queue.arrived.notified() => {}
@@ -136,6 +140,7 @@ async fn work<B: Batch>(queue: Arc<Queue<B>>, pool: PgPool) {
 /// A worker's connection, kept from batch to batch.
 struct Line {
     pool: PgPool,
+    patience: Duration,
     connection: Option<(PoolConnection<Postgres>, Instant)>,
 }
 
@@ -181,7 +186,7 @@ impl Line {
         let mut connection = match self.connection.take() {
             Some((connection, used)) if B::IDEMPOTENT || used.elapsed() < IDLE => connection,
             Some((mut connection, _)) => {
-                if let Ok(()) = connection.ping().await {
+                if let Ok(Ok(())) = timeout(self.patience, connection.ping()).await {
                     connection
                 } else {
                     drop(connection.detach());
@@ -190,7 +195,8 @@ impl Line {
             }
             None => self.pool.acquire().await?,
         };
-        let result = B::run(&mut connection, items).await;
+        let silence = |_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
+        let result = timeout(self.patience, B::run(&mut connection, items)).await.unwrap_or_else(silence);
         if result.as_ref().is_err_and(super::is_disconnect) {
             // Not back into the pool: it is broken, and its place is needed for a fresh one.
             drop(connection.detach());

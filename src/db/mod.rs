@@ -68,7 +68,13 @@ impl Db {
             .max_connections(options.max_connections + crate::users::store::Batches::CONNECTIONS)
             .acquire_timeout(options.acquire_timeout)
             .connect_lazy_with(options.connect_options()?);
-        Ok(Self { users: crate::users::store::Batches::start(&pool), pool })
+        Ok(Self {
+            users: crate::users::store::Batches::start(
+                &pool,
+                options.statement_timeout + Duration::from_secs(5),
+            ),
+            pool,
+        })
     }
 
     /// The pool, for the statements of a store.

@@ -1,16 +1,23 @@
 //! The body of a request. It is read only when the handler asks for it: who calls is judged before what is sent.
 
 use std::future::{Ready, ready};
+use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::web::{self, Bytes, BytesMut};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
+use tokio::time::timeout_at;
 
 use crate::app::App;
 use crate::error::{Error, codes};
 use crate::json::Object;
+
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How much room is made for a body before any of it is there, in bytes.
+const PROMISED: usize = 16 * 1024;
 
 /// A body that was not read yet.
 pub struct Body {
@@ -74,8 +81,11 @@ impl Body {
         if self.length.is_some_and(|length| length > self.limit) {
             return Err(too_large());
         }
-        let mut bytes = BytesMut::with_capacity(self.length.unwrap_or(0));
-        while let Some(chunk) = self.payload.next().await {
+        let mut bytes = BytesMut::with_capacity(self.length.unwrap_or(0).min(PROMISED));
+        let until = tokio::time::Instant::now() + PATIENCE;
+        while let Some(chunk) =
+            timeout_at(until, self.payload.next()).await.map_err(|_| codes::REQUEST_TIMEOUT)?
+        {
             let chunk = chunk.map_err(|_| codes::INVALID_JSON)?;
             if bytes.len() + chunk.len() > self.limit {
                 return Err(too_large());

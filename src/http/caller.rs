@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::marker::PhantomData;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use crate::auth::scopes::Scope;
 use crate::auth::{Claims, is_jwt};
 use crate::error::{Error, codes};
 use crate::journal::Author;
-use crate::tenancy::{Tenant, is_of_this_machine};
+use crate::tenancy::{Tenant, host_of, is_of_this_machine};
 
 /// A caller of the Management API whose token has the scopes that `S` demands: everything a verb has to know.
 pub struct Caller<S: Scope>(pub Context, PhantomData<S>);
@@ -92,7 +93,15 @@ impl Visitor {
             user_agent: header(request, &USER_AGENT),
         };
         let plain = !request.app_config().secure() && is_of_this_machine(&host);
-        let origin = format!("{}://{host}", if plain { "http" } else { "https" });
+        let scheme = if plain { "http" } else { "https" };
+        // A caller may name any port; a link in a mail leads only to one that Roster listens on.
+        let port = request.app_config().local_addr().port();
+        let bare = host_of(&host).unwrap_or_default();
+        let origin = if host.ends_with(&format!(":{port}")) {
+            format!("{scheme}://{bare}:{port}")
+        } else {
+            format!("{scheme}://{bare}")
+        };
         Ok(Self { app, tenant, host, origin, author, now: OffsetDateTime::now_utc() })
     }
 
@@ -123,9 +132,11 @@ fn header(request: &HttpRequest, name: &HeaderName) -> Option<String> {
 fn ip(request: &HttpRequest, trust_forwarded_for: bool) -> Option<String> {
     let forwarded = || {
         header(request, &HeaderName::from_static("x-forwarded-for"))?
-            .split(',')
+            .rsplit(',')
             .next()
-            .map(|ip| ip.trim().to_owned())
+            // The last one is what the proxy itself saw; those before it are what it was told.
+            .and_then(|ip| ip.trim().parse::<IpAddr>().ok())
+            .map(|ip| ip.to_string())
     };
     let peer = || request.peer_addr().map(|address| address.ip().to_string());
     if trust_forwarded_for { forwarded().or_else(peer) } else { peer() }

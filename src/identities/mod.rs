@@ -59,6 +59,8 @@ pub async fn link(ctx: &Context, id: &UserId, secondary: Secondary) -> Result<St
     }
     Err(if !linked.has_primary {
         codes::INEXISTENT_USER
+    } else if linked.is_blocked {
+        codes::BLOCKED_SECONDARY
     } else if !linked.is_configured {
         codes::PROVIDER_NOT_CONFIGURED
     } else if linked.is_taken {

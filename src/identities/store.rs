@@ -46,7 +46,7 @@ static LINK: Statement = Statement::new(
         answer!("b.identities", "b.profile", "$7"),
         " as added
                from locked a
-               join locked b on b.user_id = $3
+               join locked b on b.user_id = $3 and b.profile -> 'blocked' is distinct from 'true'
               where a.user_id = $2
                 and ($6::text is null
                      or exists (select from connections c
@@ -99,6 +99,7 @@ static LINK: Statement = Statement::new(
                from merged
          )
          select exists (select from locked where user_id = $2) as has_primary,
+                exists (select from locked where user_id = $3 and profile -> 'blocked' = 'true') as is_blocked,
                 exists (select from connections c
                          where c.tenant_id = $1 and c.strategy = $4 and ($6::text is null or c.connection_id = $6)) as is_configured,
                 exists (select from identities i
@@ -115,6 +116,8 @@ static LINK: Statement = Statement::new(
 pub(crate) struct Linked {
     /// Was there a user to link to?
     pub has_primary: bool,
+    /// Is the other user blocked?
+    pub is_blocked: bool,
     /// Is there a connection of this provider (and id, if one was named)?
     pub is_configured: bool,
     /// Does the identity belong to a user as a secondary one already?
@@ -146,6 +149,7 @@ pub(crate) async fn link(
         .await?;
     Ok(Linked {
         has_primary: row.try_get("has_primary")?,
+        is_blocked: row.try_get("is_blocked")?,
         is_configured: row.try_get("is_configured")?,
         is_taken: row.try_get("is_taken")?,
         identities: row.try_get("identities")?,
@@ -162,7 +166,7 @@ static UNLINK: Statement = Statement::new(
                 and u.user_id = $2
                 for update
          ), secondary as (
-             select b.user_id, b.identities as old_identities, i.identity, (i.place - 1)::int as place
+             select b.user_id, b.profile -> 'blocked' as blocked, b.identities as old_identities, i.identity, (i.place - 1)::int as place
                from before b,
                     jsonb_array_elements(b.identities) with ordinality as i(identity, place)
               where i.place > 1
@@ -179,7 +183,8 @@ static UNLINK: Statement = Statement::new(
           returning u.tenant_id, u.user_id, u.identities, s.old_identities
          ), separated as (
              insert into users (tenant_id, user_id, profile, identities, created_at, updated_at)
-             select $1, $3 || '|' || $4, s.identity -> 'profileData', jsonb_build_array(s.identity - 'profileData'), $5, $5
+             select $1, $3 || '|' || $4, (s.identity -> 'profileData') || case when s.blocked = 'true' then '{\"blocked\": true}' else '{}' end::jsonb,
+                    jsonb_build_array(s.identity - 'profileData'), $5, $5
                from secondary s
           returning tenant_id, user_id, profile, identities
          ), moved as (

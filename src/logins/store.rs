@@ -191,6 +191,7 @@ static LOG_IN: Statement = Statement::new(
                join passwords p on p.tenant_id = u.tenant_id and p.provider = $7 and p.identity_id = $8
               where u.tenant_id = $1
                 and u.user_id = $2
+                and u.identities @> jsonb_build_array(jsonb_build_object('provider', $7::text, 'user_id', $8::text))
                 for update
          ), logged_in as (
              update users u

@@ -235,6 +235,16 @@ fn relations(file: &Node, config: &TenantConfig) -> Vec<Mistake> {
                 .map(|(j, grant)| (file, format!("clients[{i}].grants[{j}].audience"), &*grant.audience)),
         ));
     }
+    for (i, client) in clients() {
+        for (j, grant) in client.grants.iter().enumerate() {
+            let management = grant.audience == "management" || grant.audience == config.management_audience();
+            if grant.scope == Selection::All && !management {
+                let key = format!("clients[{i}].grants[{j}].scope");
+                let expected = "a list of scopes; only the Management API's can be named by \"*\"";
+                mistakes.push(file.mistake_at(&key, "\"*\"", expected));
+            }
+        }
+    }
     for (i, connection) in connections() {
         let Selection::List(names) = &connection.enabled_clients else { continue };
         for (j, name) in names.iter().enumerate() {

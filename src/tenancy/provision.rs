@@ -48,10 +48,6 @@ impl Provisioner<'_> {
         let tenant = config.name.as_str();
         let mut tx = self.db.begin().await?;
         store::lock(&mut tx, tenant).await?;
-        if let Some((host, owner)) = store::foreign_host(&mut tx, tenant, &config.hosts).await? {
-            return Err(crate::error::codes::INVALID_BODY
-                .because(format!("the host {host} belongs to the tenant {owner} already")));
-        }
         let audience = config.management_audience();
         let settings = Settings {
             domain: config.hosts.first().cloned().unwrap_or_default(),
@@ -67,8 +63,13 @@ impl Provisioner<'_> {
             );
         };
         note(store::put_tenant(&mut tx, tenant, &settings, &self.author).await?, format!("tenant {tenant}"));
-        if store::put_hosts(&mut tx, tenant, &config.hosts).await? {
+        if store::put_hosts(&mut tx, tenant, &config.hosts, &self.author).await? {
             note(Some(false), format!("hosts of {tenant}: {}", config.hosts.join(", ")));
+        }
+        // After the change: whoever wanted the same host at the same time has been waited for.
+        if let Some((host, owner)) = store::foreign_host(&mut tx, tenant, &config.hosts).await? {
+            return Err(crate::error::codes::INVALID_BODY
+                .because(format!("the host {host} belongs to the tenant {owner} already")));
         }
         if !store::has_signing_key(&mut tx, tenant).await? {
             self.make_signing_key(&mut tx, tenant, &settings.domain).await?;
@@ -82,7 +83,8 @@ impl Provisioner<'_> {
                 let management = grant.audience == "management" || grant.audience == audience;
                 let scope: Vec<&str> = match &grant.scope {
                     Selection::All if management => scopes::ALL.to_vec(),
-                    Selection::All => vec!["*"],
+                    // A file that says so has been refused: there is nothing that "*" could stand for.
+                    Selection::All => vec![],
                     Selection::List(scope) => scope.iter().map(String::as_str).collect(),
                 };
                 let api = if management { &audience } else { &grant.audience };

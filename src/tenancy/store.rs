@@ -222,20 +222,47 @@ pub(crate) async fn put_tenant(
 
 static PUT_HOSTS: Statement = Statement::new(
     "tenancy.put_hosts",
-    "with removed as (
+    concat!(
+        "with old as (
+             select coalesce(jsonb_agg(host order by host), '[]') as hosts from tenant_hosts where tenant_id = $1
+         ), removed as (
              delete from tenant_hosts where tenant_id = $1 and host <> all($2::text[]) returning host
          ), added as (
              insert into tenant_hosts (host, tenant_id)
              select host, $1 from unnest($2::text[]) host
                  on conflict (host) do nothing
           returning host
+         ), changed as (
+             select exists (select from removed) or exists (select from added) as any
+         ), journal_entry as (
+             ",
+        insert_journal!(),
+        "
+             select $1, 'tenant.updated', $1, jsonb_build_object('hosts', jsonb_build_object('before', o.hosts, 'after', to_jsonb($2::text[]))), ",
+        author!("$3::text[]"),
+        "
+               from old o, changed c
+              where c.any
          )
-         select exists (select from removed) or exists (select from added)",
+         select changed.any from changed"
+    ),
 );
 
 /// Were any of them not there, or others too many?
-pub(crate) async fn put_hosts(tx: &mut Tx, tenant: &str, hosts: &[String]) -> Result<bool, Error> {
-    Ok(PUT_HOSTS.query().bind(tenant).bind(hosts).fetch_one(&mut **tx).await?.try_get(0)?)
+pub(crate) async fn put_hosts(
+    tx: &mut Tx,
+    tenant: &str,
+    hosts: &[String],
+    author: &Author,
+) -> Result<bool, Error> {
+    Ok(PUT_HOSTS
+        .query()
+        .bind(tenant)
+        .bind(hosts)
+        .bind(author.entry())
+        .fetch_one(&mut **tx)
+        .await?
+        .try_get(0)?)
 }
 
 static HAS_SIGNING_KEY: Statement = Statement::new(

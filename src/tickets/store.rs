@@ -7,6 +7,7 @@ use super::model::{Identity, Issue, Kind, State, Ticket};
 use crate::db::{Db, Statement};
 use crate::error::Error;
 use crate::journal::{Author, author, insert_journal};
+use crate::logins::store::forget_attempts;
 use crate::users::model::timestamp;
 
 pub(crate) const STATEMENTS: &[&Statement] =
@@ -435,7 +436,9 @@ static CHANGE_PASSWORD: Statement = Statement::new(
               where u.tenant_id = b.tenant_id
                 and u.user_id = b.user_id
           returning u.tenant_id, u.user_id, u.profile, b.profile as old_profile
-         ), journal_entry as (
+         ), ",
+        forget_attempts!("select user_id from changed"),
+        ", journal_entry as (
              ",
         insert_journal!(),
         "

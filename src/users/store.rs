@@ -28,8 +28,11 @@ impl Batches {
     /// How many connections the workers keep.
     pub(crate) const CONNECTIONS: u32 = 4;
 
-    pub(crate) fn start(pool: &PgPool) -> Self {
-        Self { fetch: Coalescer::start(pool, Self::WORKERS), update: Coalescer::start(pool, Self::WORKERS) }
+    pub(crate) fn start(pool: &PgPool, patience: Duration) -> Self {
+        Self {
+            fetch: Coalescer::start(pool, Self::WORKERS, patience),
+            update: Coalescer::start(pool, Self::WORKERS, patience),
+        }
     }
 }
 
@@ -324,12 +327,16 @@ macro_rules! unverified {
         concat!(
             "case when ",
             $new,
-            " ->> 'email' <> ",
+            " ? 'email' and ",
+            $new,
+            " ->> 'email' is distinct from ",
             $old,
             " ->> 'email' then '{\"email_verified\": false}' else '{}' end::jsonb
                              || case when ",
             $new,
-            " ->> 'phone_number' <> ",
+            " ? 'phone_number' and ",
+            $new,
+            " ->> 'phone_number' is distinct from ",
             $old,
             " ->> 'phone_number' then '{\"phone_verified\": false}' else '{}' end::jsonb || "
         )

@@ -86,3 +86,20 @@ async fn both_histories_tell_of_it() {
         json!({ "before": primary["user_id"], "after": secondary["user_id"] })
     );
 }
+
+#[tokio::test]
+async fn a_block_is_not_shaken_off_by_linking_and_unlinking() {
+    let tenant = Tenant::new().await;
+    let (primary, blocked) = (tenant.user(json!({})).await, tenant.user(json!({ "blocked": true })).await);
+    let refused = link(&tenant, &primary, &blocked).await;
+    assert_eq!(
+        refused.refusal(),
+        (400, Some("operation_not_supported"), "Unable to link with the secondary account.")
+    );
+    tenant.patch(&path_of(&blocked), json!({ "blocked": false })).await;
+    assert_eq!(link(&tenant, &primary, &blocked).await.status, 201);
+    tenant.patch(&path_of(&primary), json!({ "blocked": true })).await;
+    let path = format!("{}/identities/auth0/{}", path_of(&primary), bare(&blocked));
+    assert_eq!(tenant.delete(&path).await.status, 200);
+    assert_eq!(tenant.get(&path_of(&blocked)).await.json["blocked"], true);
+}

@@ -31,15 +31,22 @@ async fn a_ticket_is_a_link_to_the_host_that_was_asked() {
 }
 
 #[tokio::test]
-async fn on_this_machine_a_link_is_as_the_request_came() {
+async fn on_this_machine_a_link_is_as_the_request_came_but_leads_to_no_foreign_port() {
     let tenant = Tenant::with(|config| config.hosts = vec![format!("{}.localhost", config.name)]).await;
     let user = tenant.user(json!({})).await;
-    let request = tenant.authorized("POST", PASSWORD_CHANGE).json(&json!({ "user_id": user["user_id"] }));
-    let host = format!("{}:8080", tenant.host);
-    let mut request = request.build().unwrap();
-    request.headers_mut().insert("host", host.parse().unwrap());
-    let made = reqwest::Client::new().execute(request).await.unwrap().text().await.unwrap();
-    assert!(made.starts_with(&format!("{{\"ticket\":\"http://{host}/lo/reset?ticket=")), "{made}");
+    let port = crate::support::server().address.port();
+    let (ours, bare) = (format!("{}:{port}", tenant.host), tenant.host.clone());
+    for (host, linked) in [(ours.clone(), ours), (format!("{bare}:6666"), bare.clone()), (bare.clone(), bare)]
+    {
+        let request = tenant.authorized("POST", PASSWORD_CHANGE).json(&json!({ "user_id": user["user_id"] }));
+        let mut request = request.build().unwrap();
+        request.headers_mut().insert("host", host.parse().unwrap());
+        let made = reqwest::Client::new().execute(request).await.unwrap().text().await.unwrap();
+        assert!(
+            made.starts_with(&format!("{{\"ticket\":\"http://{linked}/lo/reset?ticket=")),
+            "{host}: {made}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -161,6 +161,28 @@ async fn a_new_address_is_lower_case_unverified_and_frees_the_old_one() {
 }
 
 #[tokio::test]
+async fn an_address_that_comes_after_none_is_not_verified() {
+    let tenant = Tenant::new().await;
+    let made = tenant
+        .user(json!({ "email_verified": true, "phone_number": "+15550101", "phone_verified": true }))
+        .await;
+    let user = path_of(&made);
+    tenant.patch(&user, json!({ "email": null, "phone_number": null })).await;
+    let answer =
+        tenant.patch(&user, json!({ "email": "other@example.com", "phone_number": "+15550102" })).await;
+    assert_eq!(
+        (&answer.json["email_verified"], &answer.json["phone_verified"]),
+        (&json!(false), &json!(false))
+    );
+    let verified = tenant.patch(&user, json!({ "email": "third@example.com", "email_verified": true })).await;
+    assert_eq!(verified.json["email_verified"], true);
+    assert_eq!(
+        tenant.patch(&user, json!({ "email": "third@example.com", "given_name": "x" })).await.json["email_verified"],
+        true
+    );
+}
+
+#[tokio::test]
 async fn what_another_user_is_known_by_cannot_be_taken() {
     let tenant = Tenant::new().await;
     let other = tenant.user(json!({ "username": "other", "phone_number": "+15550100" })).await;
