@@ -361,7 +361,10 @@ fn free_port() -> u16 {
 
 #[tokio::test]
 async fn an_operator_migrates_provisions_serves_and_stops() {
-    let postgres = Embedded::start(EmbeddedOptions { kind: Kind::Throwaway, download: true }).unwrap();
+    // A durable one: it is killed below, and a throwaway would lose what it acknowledged a moment before.
+    let dir = directory();
+    let kind = Kind::Durable { dir: dir.path().to_owned() };
+    let postgres = Embedded::start(EmbeddedOptions { kind, download: true }).unwrap();
     let url = postgres.url();
     assert!(refused(&roster(&["serve"]).output().unwrap()).contains("ROSTER__DATABASE__URL or DATABASE_URL"));
     assert!(refused(&run(&["serve"], &url)).contains("roster migrate"));
