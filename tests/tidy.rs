@@ -40,6 +40,16 @@ fn only_http_knows_actix() {
 }
 
 #[test]
+fn verbs_say_no_http_word() {
+    for file in files_with("crate::http") {
+        assert!(
+            file == "server.rs" || file.starts_with("http/") || file.ends_with("/routes.rs"),
+            "{file} imports http"
+        );
+    }
+}
+
+#[test]
 fn only_stores_know_sqlx() {
     for file in files_with("sqlx::") {
         assert!(

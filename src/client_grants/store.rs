@@ -10,6 +10,34 @@ use crate::page::{List, Page};
 
 pub(crate) const STATEMENTS: &[&Statement] = &[&CREATE, &FETCH, &LIST, &UPDATE, &DELETE];
 
+/// Takes away the grants of what a statement deletes, each with its journal row: two CTEs after `deleted`. `$of` ties a
+/// grant `g` to it, `$author` is the array that the deletion's own entry is made of.
+macro_rules! delete_grants {
+    ($of:literal, $author:literal) => {
+        concat!(
+            "grants as (
+             delete from client_grants g
+              using deleted d
+              where g.tenant_id = d.tenant_id
+                and ",
+            $of,
+            "
+          returning g.*
+         ), grant_entries as (
+             ",
+            insert_journal!(),
+            "
+             select tenant_id, 'client_grant.deleted', grant_id,
+                    journal_changes(jsonb_build_object('client_id', client_id, 'audience', audience, 'scope', scope), null), ",
+            author!($author),
+            "
+               from grants
+         )"
+        )
+    };
+}
+pub(crate) use delete_grants;
+
 fn grant(row: &PgRow) -> Result<Option<ClientGrant>, sqlx::Error> {
     let Some(id) = row.try_get("grant_id")? else { return Ok(None) };
     Ok(Some(ClientGrant {

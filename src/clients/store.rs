@@ -4,6 +4,7 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 
 use super::model::{ClientPatch, Filter, METADATA_KEYS, NewClient};
+use crate::client_grants::store::delete_grants;
 use crate::db::{Db, Statement};
 use crate::error::Error;
 use crate::journal::{Author, author, insert_journal};
@@ -314,22 +315,9 @@ static DELETE: Statement = Statement::new(
               where tenant_id = $1
                 and client_id = $2
           returning *
-         ), grants as (
-             delete from client_grants g
-              using deleted d
-              where g.tenant_id = d.tenant_id
-                and g.client_id = d.client_id
-          returning g.*
-         ), grant_entries as (
-             ",
-        insert_journal!(),
+         ), ",
+        delete_grants!("g.client_id = d.client_id", "array[gen_random_uuid()::text] || ($3::text[])[2:]"),
         "
-             select tenant_id, 'client_grant.deleted', grant_id,
-                    journal_changes(jsonb_build_object('client_id', client_id, 'audience', audience, 'scope', scope), null), ",
-        author!("array[gen_random_uuid()::text] || ($3::text[])[2:]"),
-        "
-               from grants
-         )
          ",
         insert_journal!(),
         "

@@ -27,7 +27,6 @@ use std::time::Duration;
 use crate::app::Context;
 use crate::connections::{self, Demand, Identifier};
 use crate::error::codes;
-use crate::http::Visitor;
 use crate::tickets;
 use crate::users;
 use crate::users::model::User;
@@ -70,12 +69,12 @@ pub async fn signup(ctx: &Context, signup: Signup) -> Result<User, SignupError> 
 const AT_LEAST: Duration = Duration::from_millis(50);
 
 /// Sends a link for a new password to an address, if it is somebody's.
-pub async fn change_password(visitor: &Visitor, request: &PasswordChange) -> Result<(), SignupError> {
-    let connection = connections::by_name(&visitor.app.db, &visitor.tenant.id, &request.connection).await?;
+pub async fn change_password(ctx: &Context, request: &PasswordChange) -> Result<(), SignupError> {
+    let connection = connections::by_name(ctx.db(), &ctx.tenant.id, &request.connection).await?;
     if connection.is_none_or(|connection| connection.strategy != "auth0") {
         return Err(SignupError::invalid_connection());
     }
-    let work = tickets::request_password_change(visitor, &request.email, &request.connection);
+    let work = tickets::request_password_change(ctx, &request.email, &request.connection);
     let (done, ()) = tokio::join!(work, tokio::time::sleep(AT_LEAST));
     Ok(done?)
 }

@@ -27,7 +27,8 @@ async fn signup(visitor: Visitor, body: Body) -> Result<HttpResponse, SignupErro
 
 async fn change_password(visitor: Visitor, body: Body) -> Result<HttpResponse, SignupError> {
     let body = body.read().await?;
-    super::change_password(&visitor, &PasswordChange::read(&body.object()?)?).await?;
+    let request = PasswordChange::read(&body.object()?)?;
+    super::change_password(&visitor.context(None), &request).await?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
         .body("We've just sent you an email to reset your password."))

@@ -4,6 +4,7 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 
 use super::model::{NewResourceServer, ResourceServerPatch};
+use crate::client_grants::store::delete_grants;
 use crate::db::{self, Db, Statement};
 use crate::error::{Error, codes};
 use crate::journal::{Author, author, insert_journal};
@@ -227,22 +228,9 @@ static DELETE: Statement = Statement::new(
         named!(),
         "
           returning *
-         ), grants as (
-             delete from client_grants g
-              using deleted d
-              where g.tenant_id = d.tenant_id
-                and g.audience = d.identifier
-          returning g.*
-         ), grant_entries as (
-             ",
-        insert_journal!(),
+         ), ",
+        delete_grants!("g.audience = d.identifier", "array[gen_random_uuid()::text] || ($3::text[])[2:]"),
         "
-             select tenant_id, 'client_grant.deleted', grant_id,
-                    journal_changes(jsonb_build_object('client_id', client_id, 'audience', audience, 'scope', scope), null), ",
-        author!("array[gen_random_uuid()::text] || ($3::text[])[2:]"),
-        "
-               from grants
-         )
          ",
         insert_journal!(),
         "

@@ -31,7 +31,6 @@ use time::{Duration, OffsetDateTime};
 use crate::app::{App, Context};
 use crate::connections::{self, Connection};
 use crate::error::{Result, codes};
-use crate::http::Visitor;
 use crate::ids::UserId;
 use crate::tenancy::Tenant;
 use model::{Identity, Issue, Kind, LIFETIME, State, Ticket, TicketRequest, Whose, digest};
@@ -110,8 +109,8 @@ pub(crate) fn verification_mail(ctx: &Context) -> Result<Issue> {
 }
 
 /// Sends a link for a new password to an address, if it is somebody's. Nobody learns from this whether it is.
-pub async fn request_password_change(visitor: &Visitor, email: &str, connection: &str) -> Result<()> {
-    let Visitor { app, tenant, origin, now, author, .. } = visitor;
+pub async fn request_password_change(ctx: &Context, email: &str, connection: &str) -> Result<()> {
+    let Context { app, tenant, origin, now, author, .. } = ctx;
     let issue = Issue::new(Kind::PasswordChange, origin, *now, Duration::seconds(LIFETIME)).by_mail(
         &app.vault,
         &tenant.id,
@@ -154,13 +153,13 @@ pub(crate) enum Outcome {
 
 /// Uses a ticket, with a new password twice if it is for one.
 pub(crate) async fn redeem(
-    visitor: &Visitor,
+    ctx: &Context,
     kind: Kind,
     token: &str,
     password: &str,
     confirmation: &str,
 ) -> Result<Outcome> {
-    let Visitor { app, tenant, now, author, .. } = visitor;
+    let Context { app, tenant, now, author, .. } = ctx;
     let (ticket, connection) = match look_at(app, tenant, kind, token, *now).await? {
         Ok(good) => good,
         Err(state) => return Ok(Outcome::Refused(state)),

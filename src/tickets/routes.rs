@@ -68,18 +68,19 @@ async fn show(visitor: &Visitor, kind: Kind, params: &Params) -> Result<HttpResp
 }
 
 async fn use_password_change(visitor: Visitor, body: Body) -> Result<HttpResponse, Error> {
-    use_ticket(&visitor, Kind::PasswordChange, body).await
+    use_ticket(visitor, Kind::PasswordChange, body).await
 }
 
 async fn use_email_verification(visitor: Visitor, body: Body) -> Result<HttpResponse, Error> {
-    use_ticket(&visitor, Kind::EmailVerification, body).await
+    use_ticket(visitor, Kind::EmailVerification, body).await
 }
 
-async fn use_ticket(visitor: &Visitor, kind: Kind, body: Body) -> Result<HttpResponse, Error> {
+async fn use_ticket(visitor: Visitor, kind: Kind, body: Body) -> Result<HttpResponse, Error> {
     let form = body.form().await?;
     let field = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
     let token = field("ticket");
-    let outcome = redeem(visitor, kind, token, field("password"), field("confirmation")).await?;
+    let outcome =
+        redeem(&visitor.context(None), kind, token, field("password"), field("confirmation")).await?;
     Ok(match outcome {
         Outcome::Refused(state) => html(pages::refused(kind, state)),
         Outcome::Fault(ticket, connection, fault) => {
