@@ -137,6 +137,11 @@ fn remedy_for(release: &str) -> &'static str {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+    use std::sync::Mutex;
+
+    /// Held by a test that writes programs and runs them: a child forked by the other one meanwhile would have the
+    /// program open for writing, and the system runs no such file.
+    static ALONE: Mutex<()> = Mutex::new(());
 
     /// A directory with an `initdb` and a `postgres` that claims to be of `version`.
     fn installation(version: &str) -> tempfile::TempDir {
@@ -159,6 +164,7 @@ mod tests {
 
     #[test]
     fn the_newest_on_the_path_wins_unless_data_wants_another() {
+        let _alone = ALONE.lock().unwrap();
         let [old, mid, new] = ["9.6.24", "15.18", "98beta1"].map(installation);
         let path = std::env::join_paths([old.path(), mid.path(), new.path()]).unwrap();
         let found = |wanted| find_with("PATH", path.clone(), wanted).unwrap().unwrap();
@@ -169,6 +175,7 @@ mod tests {
 
     #[test]
     fn a_wrong_roster_pg_bin_says_what_is_missing() {
+        let _alone = ALONE.lock().unwrap();
         let refusal = |dir: &Path| find_with("ROSTER_PG_BIN", dir.into(), None).unwrap_err().to_string();
         let empty = tempfile::tempdir().unwrap();
         assert!(refusal(empty.path()).contains("there is no `initdb` in it"));
