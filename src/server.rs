@@ -64,6 +64,7 @@ pub fn statements() -> Vec<&'static Statement> {
         crate::logins::store::STATEMENTS,
         crate::user_blocks::store::STATEMENTS,
         crate::userinfo::store::STATEMENTS,
+        crate::keys::store::STATEMENTS,
     ];
     lists.concat()
 }

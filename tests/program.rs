@@ -5,12 +5,13 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use roster::db::Options;
 use roster::db::embedded::{Embedded, Kind, Options as EmbeddedOptions};
+use roster::vault::Vault;
 use serde_json::{Value, json};
 
 const KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
@@ -70,6 +71,29 @@ impl Running {
     fn end(&mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
+}
+
+/// What a process knows of keys: the one that seals, and those that only open.
+type Ring<'a> = (&'a str, &'a [&'a str]);
+
+/// Gives a command its keys, a database, and as few connections as several instances on one database may have.
+fn with_keys<'a>(command: &'a mut Command, url: &str, (key, previous): Ring<'_>) -> &'a mut Command {
+    command
+        .env("DATABASE_URL", url)
+        .env("ROSTER__DATABASE__MAX_CONNECTIONS", "4")
+        .env("ROSTER__SECRETS__KEY", key)
+        .env("ROSTER__SECRETS__PREVIOUS_KEYS", previous.join(","))
+}
+
+/// A running `roster serve` with these keys, and where it is.
+fn serve(url: &str, ring: Ring<'_>) -> (Running, String) {
+    let address = format!("127.0.0.1:{}", free_port());
+    let mut command = roster(&["serve", "--http", &address, "--log-format", "json"]);
+    let mut child = with_keys(&mut command, url, ring).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    while !log.next().unwrap().unwrap().contains("\"serving\"") {}
+    std::thread::spawn(move || log.for_each(drop));
+    (Running { child, ready: Value::Null }, format!("http://{address}"))
 }
 
 fn kill(pid: u32, signal: libc::c_int) {
@@ -473,6 +497,276 @@ async fn an_operator_migrates_provisions_serves_and_stops() {
     }
 }
 
+const OLD: &str = KEY;
+const NEW: &str = "QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=";
+const THIRD: &str = "Q0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0M=";
+
+/// Runs `roster keys` to its end.
+fn keys(args: &[&str], url: &str, ring: Ring<'_>) -> Output {
+    with_keys(&mut roster(&[&["keys"], args].concat()), url, ring).output().unwrap()
+}
+
+/// The numbers in front of which a text stands, one a line.
+fn numbers(text: &str, what: &str) -> u64 {
+    let before = |line: &str| line.split(what).next()?.split_whitespace().last()?.parse::<u64>().ok();
+    text.lines().filter(|line| line.contains(what)).map(|line| before(line).unwrap()).sum()
+}
+
+/// How many values `roster keys list` tells of under a key.
+fn values_under(list: &str, key: &str) -> u64 {
+    let id = roster::vault::KeyId::of(key).unwrap().to_string();
+    let line = list.lines().find(|line| line.starts_with(&id)).unwrap_or_else(|| panic!("{id} in {list}"));
+    line.split('\t').nth(2).unwrap().parse().unwrap()
+}
+
+/// Somebody who uses secrets of all kinds through whichever instances there are, until told to stop.
+struct Secrets {
+    instances: Arc<Mutex<Vec<String>>>,
+    rounds: Arc<AtomicU32>,
+    stop: Arc<AtomicBool>,
+    users: Vec<tokio::task::JoinHandle<Vec<(String, String)>>>,
+}
+
+async fn call(base: &str, path: &str, token: Option<&str>, body: Value) -> Value {
+    let request = reqwest::Client::new().post(format!("{base}{path}")).header("host", "dev.localhost");
+    let request = token.map_or(request.try_clone().unwrap(), |token| request.bearer_auth(token));
+    let (status, answer) = send(request.json(&body)).await.unwrap();
+    assert!(matches!(status, 200 | 201), "{path} at {base}: {status} {answer}");
+    answer
+}
+
+async fn token_of(base: &str, (client_id, client_secret): &(String, String)) {
+    let body = json!({ "grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret, "audience": "https://sealed.example" });
+    call(base, "/oauth/token", None, body).await;
+}
+
+impl Secrets {
+    /// `token` is one for the Management API. There is an API of HS256, `https://sealed.example`.
+    fn start(instances: &[&str], token: &str, count: usize) -> Self {
+        let instances = instances.iter().map(|base| (*base).to_owned()).collect();
+        let mut secrets = Self {
+            instances: Arc::new(Mutex::new(instances)),
+            rounds: Arc::default(),
+            stop: Arc::default(),
+            users: Vec::new(),
+        };
+        for n in 0..count {
+            let (instances, rounds, stop) =
+                (Arc::clone(&secrets.instances), Arc::clone(&secrets.rounds), Arc::clone(&secrets.stop));
+            let token = token.to_owned();
+            secrets.users.push(tokio::spawn(async move {
+                let mut clients = Vec::new();
+                let mut turn = n;
+                let mut next = || {
+                    turn += 1;
+                    let instances = instances.lock().unwrap();
+                    instances[turn % instances.len()].clone()
+                };
+                while !stop.load(Ordering::Relaxed) {
+                    let body = json!({ "name": "Sealed", "app_type": "non_interactive" });
+                    let client = call(&next(), "/api/v2/clients", Some(&token), body).await;
+                    let id = client["client_id"].as_str().unwrap().to_owned();
+                    let grant = json!({ "client_id": id, "audience": "https://sealed.example", "scope": [] });
+                    call(&next(), "/api/v2/client-grants", Some(&token), grant).await;
+                    let mut client = (id, client["client_secret"].as_str().unwrap().to_owned());
+                    token_of(&next(), &client).await;
+                    let path = format!("/api/v2/clients/{}/rotate-secret", client.0);
+                    let rotated = call(&next(), &path, Some(&token), json!({})).await;
+                    rotated["client_secret"].as_str().unwrap().clone_into(&mut client.1);
+                    token_of(&next(), &client).await;
+                    let ticket = json!({ "email": "jane@example.com", "connection": "Username-Password-Authentication" });
+                    call(&next(), "/dbconnections/change_password", None, ticket).await;
+                    clients.push(client);
+                    rounds.fetch_add(1, Ordering::Relaxed);
+                }
+                clients
+            }));
+        }
+        secrets
+    }
+
+    /// Waits until each user has begun and ended a round with the instances there are now.
+    async fn settle(&self) {
+        let until = self.rounds.load(Ordering::Relaxed) + 3 * u32::try_from(self.users.len()).unwrap();
+        while self.rounds.load(Ordering::Relaxed) < until {
+            assert!(!self.users.iter().any(tokio::task::JoinHandle::is_finished), "a user has failed");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn move_to(&self, instances: &[&str]) {
+        *self.instances.lock().unwrap() = instances.iter().map(|base| (*base).to_owned()).collect();
+        self.settle().await;
+    }
+
+    async fn end(self) -> Vec<(String, String)> {
+        self.stop.store(true, Ordering::Relaxed);
+        futures_util::future::join_all(self.users).await.into_iter().flat_map(Result::unwrap).collect()
+    }
+}
+
+/// The procedure of the README, step by step, while somebody uses secrets of all kinds: nobody notices.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_key_of_the_secrets_is_replaced_while_instances_serve() {
+    let postgres = Embedded::start(EmbeddedOptions { kind: Kind::Throwaway, download: true }).unwrap();
+    let url = &postgres.url();
+    printed(&run(&["migrate"], url));
+    printed(&run(&["tenant", "apply", "config/tenants/dev.toml"], url));
+    let token = printed(&run(&["token", "--tenant", "dev"], url));
+    let token = token.trim();
+
+    // 1 and 2: one instance still seals with the old key while another seals with the new one already.
+    let (one, at_one) = serve(url, (OLD, &[NEW]));
+    let (two, at_two) = serve(url, (NEW, &[OLD]));
+    let api = json!({ "identifier": "https://sealed.example", "signing_alg": "HS256" });
+    call(&at_one, "/api/v2/resource-servers", Some(token), api).await;
+    let jane = json!({ "connection": "Username-Password-Authentication", "email": "jane@example.com", "password": "Correct-Horse-1" });
+    call(&at_one, "/api/v2/users", Some(token), jane).await;
+    let secrets = Secrets::start(&[&at_one, &at_two], token, 4);
+    secrets.settle().await;
+    let mut resealed = 0;
+    for _ in 0..3 {
+        // What the first instance seals meanwhile may be left.
+        let rotated = keys(&["rotate"], url, (NEW, &[OLD]));
+        let told = String::from_utf8_lossy(&rotated.stderr);
+        assert!(rotated.status.success() || told.contains("does an instance still seal with it?"), "{told}");
+        resealed += numbers(&String::from_utf8_lossy(&rotated.stdout), " sealed anew");
+    }
+    secrets.move_to(&[&at_two]).await;
+    drop(one);
+    let (three, at_three) = serve(url, (NEW, &[OLD]));
+    secrets.move_to(&[&at_two, &at_three]).await;
+
+    // 3: nothing is left.
+    let rotated = printed(&keys(&["rotate"], url, (NEW, &[OLD])));
+    resealed += numbers(&rotated, " sealed anew");
+    let list = printed(&keys(&["list"], url, (NEW, &[OLD])));
+    assert_eq!(values_under(&list, OLD), 0, "{list}");
+    for column in roster::keys::columns() {
+        assert!(list.contains(&column), "{column} was not tested: {list}");
+    }
+    assert_eq!(numbers(&printed(&keys(&["rotate"], url, (NEW, &[OLD]))), " sealed anew"), 0);
+
+    // 4: the old key is not needed any more.
+    let (four, at_four) = serve(url, (NEW, &[]));
+    secrets.move_to(&[&at_four]).await;
+    drop((two, three));
+    let clients = secrets.end().await;
+    for client in &clients {
+        token_of(&at_four, client).await;
+    }
+    drop(four);
+    let list = printed(&keys(&["list"], url, (NEW, &[])));
+    let opened = printed(&keys(&["rotate", "--dry-run"], url, (THIRD, &[NEW])));
+    assert_eq!(numbers(&opened, " would be sealed anew"), values_under(&list, NEW), "every value opens");
+    assert_eq!(values_under(&printed(&keys(&["list"], url, (THIRD, &[NEW]))), THIRD), 0, "a dry run is dry");
+
+    let mut database = connect(url).await;
+    let query = "select coalesce(sum((changes #>> '{count,after}')::bigint), 0)::bigint from journal where tenant_id = 'dev' and kind = 'tenant.secrets_resealed'";
+    let told: i64 = sqlx::query_scalar(query).fetch_one(&mut database).await.unwrap();
+    assert_eq!(u64::try_from(told).unwrap(), resealed, "the journal tells of each");
+}
+
+async fn connect(url: &str) -> sqlx::PgConnection {
+    use sqlx::Connection;
+    sqlx::PgConnection::connect_with(&Options::new(url).connect_options().unwrap()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_rotation_that_is_killed_goes_on_and_gives_way_to_changes() {
+    const CLIENTS: u64 = 1000;
+    let postgres = Embedded::start(EmbeddedOptions { kind: Kind::Throwaway, download: true }).unwrap();
+    let url = &postgres.url();
+    printed(&run(&["migrate"], url));
+    let mut database = connect(url).await;
+    let (old, ring) = (Vault::new(OLD).unwrap(), Vault::new(NEW).unwrap().with_previous(OLD).unwrap());
+    let id = |n: u64| format!("c{n:04}");
+    let place = |id: &str| ["t".to_owned(), "clients".to_owned(), id.to_owned()];
+    let seal = |id: &str, secret: &str| {
+        old.seal(&place(id).each_ref().map(String::as_str), secret.as_bytes()).unwrap()
+    };
+    let ids: Vec<String> = (0..CLIENTS).map(id).collect();
+    // Every other one as it was before keys had ids: without the eight bytes in front.
+    let sealed =
+        ids.iter().enumerate().map(|(n, id)| seal(id, id)[if n % 2 == 0 { 0 } else { 8 }..].to_vec());
+    let sealed: Vec<Vec<u8>> = sealed.collect();
+    sqlx::query("insert into tenants (tenant_id, settings) values ('t', '{}')")
+        .execute(&mut database)
+        .await
+        .unwrap();
+    sqlx::query("insert into clients (tenant_id, client_id, settings, client_secret) select 't', id, '{}', sealed from unnest($1::text[], $2::bytea[]) as c(id, sealed)")
+        .bind(&ids)
+        .bind(&sealed)
+        .execute(&mut database)
+        .await
+        .unwrap();
+    let list = printed(&keys(&["list"], url, (NEW, &[OLD])));
+    assert_eq!(values_under(&list, OLD), CLIENTS / 2);
+    assert!(list.contains("-\tfrom before keys had ids\t500\tclients.client_secret 500"), "{list}");
+
+    // Somebody changes the last one and has not committed yet: the rotation comes to it and waits.
+    let last = &ids[ids.len() - 1];
+    let change = async |database: &mut sqlx::PgConnection, secret: &str| {
+        sqlx::query("begin").execute(&mut *database).await.unwrap();
+        let statement = "update clients set client_secret = $1 where tenant_id = 't' and client_id = $2";
+        sqlx::query(statement).bind(seal(last, secret)).bind(last).execute(database).await.unwrap();
+    };
+    let until_waiting = async || {
+        let mut watcher = connect(url).await;
+        let query = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%resealed%'";
+        while sqlx::query_scalar::<_, i64>(query).fetch_one(&mut watcher).await.unwrap() == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let rotate = || {
+        let mut command = roster(&["keys", "rotate"]);
+        with_keys(&mut command, url, (NEW, &[OLD]))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    change(&mut database, "first").await;
+    let mut killed = rotate();
+    until_waiting().await;
+    killed.kill().unwrap();
+    assert_eq!(killed.wait().unwrap().code(), None);
+    sqlx::query("rollback").execute(&mut database).await.unwrap();
+    let list = printed(&keys(&["list"], url, (NEW, &[OLD])));
+    assert!(
+        (CLIENTS * 4 / 5..=CLIENTS).contains(&values_under(&list, NEW)),
+        "whole batches were done: {list}"
+    );
+
+    // The last batch may have been done by the database without anybody to tell.
+    sqlx::query("update clients set client_secret = $1 where client_id = $2")
+        .bind(seal(last, last))
+        .bind(last)
+        .execute(&mut database)
+        .await
+        .unwrap();
+    change(&mut database, "second").await;
+    let waiting = rotate();
+    until_waiting().await;
+    sqlx::query("commit").execute(&mut database).await.unwrap();
+    assert!(waiting.wait_with_output().unwrap().status.success());
+    let list = printed(&keys(&["list"], url, (NEW, &[OLD])));
+    assert_eq!((values_under(&list, NEW), values_under(&list, OLD)), (CLIENTS, 0), "{list}");
+    let rows: Vec<(String, Vec<u8>)> = sqlx::query_as("select client_id, client_secret from clients")
+        .fetch_all(&mut database)
+        .await
+        .unwrap();
+    for (id, sealed) in rows {
+        let secret = ring.open(&place(&id).each_ref().map(String::as_str), &sealed).unwrap();
+        assert_eq!(*secret, if id == *last { b"second" as &[u8] } else { id.as_bytes() });
+    }
+
+    // Without the key it was sealed with: told by place and id, nothing changed.
+    let lost = refused(&keys(&["rotate"], url, (THIRD, &[])));
+    assert!(lost.contains("t/clients/c0000") && lost.contains("1000 values do not open"), "{lost}");
+    assert_eq!(values_under(&printed(&keys(&["list"], url, (NEW, &[]))), NEW), CLIENTS);
+}
+
 #[test]
 fn every_command_explains_itself_with_an_example() {
     for args in [
@@ -480,6 +774,8 @@ fn every_command_explains_itself_with_an_example() {
         &["serve"],
         &["migrate"],
         &["config", "check"],
+        &["keys", "list"],
+        &["keys", "rotate"],
         &["tenant", "list"],
         &["tenant", "show"],
         &["tenant", "apply"],

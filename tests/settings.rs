@@ -256,6 +256,30 @@ fn secrets_are_shown_nowhere() {
 }
 
 #[test]
+fn keys_that_only_open_are_a_list_of_others() {
+    let (two, three) =
+        ("QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=", "Q0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0M=");
+    let keys = |settings: &Settings| {
+        let keys = settings.secrets.previous_keys.iter();
+        keys.map(|key| key.expose_secret().to_owned()).collect::<Vec<_>>()
+    };
+    let file = format!("[secrets]\nkey = '{KEY}'\nprevious_keys = ['{two}', '{three}']");
+    let dir = Dir::with(&[("default.toml", &file)]);
+    assert!(keys(&Dir::with(&[]).load("x", &[]).unwrap()).is_empty());
+    assert_eq!(keys(&dir.load("x", &[]).unwrap()), [two, three]);
+    let variable = format!("{three}, {two}");
+    assert_eq!(keys(&dir.load("x", &[("ROSTER__SECRETS__PREVIOUS_KEYS", &variable)]).unwrap()), [three, two]);
+
+    let wrong = "[secrets]\nprevious_keys = ['hunter2',\n  5]";
+    let dir = Dir::with(&[("a.toml", wrong), ("b.toml", "[secrets]\nprevious_keys = 'hunter2'")]);
+    assert_snapshot!(dir.refused(dir.load("a", &[])), @"");
+    assert_snapshot!(dir.refused(dir.load("b", &[])), @"");
+    let twice = format!("{two},{KEY},{two}");
+    let vars = [("ROSTER__SECRETS__KEY", KEY), ("ROSTER__SECRETS__PREVIOUS_KEYS", &*twice)];
+    assert_snapshot!(dir.refused(dir.load("x", &vars)), @"");
+}
+
+#[test]
 fn https_needs_a_certificate_and_its_key() {
     let dir = Dir::with(&[]);
     assert!(dir.load("x", &[]).unwrap().check_tls().is_ok());

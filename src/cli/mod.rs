@@ -3,6 +3,7 @@
 mod config;
 mod dev;
 mod health;
+mod keys;
 mod migrate;
 mod serve;
 mod service;
@@ -75,6 +76,8 @@ enum Command {
     #[command(subcommand)]
     Config(config::Config),
     #[command(subcommand)]
+    Keys(keys::Keys),
+    #[command(subcommand)]
     Tenant(tenant::Tenant),
     Token(token::Token),
     Health(health::Health),
@@ -93,6 +96,7 @@ pub fn main() -> ExitCode {
             Command::Serve(serve) => serve.run(&cli.common).await,
             Command::Migrate(migrate) => migrate.run(&cli.common).await,
             Command::Config(config) => config.run(&cli.common),
+            Command::Keys(keys) => keys.run(&cli.common).await,
             Command::Tenant(tenant) => tenant.run(&cli.common).await,
             Command::Token(token) => token.run(&cli.common).await,
             Command::Health(health) => health.run(&cli.common).await,

@@ -38,7 +38,10 @@ pub fn vault(settings: &Settings) -> anyhow::Result<Vault> {
     let key = settings.secrets.key.as_ref().ok_or_else(|| {
         anyhow!("no key for secrets: set ROSTER__SECRETS__KEY to 32 bytes in base64, made once with: openssl rand -base64 32")
     })?;
-    Vault::new(key.expose_secret())
+    let previous = &settings.secrets.previous_keys;
+    previous
+        .iter()
+        .try_fold(Vault::new(key.expose_secret())?, |vault, key| vault.with_previous(key.expose_secret()))
 }
 
 /// Refuses a database that was not migrated as far as this binary needs.

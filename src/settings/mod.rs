@@ -12,12 +12,11 @@ use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tracing_subscriber::EnvFilter;
 
 use crate::mail::smtp;
+use crate::vault::KeyId;
 pub use reader::{Mistake, Mistakes};
 use reader::{Node, Report, Section, Value};
 
@@ -25,6 +24,7 @@ const BUILT_IN: &str = include_str!("../../config/default.toml");
 const VARIABLE: &str = "ROSTER__";
 const DATABASE_VARIABLE: &str = "ROSTER__DATABASE__URL";
 const DAY: i64 = 86_400;
+const KEY: &str = "32 bytes in base64, as from `openssl rand -base64 32`";
 
 /// All settings of the program.
 #[derive(Debug, Clone)]
@@ -91,8 +91,10 @@ pub struct Server {
 /// Keys of the installation.
 #[derive(Debug, Clone)]
 pub struct Secrets {
-    /// 32 bytes in base64, which encrypt signing keys and client secrets in the database.
+    /// 32 bytes in base64, which encrypt signing keys, client secrets and whatever else is secret in the database.
     pub key: Option<SecretString>,
+    /// Keys that do not encrypt but still decrypt: those from before, or the one to come. Default none.
+    pub previous_keys: Vec<SecretString>,
 }
 
 /// The program's own log.
@@ -227,10 +229,19 @@ fn settings(root: &mut Section<'_>, config_dir: &Path) -> Settings {
             body_limit: t.integer("body_limit", 1024..=1 << 30).unwrap_or_default(),
             trust_forwarded_for: t.boolean("trust_forwarded_for").unwrap_or_default(),
         }),
-        secrets: root.table("secrets", |t| Secrets {
-            key: t.secret("key", "32 bytes in base64, as from `openssl rand -base64 32`", |key| {
-                STANDARD.decode(key).is_ok_and(|bytes| bytes.len() == 32)
-            }),
+        secrets: root.table("secrets", |t| {
+            let is_key = |key: &str| KeyId::of(key).is_some();
+            let secrets = Secrets {
+                key: t.secret("key", KEY, is_key),
+                previous_keys: t.secrets("previous_keys", KEY, is_key),
+            };
+            let keys = secrets.key.iter().chain(&secrets.previous_keys);
+            let ids: Vec<_> = keys.filter_map(|key| KeyId::of(key.expose_secret())).collect();
+            for (_, id) in ids.iter().enumerate().filter(|(n, id)| ids[..*n].contains(id)) {
+                let found = format!("the key {id} a second time");
+                t.report("previous_keys", found, "each key once, that of secrets.key not at all: take it out");
+            }
+            secrets
         }),
         log: root.table("log", |t| Log {
             format: t.one_of("format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]),

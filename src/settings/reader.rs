@@ -361,7 +361,6 @@ impl<'a> Section<'a> {
         expected: &str,
         valid: impl Fn(&str) -> bool,
     ) -> Option<SecretString> {
-        let hidden = |_: &Value| "a value that is not shown".to_owned();
         self.scalar(key, expected, hidden, |value| {
             value.text().filter(|text| valid(text)).map(SecretString::from)
         })
@@ -411,13 +410,45 @@ impl<'a> Section<'a> {
         expected: &str,
         valid: impl Fn(&str) -> bool,
     ) -> Option<Vec<String>> {
-        let items = self.items(key, &format!("a list, each item {expected}"))?;
-        let wrong = |item: &Node| !item.value.text().is_some_and(&valid);
-        for (index, item) in items.iter().enumerate().filter(|(_, item)| wrong(item)) {
+        self.texts(key, expected, Value::shown, valid)
+    }
+
+    /// A list of valid texts that no mistake may show.
+    pub(crate) fn secrets(
+        &mut self,
+        key: &'a str,
+        expected: &str,
+        valid: impl Fn(&str) -> bool,
+    ) -> Vec<SecretString> {
+        let texts = self.texts(key, expected, hidden, valid).unwrap_or_default();
+        texts.into_iter().map(SecretString::from).collect()
+    }
+
+    fn texts(
+        &mut self,
+        key: &'a str,
+        expected: &str,
+        shown: impl Fn(&Value) -> String,
+        valid: impl Fn(&str) -> bool,
+    ) -> Option<Vec<String>> {
+        self.known.push(key);
+        let node = self.last(key)?;
+        let items: Vec<(&Node, Option<&str>)> = match &node.value {
+            Value::List(items) => items.iter().map(|item| (item, item.value.text())).collect(),
+            // A variable has its items separated by commas.
+            Value::Word(words) => words.split(',').map(|word| (node, Some(word.trim()))).collect(),
+            other => {
+                let expected = format!("a list, each item {expected}");
+                self.mistakes.push(node.mistake(self.key(key), shown(other), expected));
+                return None;
+            }
+        };
+        let wrong = |text: Option<&str>| !text.is_some_and(&valid);
+        for (index, (item, _)) in items.iter().enumerate().filter(|(_, (_, text))| wrong(*text)) {
             let key = format!("{}[{index}]", self.key(key));
-            self.mistakes.push(item.mistake(key, item.value.shown(), expected));
+            self.mistakes.push(item.mistake(key, shown(&item.value), expected));
         }
-        items.iter().map(|item| item.value.text().filter(|text| valid(text)).map(str::to_owned)).collect()
+        items.iter().map(|(_, text)| text.filter(|text| valid(text)).map(str::to_owned)).collect()
     }
 
     fn items(&mut self, key: &'a str, expected: &str) -> Option<&'a [Node]> {
@@ -501,6 +532,11 @@ impl<'a> Section<'a> {
             }
         }
     }
+}
+
+/// What is told of a secret.
+fn hidden(_: &Value) -> String {
+    "a value that is not shown".into()
 }
 
 fn list_of<'s>(names: impl Iterator<Item = &'s str>) -> String {

@@ -164,7 +164,8 @@ impl Provisioner<'_> {
             Some((id, sealed)) => {
                 let place = [tenant, "clients", id.as_str()];
                 let present = sealed.map(|sealed| self.vault.open(&place, &sealed)).transpose()?;
-                let secret = wanted.filter(|wanted| present.as_deref() != Some(wanted.as_bytes()));
+                let secret = wanted
+                    .filter(|wanted| present.as_ref().is_none_or(|present| **present != wanted.as_bytes()));
                 (id, secret, Value::Object(settings))
             }
         };

@@ -13,6 +13,7 @@ mod hostile;
 mod identities;
 mod jobs;
 mod journal;
+mod keys;
 mod mail;
 mod merge_model;
 mod oauth;
