@@ -272,11 +272,17 @@ fn keys_that_only_open_are_a_list_of_others() {
 
     let wrong = "[secrets]\nprevious_keys = ['hunter2',\n  5]";
     let dir = Dir::with(&[("a.toml", wrong), ("b.toml", "[secrets]\nprevious_keys = 'hunter2'")]);
-    assert_snapshot!(dir.refused(dir.load("a", &[])), @"");
-    assert_snapshot!(dir.refused(dir.load("b", &[])), @"");
+    assert_snapshot!(dir.refused(dir.load("a", &[])), @"
+    a.toml:2: secrets.previous_keys[0]: found a value that is not shown, expected 32 bytes in base64, as from `openssl rand -base64 32`
+    a.toml:3: secrets.previous_keys[1]: found a value that is not shown, expected 32 bytes in base64, as from `openssl rand -base64 32`
+    ");
+    assert_snapshot!(dir.refused(dir.load("b", &[])), @"b.toml:2: secrets.previous_keys: found a value that is not shown, expected a list, each item 32 bytes in base64, as from `openssl rand -base64 32`");
     let twice = format!("{two},{KEY},{two}");
     let vars = [("ROSTER__SECRETS__KEY", KEY), ("ROSTER__SECRETS__PREVIOUS_KEYS", &*twice)];
-    assert_snapshot!(dir.refused(dir.load("x", &vars)), @"");
+    assert_snapshot!(dir.refused(dir.load("x", &vars)), @"
+    ROSTER__SECRETS__PREVIOUS_KEYS: secrets.previous_keys: found the key 4c8cbf5d a second time, expected each key once, and not that of secrets.key: take it out
+    ROSTER__SECRETS__PREVIOUS_KEYS: secrets.previous_keys: found the key c8534bec a second time, expected each key once, and not that of secrets.key: take it out
+    ");
 }
 
 #[test]

@@ -239,7 +239,7 @@ fn settings(root: &mut Section<'_>, config_dir: &Path) -> Settings {
             let ids: Vec<_> = keys.filter_map(|key| KeyId::of(key.expose_secret())).collect();
             for (_, id) in ids.iter().enumerate().filter(|(n, id)| ids[..*n].contains(id)) {
                 let found = format!("the key {id} a second time");
-                t.report("previous_keys", found, "each key once, that of secrets.key not at all: take it out");
+                t.report("previous_keys", found, "each key once, and not that of secrets.key: take it out");
             }
             secrets
         }),
