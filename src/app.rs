@@ -9,6 +9,7 @@ use crate::db::Db;
 use crate::error::{Result, codes};
 use crate::journal::Author;
 use crate::passwords::Hasher;
+use crate::rate_limits::Buckets;
 use crate::tenancy::{Tenancy, Tenant};
 use crate::vault::Vault;
 
@@ -22,6 +23,8 @@ pub struct App {
     pub tenancy: Tenancy,
     /// Tokens verified lately.
     pub tokens: Tokens,
+    /// How many requests callers have left, where that is limited.
+    pub buckets: Buckets,
     /// Hashes passwords.
     pub hasher: Hasher,
     /// The largest body that is read, in bytes.

@@ -49,6 +49,7 @@ pub mod codes {
         METHOD_NOT_ALLOWED = 405, None, "Method Not Allowed";
         REQUEST_TIMEOUT = 408, None, "The request's body did not arrive in time.";
         PAYLOAD_TOO_LARGE = 413, None, "Payload content length greater than maximum allowed";
+        TOO_MANY_REQUESTS = 429, Some("too_many_requests"), "Global limit has been reached";
         UNSUPPORTED_MEDIA_TYPE = 415, None, "Unsupported Media Type";
         PRECONDITION_FAILED = 412, Some("precondition_failed"), "The resource was changed since the version named in If-Match. Fetch it again and repeat the change.";
         INTERNAL = 500, None, "An internal server error occurred";

@@ -23,6 +23,7 @@ pub mod page;
 pub mod passwords;
 pub mod patch;
 pub mod permissions;
+pub mod rate_limits;
 pub mod resource_servers;
 pub mod roles;
 pub mod schema;

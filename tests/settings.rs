@@ -366,6 +366,32 @@ fn what_a_tenant_file_leaves_out_has_a_default() {
 }
 
 #[test]
+fn a_rate_limit_has_a_burst_and_one_rate_that_fills_it_within_an_hour() {
+    use roster::rate_limits::{Limit, RateLimits, Refill};
+    assert_eq!(tenant("").unwrap().rate_limits, RateLimits::default());
+    let limits =
+        "[rate_limits]\ntoken = { burst = 100, per_minute = 3 }\nsignup = { burst = 1, per_second = 2 }";
+    let limits = tenant(limits).unwrap().rate_limits;
+    assert_eq!(limits.token, Some(Limit { burst: 100, refill: Refill::PerMinute(3) }));
+    assert_eq!(limits.signup, Some(Limit { burst: 1, refill: Refill::PerSecond(2) }));
+    assert_eq!((limits.management_api, limits.change_password, limits.userinfo), (None, None, None));
+    let dir = Dir::with(&[(
+        "a.toml",
+        "name = 'a'\nhosts = ['a.example']\n[rate_limits]\nmanagement_api = { burst = 0, per_second = 1 }\n\
+         token = { burst = 1, per_second = 1, per_minute = 1 }\nsignup = { burst = 1 }\n\
+         change_password = { per_minute = 1 }\nuserinfo = { burst = 61, per_minute = 1 }\nmfa = 3",
+    )]);
+    assert_snapshot!(dir.refused(read_directory(dir.0.path())), @"
+    a.toml:4: rate_limits.management_api.burst: found 0, expected a whole number from 1 to 1000000
+    a.toml:5: rate_limits.token.per_second: found both of per_second and per_minute, expected one of per_second and per_minute
+    a.toml:6: rate_limits.signup.per_second: found neither per_second nor per_minute, expected one of per_second and per_minute
+    a.toml:7: rate_limits.change_password.burst: found nothing, expected this key to be set
+    a.toml:8: rate_limits.userinfo.burst: found 61, expected no more than what comes back within an hour
+    a.toml:9: rate_limits.mfa: found an unknown key, expected one of management_api, token, signup, change_password, userinfo
+    ");
+}
+
+#[test]
 fn an_offset_cap_of_nought_is_none() {
     assert_eq!(tenant("[compat]\noffset_cap = 0").unwrap().compat.offset_cap, None);
 }
@@ -405,7 +431,7 @@ fn all_mistakes_of_all_tenant_files_are_told_at_once() {
     a.toml:2: hosts[2]: found 3, expected a lower-case host name without scheme and port
     a.toml:3: audience: found "http://a.example/api/v2/", expected an https:// URL that ends in /api/v2/
     a.toml:4: token_lifetime: found 0, expected a whole number from 1 to 2592000
-    a.toml:5: conections: found an unknown key, expected one of name, hosts, loopback, audience, token_lifetime, limits, compat, connections, clients; did you mean connections?
+    a.toml:5: conections: found an unknown key, expected one of name, hosts, loopback, audience, token_lifetime, limits, compat, rate_limits, connections, clients; did you mean connections?
     a.toml:7: connections[0].name: found "a--b", expected letters, digits and single hyphens between them, at most 128
     a.toml:8: connections[0].strategy: found "google", expected auth0
     a.toml:9: connections[0].password_policy: found "strong", expected one of none, low, fair, good, excellent

@@ -216,12 +216,11 @@ impl OAuthError {
 
 impl From<Error> for OAuthError {
     fn from(error: Error) -> Self {
-        let code = if error.meaning.status == 503 {
-            "temporarily_unavailable"
-        } else if error.meaning.status >= 500 {
-            "server_error"
-        } else {
-            "invalid_request"
+        let code = match error.meaning.status {
+            429 => "too_many_requests",
+            503 => "temporarily_unavailable",
+            500.. => "server_error",
+            _ => "invalid_request",
         };
         Self {
             status: error.meaning.status,

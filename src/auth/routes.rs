@@ -15,6 +15,7 @@ use crate::http::endpoint::endpoint;
 use crate::http::render::{json_value, not_stored};
 use crate::http::{Body, Endpoint, Visitor};
 use crate::json::{Object, type_name};
+use crate::rate_limits::Limited;
 
 /// The routes of the authorization server.
 pub fn routes() -> Vec<Endpoint> {
@@ -26,6 +27,7 @@ pub fn routes() -> Vec<Endpoint> {
 }
 
 async fn token(visitor: Visitor, request: HttpRequest, body: Body) -> Result<HttpResponse, OAuthError> {
+    visitor.limit(&request, Limited::Token)?;
     let body = body.read().await?;
     let body = body.object()?;
     match text(&body, "grant_type")?.as_deref() {

@@ -14,6 +14,7 @@ use crate::db::{Db, Options, migrate};
 use crate::mail::smtp::Smtp;
 use crate::mail::{Sender, Worker};
 use crate::passwords::Hasher;
+use crate::rate_limits::Buckets;
 use crate::server::Running;
 use crate::settings::Settings;
 use crate::tenancy::Tenancy;
@@ -68,6 +69,7 @@ pub fn app(
         vault,
         tenancy: Tenancy::new(settings.tenants.cache_size, settings.tenants.cache_seconds, loopback),
         tokens: Tokens::default(),
+        buckets: Buckets::default(),
         hasher: Hasher::new(settings.passwords.computations()),
         body_limit: settings.server.body_limit,
         trust_forwarded_for: settings.server.trust_forwarded_for,

@@ -1,7 +1,8 @@
 //! What people do with database connections themselves, without a token: signing up, and asking for a new password.
 //!
 //! `POST /dbconnections/change_password` sends a link to the address and changes nothing. It answers the same, after the
-//! same time, whether the address is somebody's or not; one identity gets ten mails an hour at most. `client_id` and
+//! same time, whether the address is somebody's or not; one identity gets ten mails an hour at most, and a
+//! tenant can limit what one IP address asks for ([`crate::rate_limits`]). `client_id` and
 //! `organization` are checked for their form only, because nothing depends on them.
 //!
 //! `POST /dbconnections/signup` makes a user through one of the clients that may use the connection. The answer has the user's bare id as `_id` (the user is

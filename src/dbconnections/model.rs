@@ -203,6 +203,12 @@ impl From<Error> for SignupError {
         let refused = match error.meaning {
             codes::USER_EXISTS => Self::new("user_exists", "The user already exists."),
             codes::USERNAME_IN_USE => Self::new("username_exists", codes::USERNAME_IN_USE.message),
+            codes::TOO_MANY_REQUESTS => {
+                let mut refused = Self::new("too_many_requests", &error.message);
+                (refused.status, refused.body["statusCode"]) = (status, json!(status));
+                refused.body["name"] = json!("TooManyRequestsError");
+                refused
+            }
             codes::PAYLOAD_TOO_LARGE | codes::UNSUPPORTED_MEDIA_TYPE => {
                 let mut refused = Self::invalid(&error.message);
                 (refused.status, refused.body["statusCode"]) = (status, json!(status));

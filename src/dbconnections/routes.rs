@@ -1,13 +1,14 @@
 //! The endpoints of people who make their own users.
 
-use actix_web::HttpResponse;
 use actix_web::http::Method;
 use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{HttpRequest, HttpResponse};
 
 use super::model::{PasswordChange, Signup, SignupError, answer};
 use crate::http::endpoint::endpoint;
 use crate::http::render::json_value;
 use crate::http::{Body, Endpoint, Visitor};
+use crate::rate_limits::Limited;
 
 /// The routes.
 pub fn routes() -> Vec<Endpoint> {
@@ -17,7 +18,8 @@ pub fn routes() -> Vec<Endpoint> {
     ]
 }
 
-async fn signup(visitor: Visitor, body: Body) -> Result<HttpResponse, SignupError> {
+async fn signup(visitor: Visitor, request: HttpRequest, body: Body) -> Result<HttpResponse, SignupError> {
+    visitor.limit(&request, Limited::Signup)?;
     let body = body.read().await?;
     let signup = Signup::read(&body.object()?)?;
     let ctx = visitor.context(Some(&signup.client_id));
@@ -25,10 +27,15 @@ async fn signup(visitor: Visitor, body: Body) -> Result<HttpResponse, SignupErro
     Ok(json_value(200, &answer(&user)?))
 }
 
-async fn change_password(visitor: Visitor, body: Body) -> Result<HttpResponse, SignupError> {
+async fn change_password(
+    visitor: Visitor,
+    request: HttpRequest,
+    body: Body,
+) -> Result<HttpResponse, SignupError> {
+    visitor.limit(&request, Limited::ChangePassword)?;
     let body = body.read().await?;
-    let request = PasswordChange::read(&body.object()?)?;
-    super::change_password(&visitor.context(None), &request).await?;
+    let change = PasswordChange::read(&body.object()?)?;
+    super::change_password(&visitor.context(None), &change).await?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
         .body("We've just sent you an email to reset your password."))

@@ -15,7 +15,9 @@ use crate::app::{App, Context};
 use crate::auth::scopes::Scope;
 use crate::auth::{Claims, is_jwt};
 use crate::error::{Error, codes};
+use crate::http::rate_limit;
 use crate::journal::Author;
+use crate::rate_limits::{self, Limited};
 use crate::tenancy::{Tenant, host_of, is_of_this_machine};
 
 /// A caller of the Management API whose token has the scopes that `S` demands: everything a verb has to know.
@@ -38,6 +40,9 @@ impl<S: Scope> FromRequest for Caller<S> {
             let visitor = Visitor::find(&request).await?;
             let token = bearer(&request)?;
             let claims = visitor.app.tokens.verify(&visitor.tenant, token, visitor.now.unix_timestamp())?;
+            let client = || claims.azp.clone();
+            let of = (&*visitor.app, &*visitor.tenant);
+            rate_limit::judge(&request, of, Limited::ManagementApi, client, visitor.now)?;
             let (word, enough) = if S::ALL_OF {
                 ("all", claims.has_all(S::ANY_OF))
             } else {
@@ -103,6 +108,12 @@ impl Visitor {
             format!("{scheme}://{bare}")
         };
         Ok(Self { app, tenant, host, origin, author, now: OffsetDateTime::now_utc() })
+    }
+
+    /// Counts a request to a public endpoint; 429 if it is one too many from its address.
+    pub fn limit(&self, request: &HttpRequest, what: Limited) -> Result<(), Error> {
+        let caller = || rate_limits::caller(self.author.ip.as_deref().unwrap_or_default());
+        rate_limit::judge(request, (&self.app, &self.tenant), what, caller, self.now)
     }
 
     /// For the verbs: the context of a request without a token for the Management API, through a client perhaps.

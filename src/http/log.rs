@@ -22,7 +22,7 @@ pub struct RequestId(pub String);
 #[derive(Clone, Debug)]
 pub struct TenantName(pub Arc<str>);
 
-/// Wraps every request: an id in, a line out. Nothing of a body, a query string or a header is in the line: they hold
+/// Wraps every request: an id in, a line and headers out. Nothing of a body, a query string or a header is in the line: they hold
 /// secrets and addresses.
 pub async fn line<B: MessageBody + 'static>(
     request: ServiceRequest,
@@ -39,6 +39,7 @@ pub async fn line<B: MessageBody + 'static>(
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(X_REQUEST_ID, value);
     }
+    super::rate_limit::tell(&mut response);
     let (method, status) = (response.request().method().as_str(), response.status().as_u16());
     let route = response.request().match_pattern().unwrap_or_else(|| "-".into());
     let tenant = response

@@ -8,6 +8,7 @@ pub mod endpoint;
 pub mod log;
 pub mod page;
 pub mod params;
+pub mod rate_limit;
 pub mod render;
 
 pub use body::Body;

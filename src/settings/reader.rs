@@ -307,10 +307,15 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Is there a value, right or wrong?
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.last(key).is_some()
+    }
+
     /// Reports those of the keys that are in no layer.
     pub(crate) fn need(&mut self, keys: &[&str]) {
         for key in keys {
-            if self.last(key).is_none() {
+            if !self.has(key) {
                 self.report(key, "nothing", "this key to be set");
             }
         }

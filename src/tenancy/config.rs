@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::connections::Demand;
 use crate::passwords::Policy;
+use crate::rate_limits::{FULL, Limit, RateLimits, Refill};
 use crate::settings::reader::{Node, Report, Section, distinct, read};
 use crate::settings::{Mistake, Mistakes};
 
@@ -38,6 +39,8 @@ pub struct TenantConfig {
     pub limits: Limits,
     /// Where it follows Auth0 and where it need not.
     pub compat: Compat,
+    /// How many requests it takes. Default: any number.
+    pub rate_limits: RateLimits,
     /// Its databases of users.
     pub connections: Vec<ConnectionConfig>,
     /// Its applications.
@@ -286,9 +289,42 @@ fn tenant(t: &mut Section<'_>) -> TenantConfig {
                 .filter(|cap| *cap != 0),
             signup_user_exists_error: t.boolean("signup_user_exists_error").unwrap_or(true),
         }),
+        rate_limits: t.table("rate_limits", |t| RateLimits {
+            management_api: limit(t, "management_api"),
+            token: limit(t, "token"),
+            signup: limit(t, "signup"),
+            change_password: limit(t, "change_password"),
+            userinfo: limit(t, "userinfo"),
+        }),
         connections: t.tables("connections", connection),
         clients: t.tables("clients", client),
     }
+}
+
+fn limit<'a>(t: &mut Section<'a>, key: &'a str) -> Option<Limit> {
+    t.table(key, |t| {
+        let number = |t: &mut Section<'a>, key| t.integer(key, 1..=1_000_000);
+        let (burst, per_second, per_minute) =
+            (number(t, "burst"), number(t, "per_second"), number(t, "per_minute"));
+        if !["burst", "per_second", "per_minute"].into_iter().any(|key| t.has(key)) {
+            return None;
+        }
+        t.need(&["burst"]);
+        if t.has("per_second") == t.has("per_minute") {
+            let found = if t.has("per_second") {
+                "both of per_second and per_minute"
+            } else {
+                "neither per_second nor per_minute"
+            };
+            t.report("per_second", found, "one of per_second and per_minute");
+        }
+        let refill = per_second.map(Refill::PerSecond).or(per_minute.map(Refill::PerMinute));
+        let limit = Limit { burst: burst?, refill: refill? };
+        if limit.full() > FULL {
+            t.report("burst", limit.burst.to_string(), "no more than what comes back within an hour");
+        }
+        Some(limit)
+    })
 }
 
 fn connection(t: &mut Section<'_>) -> ConnectionConfig {

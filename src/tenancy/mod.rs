@@ -19,6 +19,7 @@ pub use self::store::Listed;
 use crate::auth::keys::{Jwk, SigningKey};
 use crate::db::Db;
 use crate::error::{Error, codes};
+use crate::rate_limits::RateLimits;
 use crate::vault::Vault;
 
 /// What of a tenant is kept as its settings document.
@@ -34,6 +35,9 @@ pub struct Settings {
     pub limits: Limits,
     /// Where it follows Auth0 and where it need not.
     pub compat: Compat,
+    /// How many requests it takes.
+    #[serde(default, skip_serializing_if = "RateLimits::is_off")]
+    pub rate_limits: RateLimits,
 }
 
 /// A tenant as a request needs it.
@@ -53,6 +57,8 @@ pub struct Tenant {
     pub limits: Limits,
     /// Where it follows Auth0 and where it need not.
     pub compat: Compat,
+    /// How many requests it takes.
+    pub rate_limits: RateLimits,
     keys: Vec<SigningKey>,
 }
 

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::http::endpoint::endpoint;
 use crate::http::render::json_value;
 use crate::http::{Endpoint, Visitor};
+use crate::rate_limits::Limited;
 
 /// The routes.
 pub fn routes() -> Vec<Endpoint> {
@@ -15,6 +16,7 @@ pub fn routes() -> Vec<Endpoint> {
 }
 
 async fn fetch(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, Error> {
+    visitor.limit(&request, Limited::Userinfo)?;
     let Some(token) = bearer(&request) else {
         return Ok(unauthorized("Bearer realm=\"Users\""));
     };

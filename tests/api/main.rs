@@ -18,6 +18,7 @@ mod mail;
 mod merge_model;
 mod oauth;
 mod permissions;
+mod rate_limits;
 mod resource_servers;
 mod roles;
 mod statements;

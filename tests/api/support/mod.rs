@@ -17,6 +17,7 @@ use roster::db::embedded::{Embedded, Kind, Options as EmbeddedOptions};
 use roster::db::{Db, Options, migrate};
 use roster::journal::Author;
 use roster::passwords::Hasher;
+use roster::rate_limits::Buckets;
 use roster::server::{self, Sockets};
 use roster::tenancy::config::{TenantConfig, built_in_dev};
 use roster::tenancy::provision::{Credentials, Provisioner};
@@ -67,6 +68,7 @@ fn start() -> Server {
             // Nothing kept: a test that changes a tenant sees it at once.
             tenancy: Tenancy::new(1000, Duration::from_millis(1), None),
             tokens: Tokens::default(),
+            buckets: Buckets::default(),
             hasher: Hasher::new(2),
             body_limit: 1_048_576,
             trust_forwarded_for: false,
