@@ -140,25 +140,33 @@ impl Limit {
         self.interval().saturating_mul(self.burst.into())
     }
 
-    /// Takes a request out of a bucket, in one step, at a time in nanoseconds since 1970.
-    fn take(self, full_at: &AtomicU64, now: u64) -> Judged {
+    /// Takes a request out of a bucket, in one step. The clock tells nanoseconds since 1970.
+    fn take(self, bucket: &AtomicU64, clock: impl Fn() -> u64) -> Judged {
         let (interval, capacity) = (self.interval(), self.capacity());
-        let judge = |full_at: u64| {
+        let mut full_at = bucket.load(Ordering::Acquire);
+        loop {
+            // Read after the bucket, so never earlier than the request before this one: of many at once as many pass as
+            // there are.
+            let now = clock();
             // A clock that was set back, or a limit that was lowered, costs no more than what is in the bucket.
             let missing = full_at.saturating_sub(now).min(capacity);
             let allowed = missing + interval <= capacity;
-            (allowed, missing + if allowed { interval } else { 0 })
-        };
-        let taken = full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |at| Some(now + judge(at).1));
-        let (allowed, missing) = judge(taken.unwrap_or_else(|at| at));
-        let left = capacity - missing;
-        let wait = interval - left % interval;
-        Judged {
-            allowed,
-            limit: self.burst,
-            remaining: left / interval,
-            reset: (now + wait).div_ceil(SECOND),
-            retry_after: wait.div_ceil(SECOND),
+            let missing = missing + if allowed { interval } else { 0 };
+            let taken =
+                bucket.compare_exchange_weak(full_at, now + missing, Ordering::AcqRel, Ordering::Acquire);
+            if let Err(changed) = taken {
+                full_at = changed;
+                continue;
+            }
+            let left = capacity - missing;
+            let wait = interval - left % interval;
+            return Judged {
+                allowed,
+                limit: self.burst,
+                remaining: left / interval,
+                reset: (now + wait).div_ceil(SECOND),
+                retry_after: wait.div_ceil(SECOND),
+            };
         }
     }
 }
@@ -181,11 +189,11 @@ impl Buckets {
         (tenant, limits): (&Arc<str>, &RateLimits),
         what: Limited,
         caller: impl FnOnce() -> String,
-        now: OffsetDateTime,
     ) -> Option<Judged> {
         let limit = what.limit(limits)?;
         let bucket = self.0.get_with((Arc::clone(tenant), what, caller()), Arc::default);
-        Some(limit.take(&bucket, u64::try_from(now.unix_timestamp_nanos()).unwrap_or_default()))
+        let clock = || u64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos()).unwrap_or_default();
+        Some(limit.take(&bucket, clock))
     }
 }
 
@@ -215,8 +223,8 @@ mod tests {
     #[test]
     fn a_bucket_empties_and_fills_one_by_one() {
         let (limit, bucket) = (limit(3, Refill::PerMinute(6)), AtomicU64::default());
-        let mut take = |at: u64| {
-            let judged = limit.take(&bucket, NOW + at * SECOND);
+        let take = |at: u64| {
+            let judged = limit.take(&bucket, || NOW + at * SECOND);
             assert_eq!(judged.limit, 3);
             (judged.allowed, judged.remaining, judged.reset - NOW / SECOND, judged.retry_after)
         };
@@ -235,9 +243,9 @@ mod tests {
     fn a_clock_set_back_and_a_lower_limit_cost_one_bucket_at_most() {
         let bucket = AtomicU64::new(NOW + 3600 * SECOND);
         let limit = limit(2, Refill::PerSecond(1));
-        assert!(!limit.take(&bucket, NOW).allowed);
-        assert!(limit.take(&bucket, NOW + SECOND).allowed);
-        assert!(!limit.take(&bucket, NOW + SECOND).allowed);
+        assert!(!limit.take(&bucket, || NOW).allowed);
+        assert!(limit.take(&bucket, || NOW + SECOND).allowed);
+        assert!(!limit.take(&bucket, || NOW + SECOND).allowed);
     }
 
     #[test]
@@ -246,6 +254,21 @@ mod tests {
         assert_eq!(caller("2001:db8:1:2:3:4:5:6"), caller("2001:db8:1:2::1"));
         assert_ne!(caller("2001:db8:1:2::1"), caller("2001:db8:1:3::1"));
         assert_ne!(caller("::ffff:192.0.2.1"), caller("::ffff:192.0.2.2"));
+    }
+
+    #[test]
+    fn of_many_threads_as_many_pass_as_there_are() {
+        let (limit, bucket) = (limit(1000, Refill::PerMinute(1000)), AtomicU64::default());
+        let clock = AtomicU64::new(NOW);
+        // A clock that never stands still, and ends long before the first request comes back.
+        let take = || {
+            (0..500).filter(|_| limit.take(&bucket, || clock.fetch_add(1, Ordering::SeqCst)).allowed).count()
+        };
+        let passed: usize = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(take)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!(passed, 1000);
     }
 
     proptest! {
@@ -265,7 +288,7 @@ mod tests {
                 content = (content + pause).min(capacity);
                 let allowed = content >= interval;
                 content -= if allowed { interval } else { 0 };
-                let judged = limit.take(&bucket, now);
+                let judged = limit.take(&bucket, || now);
                 prop_assert_eq!((judged.allowed, judged.remaining), (allowed, content / interval));
                 // At the reset there is one more, and not a second before.
                 let more = |at: u64| (content + at.saturating_sub(now)) / interval > judged.remaining;

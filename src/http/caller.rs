@@ -42,7 +42,7 @@ impl<S: Scope> FromRequest for Caller<S> {
             let claims = visitor.app.tokens.verify(&visitor.tenant, token, visitor.now.unix_timestamp())?;
             let client = || claims.azp.clone();
             let of = (&*visitor.app, &*visitor.tenant);
-            rate_limit::judge(&request, of, Limited::ManagementApi, client, visitor.now)?;
+            rate_limit::judge(&request, of, Limited::ManagementApi, client)?;
             let (word, enough) = if S::ALL_OF {
                 ("all", claims.has_all(S::ANY_OF))
             } else {
@@ -113,7 +113,7 @@ impl Visitor {
     /// Counts a request to a public endpoint; 429 if it is one too many from its address.
     pub fn limit(&self, request: &HttpRequest, what: Limited) -> Result<(), Error> {
         let caller = || rate_limits::caller(self.author.ip.as_deref().unwrap_or_default());
-        rate_limit::judge(request, (&self.app, &self.tenant), what, caller, self.now)
+        rate_limit::judge(request, (&self.app, &self.tenant), what, caller)
     }
 
     /// For the verbs: the context of a request without a token for the Management API, through a client perhaps.

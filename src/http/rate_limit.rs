@@ -4,7 +4,6 @@
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{HeaderName, RETRY_AFTER};
 use actix_web::{HttpMessage, HttpRequest};
-use time::OffsetDateTime;
 
 use crate::app::App;
 use crate::error::{Error, codes};
@@ -25,9 +24,8 @@ pub fn judge(
     (app, tenant): (&App, &Tenant),
     what: Limited,
     caller: impl FnOnce() -> String,
-    now: OffsetDateTime,
 ) -> Result<(), Error> {
-    let Some(judged) = app.buckets.judge((&tenant.id, &tenant.rate_limits), what, caller, now) else {
+    let Some(judged) = app.buckets.judge((&tenant.id, &tenant.rate_limits), what, caller) else {
         return Ok(());
     };
     request.extensions_mut().insert(Told(what, judged));

@@ -94,7 +94,8 @@ async fn an_address_has_so_many_requests_at_each_public_endpoint() {
         ("/dbconnections/change_password", 200, &signup),
         ("/userinfo", 401, &management),
     ] {
-        let count = || sql("select count(*) as count from journal where tenant_id = $1", &[&tenant.name]);
+        let count =
+            async || sql("select count(*) as count from journal where tenant_id = $1", &[&tenant.name]).await;
         for remaining in [1, 0] {
             let answer = send(tenant.request("POST", path).json(&body)).await;
             assert_eq!((answer.status, told(&answer)), (refused, Some((2, remaining))), "{path}");
