@@ -35,19 +35,14 @@ pub const FULL: Duration = Duration::from_secs(3600);
 #[serde(default)]
 pub struct RateLimits {
     /// Of each client in the Management API.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub management_api: Option<Limit>,
     /// Of each address at `/oauth/token`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<Limit>,
     /// Of each address at `/dbconnections/signup`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub signup: Option<Limit>,
     /// Of each address at `/dbconnections/change_password`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub change_password: Option<Limit>,
     /// Of each address at `/userinfo`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub userinfo: Option<Limit>,
 }
 

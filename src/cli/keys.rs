@@ -12,6 +12,8 @@ use crate::vault::Vault;
 
 /// Going through a large table takes longer than a request may.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(3600);
+/// Takes the line of a terminal back.
+const CLEAR: &str = "\r\x1b[K";
 
 /// Replace secrets.key, the key that seals secrets in the database.
 ///
@@ -59,12 +61,16 @@ impl Keys {
         let is_terminal = std::io::stderr().is_terminal();
         let tell = |Progress { column, resealed, .. }: &Progress| {
             if is_terminal {
-                eprint!("\r{doing} {column}: {resealed}\r");
+                eprint!("{CLEAR}{doing} {column}: {resealed}");
             }
         };
         let author = Author::command("keys rotate");
         let mut unopened = 0;
-        for progress in keys::rotate(&db, &vault, &author, dry_run, tell).await? {
+        let rotated = keys::rotate(&db, &vault, &author, dry_run, tell).await;
+        if is_terminal {
+            eprint!("{CLEAR}");
+        }
+        for progress in rotated? {
             println!("{}\t{} {done}", progress.column, progress.resealed);
             if let Some(reason) = progress.reason {
                 unopened += progress.unopened;

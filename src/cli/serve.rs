@@ -73,7 +73,7 @@ impl Serve {
         };
         let running = server::start(std::sync::Arc::clone(&app), sockets)?;
         let shown = |address: Option<SocketAddr>| address.map(tracing::field::display);
-        tracing::info!(http = shown(running.http), https = shown(running.https), "serving");
+        tracing::info!(http = shown(running.http), https = shown(running.https), key_id = %app.vault.key_id(), "serving");
         service::run(running, &app, sender, stop).await
     }
 }

@@ -22,8 +22,8 @@ pub struct RequestId(pub String);
 #[derive(Clone, Debug)]
 pub struct TenantName(pub Arc<str>);
 
-/// Wraps every request: an id in, a line and headers out. Nothing of a body, a query string or a header is in the line: they hold
-/// secrets and addresses.
+/// Wraps every request: an id in, a line out, and the headers that any answer may have. Nothing of a body, a query
+/// string or a header is in the line: they hold secrets and addresses.
 pub async fn line<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,

@@ -80,11 +80,12 @@ pub async fn rotate(
 ) -> Result<Vec<Progress>> {
     let mut columns = Vec::new();
     for sealed in &SEALED {
-        let mut progress = Progress { overtaken: 1, ..Progress::default() };
+        let mut progress = Progress::default();
         for _ in 0..PASSES {
-            if progress.overtaken > 0 {
-                let pass = rotate_column(db, vault, author, sealed, dry_run, &mut tell).await?;
-                progress = Progress { resealed: progress.resealed + pass.resealed, ..pass };
+            let pass = rotate_column(db, vault, author, sealed, dry_run, &mut tell).await?;
+            progress = Progress { resealed: progress.resealed + pass.resealed, ..pass };
+            if progress.overtaken == 0 {
+                break;
             }
         }
         columns.push(progress);
