@@ -49,6 +49,9 @@ demands! {
     UpdateClientGrants = "update:client_grants";
     DeleteClientGrants = "delete:client_grants";
 
+    ReadTenantSettings = "read:tenant_settings";
+    UpdateTenantSettings = "update:tenant_settings";
+
     CreateRoles = "create:roles";
     ReadRoles = "read:roles";
     UpdateRoles = "update:roles";
