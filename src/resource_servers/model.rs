@@ -256,7 +256,8 @@ pub fn is_system(tenant: &Tenant, id: &str) -> bool {
     tenant.is_management(id) || id == system_id(tenant)
 }
 
-fn system_id(tenant: &Tenant) -> String {
+/// The id of the tenant's Management API.
+pub fn system_id(tenant: &Tenant) -> String {
     let digest = Sha256::digest(format!("management\n{}", tenant.id));
     let number = digest.iter().take(12).fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
     format!("{number:024x}")
