@@ -183,6 +183,7 @@ pub(crate) async fn foreign_host(
     row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
 }
 
+// Here and below: what is written over is locked and looked at first, and then written.
 static PUT_TENANT: Statement = Statement::new(
     "tenancy.put_tenant",
     concat!(
@@ -193,7 +194,7 @@ static PUT_TENANT: Statement = Statement::new(
                 for no key update
          ), written as (
              insert into tenants (tenant_id, settings, tenant_settings)
-             values ($1, $2, overlay_settings(default_tenant_settings(), $4))
+             select $1, $2, overlay_settings(default_tenant_settings(), $4) from (select count(*) from old) locked
                  on conflict (tenant_id)
                  do update set settings = overlay_settings(tenants.settings, $3),
                                tenant_settings = overlay_settings(tenants.tenant_settings, $4),
@@ -355,7 +356,7 @@ static PUT_CLIENT: Statement = Statement::new(
                 for update
          ), written as (
              insert into clients (tenant_id, client_id, settings, client_metadata, client_secret)
-             values ($1, $2, $3, $4, $5)
+             select $1, $2, $3, $4, $5 from (select count(*) from old) locked
                  on conflict (tenant_id, client_id)
                  do update set settings = clients.settings || excluded.settings,
                                client_metadata = coalesce(clients.client_metadata || excluded.client_metadata, excluded.client_metadata, clients.client_metadata),
@@ -422,7 +423,7 @@ static PUT_GRANT: Statement = Statement::new(
                 for update
          ), written as (
              insert into client_grants (tenant_id, grant_id, client_id, audience, scope)
-             values ($1, $2, $3, $4, $5)
+             select $1, $2, $3, $4, $5 from (select count(*) from old) locked
                  on conflict (tenant_id, client_id, audience, subject_type)
                  do update set scope = excluded.scope, updated_at = now()
                       where client_grants.scope is distinct from excluded.scope
@@ -467,7 +468,7 @@ static PUT_CONNECTION: Statement = Statement::new(
                 for update
          ), written as (
              insert into connections (tenant_id, connection_id, name, strategy, options, enabled_clients)
-             values ($1, $2, $3, $4, $5, $7)
+             select $1, $2, $3, $4, $5, $7 from (select count(*) from old) locked
                  on conflict (tenant_id, name)
                  do update set options = overlay_settings(connections.options, $6),
                                enabled_clients = case when $8 then excluded.enabled_clients else connections.enabled_clients end,

@@ -20,6 +20,8 @@ mod permissions;
 mod resource_servers;
 mod roles;
 mod statements;
+mod tenant_settings;
+mod tenant_settings_model;
 mod tickets;
 mod user_blocks;
 mod userinfo;
