@@ -20,6 +20,7 @@ mod permissions;
 mod resource_servers;
 mod roles;
 mod statements;
+mod tenancy;
 mod tenant_settings;
 mod tenant_settings_model;
 mod tickets;

@@ -20,7 +20,7 @@ async fn settings(tenant: &Tenant) -> Value {
 
 #[tokio::test]
 async fn a_tenant_begins_with_defaults() {
-    let tenant = Tenant::with(|config| drop(config.named.remove("compat.signup_user_exists_error"))).await;
+    let tenant = Tenant::new().await;
     assert_eq!(
         settings(&tenant).await,
         json!({
