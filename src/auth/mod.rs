@@ -299,8 +299,7 @@ pub async fn client_credentials(
             403,
             "access_denied",
             format!(
-                "Client is not authorized to access \"{}\". You need to create a \"client-grant\" associated to this API. See: https://auth0.com/docs/api/management/v2/client-grants/post-client-grants",
-                asked
+                "Client is not authorized to access \"{asked}\". You need to create a \"client-grant\" associated to this API. See: https://auth0.com/docs/api/management/v2/client-grants/post-client-grants"
             ),
         ));
     };

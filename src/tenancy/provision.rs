@@ -117,12 +117,16 @@ impl Provisioner<'_> {
                 ),
             };
             let whole = serde_json::to_value(options(connection)).map_err(Error::internal)?;
-            let named = part(&whole, &connection.named, CONNECTION);
+            // Attributes and requires_username exclude each other: whichever the file has ends the other.
+            let mut names = connection.named.clone();
+            names.extend(connection.attributes.is_some().then(|| "requires_username".to_owned()));
+            let ended: &[&str] = if connection.requires_username { &["attributes"] } else { &[] };
+            let named = part(&whole, &names, CONNECTION);
             let what = store::put_connection(
                 &mut tx,
                 tenant,
                 connection,
-                (&whole, &named),
+                (&whole, ended, &named),
                 enabled.as_deref(),
                 &self.author,
             )

@@ -470,11 +470,11 @@ static PUT_CONNECTION: Statement = Statement::new(
              insert into connections (tenant_id, connection_id, name, strategy, options, enabled_clients)
              select $1, $2, $3, $4, $5, $7 from (select count(*) from old) locked
                  on conflict (tenant_id, name)
-                 do update set options = overlay_settings(connections.options, $6),
+                 do update set options = overlay_settings(connections.options - $10::text[], $6),
                                enabled_clients = case when $8 then excluded.enabled_clients else connections.enabled_clients end,
                                version = connections.version + 1,
                                updated_at = now()
-                      where overlay_settings(connections.options, $6) is distinct from connections.options
+                      where overlay_settings(connections.options - $10::text[], $6) is distinct from connections.options
                          or $8 and excluded.enabled_clients is distinct from connections.enabled_clients
           returning tenant_id, connection_id, name, options, enabled_clients
          ), journal_entry as (
@@ -493,18 +493,18 @@ static PUT_CONNECTION: Statement = Statement::new(
 );
 
 /// Was it made (`true`), changed (`false`) or left as it was? `whole` are the options of a new connection, `named` what those
-/// of one that is there are to be.
+/// of one that is there are to be, without those that have `ended`.
 pub(crate) async fn put_connection(
     tx: &mut Tx,
     tenant: &str,
     config: &ConnectionConfig,
-    (whole, named): (&Value, &Value),
+    (whole, ended, named): (&Value, &[&str], &Value),
     enabled: Option<&[&str]>,
     author: &Author,
 ) -> Result<Option<bool>, Error> {
     let query = PUT_CONNECTION.query().bind(tenant).bind(ids::prefixed("con")).bind(&config.name);
     let query = query.bind(&config.strategy).bind(whole).bind(named).bind(enabled);
-    let query = query.bind(config.named.contains("enabled_clients")).bind(author.entry());
+    let query = query.bind(config.named.contains("enabled_clients")).bind(author.entry()).bind(ended);
     Ok(query.fetch_optional(&mut **tx).await?.map(|row| row.try_get(0)).transpose()?)
 }
 
