@@ -174,7 +174,7 @@ macro_rules! list {
        from (values (1)) one
        left join lateral (select *
                             from matching m
-                           where ($6::text is null or m.grant_id > $6)
+                           where m.grant_id > coalesce($6::text, '')
                            order by m.grant_id
                            limit $7
                           offset $8) g on true"

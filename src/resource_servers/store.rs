@@ -132,7 +132,7 @@ static LIST: Statement = Statement::new(
                             from resource_servers l
                            where l.tenant_id = $1
                              and ($2::text[] is null or l.identifier = any($2))
-                             and ($6::text is null or l.resource_server_id > $6)
+                             and l.resource_server_id > coalesce($6::text, '')
                            order by l.resource_server_id
                            limit $3
                           offset $4) s on true"
