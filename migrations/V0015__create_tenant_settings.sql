@@ -50,6 +50,10 @@ $$;
 alter table tenants
     add column tenant_settings jsonb not null default default_tenant_settings(),
     add column tenant_settings_version bigint not null default 1;
+-- What each request for a token looks at, without the custom pages beside it.
+alter table tenants
+    add column default_audience text generated always as (nullif(tenant_settings ->> 'default_audience', '')) stored,
+    add column default_directory text generated always as (nullif(tenant_settings ->> 'default_directory', '')) stored;
 
 -- What files have declared so far.
 update tenants

@@ -56,7 +56,7 @@ macro_rules! given {
 /// The audience that was asked for, or the tenant's.
 macro_rules! audience {
     () => {
-        "coalesce($3, nullif(t.tenant_settings ->> 'default_audience', ''))"
+        "coalesce($3, t.default_audience)"
     };
 }
 
@@ -70,7 +70,7 @@ static CLIENT: Statement = Statement::new(
             ",
         audience!(),
         " as audience,
-            nullif(t.tenant_settings ->> 'default_directory', '') as default_directory,
+            t.default_directory,
             ",
         given!("g"),
         " as scope,

@@ -207,39 +207,29 @@ impl Provisioner<'_> {
     }
 }
 
-/// Where the keys of a file stand in the settings of a tenant.
-const TENANT: &[(&str, &str)] = &[
-    ("hosts", "/domain"),
-    ("audience", "/audience"),
-    ("token_lifetime", "/token_lifetime"),
-    ("limits.metadata_bytes", "/limits/metadata_bytes"),
-    ("compat.offset_cap", "/compat/offset_cap"),
-    ("compat.signup_user_exists_error", "/compat/signup_user_exists_error"),
-];
+/// Where a tenant's settings have what its file has under another name; as JSON Pointers.
+const TENANT: &[(&str, &str)] = &[("hosts", "/domain")];
 
-/// The same in what is answered as tenant settings.
+/// The same of the settings that the API answers.
 const FLAGS: &[(&str, &str)] =
     &[("compat.signup_user_exists_error", "/flags/enable_public_signup_user_exists_error")];
 
-/// Where those of a connection stand in its options.
+/// The same of a connection's options.
 const CONNECTION: &[(&str, &str)] = &[
-    ("requires_username", "/requires_username"),
     ("username_min", "/validation/username/min"),
     ("username_max", "/validation/username/max"),
     ("password_policy", "/passwordPolicy"),
     ("password_min_length", "/password_complexity_options/min_length"),
-    ("disable_signup", "/disable_signup"),
-    ("brute_force_protection", "/brute_force_protection"),
-    ("attributes.email", "/attributes/email"),
-    ("attributes.username", "/attributes/username"),
-    ("attributes.phone_number", "/attributes/phone_number"),
 ];
 
-/// The part of a document that a file names.
-fn part(whole: &Value, named: &BTreeSet<String>, keys: &[(&str, &str)]) -> Value {
+/// The part of a document that a file names. What the table does not tell stands there as it does in the file, or not at all.
+fn part(whole: &Value, named: &BTreeSet<String>, elsewhere: &[(&str, &str)]) -> Value {
     let mut part = json!({});
-    for (_, pointer) in keys.iter().filter(|(key, _)| named.contains(*key)) {
-        if let Some(value) = whole.pointer(pointer) {
+    for name in named {
+        let known = elsewhere.iter().find(|(key, _)| key == name);
+        let pointer =
+            known.map_or_else(|| format!("/{}", name.replace('.', "/")), |(_, at)| (*at).to_owned());
+        if let Some(value) = whole.pointer(&pointer) {
             let place = pointer.split('/').skip(1).fold(&mut part, |place, step| &mut place[step]);
             *place = value.clone();
         }

@@ -188,6 +188,27 @@ async fn a_key_that_left_the_file_stays_as_it_was() {
 }
 
 #[tokio::test]
+async fn what_excludes_what_a_file_names_goes() {
+    let text = |identifiers: &str| {
+        format!(
+            "[[connections]]\nname = '{CONNECTION}'\n{identifiers}\n[[clients]]\nname = 'M'\napp_type = 'spa'\n[[clients.grants]]\naudience = 'management'\nscope = '*'"
+        )
+    };
+    let (tenant, _) = tenant(&text("attributes = { email = 'required' }")).await;
+    assert!(options(&tenant).await.get("attributes").is_some());
+    let by_username = file(&tenant.name, &text("requires_username = true"));
+    assert_eq!(apply(&by_username).await, [format!("changed connection {CONNECTION}")]);
+    let now = options(&tenant).await;
+    assert!(now.get("attributes").is_none() && now["requires_username"] == true, "{now}");
+    assert!(apply(&by_username).await.is_empty());
+    let by_email = file(&tenant.name, &text("attributes = { email = 'required' }"));
+    assert_eq!(apply(&by_email).await, [format!("changed connection {CONNECTION}")]);
+    let now = options(&tenant).await;
+    assert!(now.get("attributes").is_some() && now["requires_username"] == false, "{now}");
+    assert!(apply(&by_email).await.is_empty());
+}
+
+#[tokio::test]
 async fn the_identifier_of_the_management_api_stays_when_the_domain_changes() {
     let (tenant, config) = tenant(WHOLE).await;
     let moved = format!("{}-moved.test", tenant.name);
