@@ -1,10 +1,12 @@
 //! Tokens for a person who tells a client their password (RFC 6749, 4.3): `POST /oauth/token` with the grant type
 //! `password`, or Auth0's `password-realm`, which names the connection.
 //!
-//! Without an audience, and without a `default_audience` of the tenant, the access token is for `/userinfo` alone: 32 characters that say nothing, of which a digest is
-//! kept. For the Management API it is a JWT in the user's own name, with those of the `current_user` scopes that were
-//! asked for. For another API it is what that API wants, with those of its scopes that were asked for; where the API
-//! enforces policies, only with those the user has as permissions, and where it takes a client grant, only with those of it. `scope` is answered as granted; `openid`, or nothing at all, asks for all standard scopes, as recorded.
+//! Without an audience, and without a `default_audience` of the tenant, the access token is for `/userinfo` alone: 32
+//! characters that say nothing, of which a digest is kept. For the Management API it is a JWT in the user's own name, with
+//! those of the `current_user` scopes that were asked for. For another API it is what that API wants, with those of its
+//! scopes that were asked for; where the API enforces policies, only with those the user has as permissions, and where it
+//! takes a client grant, only with those of it. `scope` is answered as granted; `openid`, or nothing at all, asks for all
+//! standard scopes, as recorded.
 //!
 //! Deviations and decisions:
 //! - Without a realm people log in to the tenant's `default_directory`; if there is none, to the first connection, in the

@@ -13,6 +13,9 @@ const SUBJECT_TYPE: &str = "The type of application access the client grant allo
 /// What a grant can be for: the client itself, or people who use it.
 pub const SUBJECT_TYPES: &[&str] = &["client", "user"];
 
+/// What is kept apart from the settings.
+const COLUMNS: &[&str] = &["client_id", "audience", "subject_type", "scope"];
+
 /// `$own` is what creations have for themselves; `$may` is what a change may set to null and a creation may not.
 macro_rules! schema {
     ([$($own:expr),*] $($may:ident)?) => {
@@ -82,7 +85,7 @@ impl NewClientGrant {
             audience: body.value("audience").unwrap_or_default(),
             subject_type: body.value("subject_type").unwrap_or_else(|| "client".to_owned()),
             scope: scope(body).set().cloned().unwrap_or_default(),
-            settings: settings(body).0,
+            settings: body.set_and_unset(COLUMNS).0,
         })
     }
 }
@@ -107,7 +110,7 @@ impl ClientGrantPatch {
             Patch::Null => Some(Vec::new()),
             Patch::Set(scope) => Some(scope),
         };
-        let (set, unset) = settings(body);
+        let (set, unset) = body.set_and_unset(COLUMNS);
         Ok(Self { scope, set, unset })
     }
 }
@@ -119,19 +122,6 @@ fn scope(body: &Object<'_>) -> Patch<Vec<String>> {
         scope.retain(|scope| seen.insert(scope.clone()));
         scope
     })
-}
-
-/// What is kept of a grant as it was sent: what has a value, and what is null.
-fn settings(body: &Object<'_>) -> (Map<String, Value>, Vec<String>) {
-    let (mut set, mut unset) = (Map::new(), Vec::new());
-    let columns = ["client_id", "audience", "subject_type", "scope"];
-    for (name, _) in body.members().filter(|(name, _)| !columns.contains(name)) {
-        match body.field(name) {
-            Patch::Set(value) => drop(set.insert(name.to_owned(), value)),
-            Patch::Null | Patch::Absent => unset.push(name.to_owned()),
-        }
-    }
-    (set, unset)
 }
 
 /// Which grants a list is asked for.

@@ -4,7 +4,6 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
 use crate::json::Object;
-use crate::patch::Patch;
 use crate::schema::{Fault, Field, Format, Kind, Part, Schema, Text, refuse};
 use crate::tenancy::Tenant;
 use crate::users::model::Fields;
@@ -249,28 +248,22 @@ impl SettingsPatch {
     /// Reads a body. Every fault it has is told at once.
     pub fn read(body: &Object<'_>, tenant: &Tenant) -> Result<Self> {
         let mut faults = UPDATE.faults(body);
-        let mut patch = Self { set: Map::new(), unset: Vec::new() };
-        for (name, _) in body.members() {
-            let hours = name.strip_suffix(IN_MINUTES);
-            match body.field::<Value>(name) {
-                Patch::Set(value) => {
-                    let value = if hours.is_some() { in_hours(value) } else { value };
-                    let name = hours.unwrap_or(name);
-                    if patch.set.insert(name.to_owned(), value).is_some() {
-                        let reason = format!("Cannot set both {name} and {name}{IN_MINUTES}");
-                        faults.push(Fault::of_root(reason));
-                    }
-                }
-                Patch::Null | Patch::Absent => patch.unset.push(name.to_owned()),
+        let (mut set, unset) = body.set_and_unset(&[]);
+        let in_minutes: Vec<String> = set.keys().filter(|name| name.ends_with(IN_MINUTES)).cloned().collect();
+        for name in in_minutes {
+            let hours = name.trim_end_matches(IN_MINUTES);
+            let value = set.remove(&name).map_or(Value::Null, in_hours);
+            if set.insert(hours.to_owned(), value).is_some() {
+                faults.push(Fault::of_root(format!("Cannot set both {hours} and {name}")));
             }
         }
         refuse(Part::Payload, &faults)?;
-        if let Some(Value::String(audience)) = patch.set.get_mut("default_audience")
+        if let Some(Value::String(audience)) = set.get_mut("default_audience")
             && tenant.is_management(audience)
         {
             audience.clone_from(&tenant.audience);
         }
-        Ok(patch)
+        Ok(Self { set, unset })
     }
 }
 
