@@ -11,6 +11,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use crate::error::{Error, codes};
 use crate::patch::Patch;
@@ -93,6 +94,18 @@ impl<'a> Object<'a> {
             Patch::Null => Patch::Null,
             Patch::Absent => Patch::Absent,
         }
+    }
+
+    /// The members with a value, and the names of those that are null; without the ones that are read apart.
+    pub fn set_and_unset(&self, apart: &[&str]) -> (Map<String, Value>, Vec<String>) {
+        let (mut set, mut unset) = (Map::new(), Vec::new());
+        for (name, _) in self.members().filter(|(name, _)| !apart.contains(name)) {
+            match self.field(name) {
+                Patch::Set(value) => drop(set.insert(name.to_owned(), value)),
+                Patch::Null | Patch::Absent => unset.push(name.to_owned()),
+            }
+        }
+        (set, unset)
     }
 
     /// The same for a member that cannot be null.

@@ -31,6 +31,7 @@ pub mod server;
 pub mod settings;
 pub mod telemetry;
 pub mod tenancy;
+pub mod tenant_settings;
 pub mod tickets;
 pub mod user_blocks;
 pub mod userinfo;

@@ -145,6 +145,14 @@ pub enum Format {
     StrictUri,
     /// An http or https URL.
     Url,
+    /// An e-mail address, or nothing.
+    EmailOrEmpty,
+    /// An absolute URI, or nothing.
+    AbsoluteUriOrEmpty,
+    /// An absolute https URI, or nothing.
+    AbsoluteHttpsUriOrEmpty,
+    /// An absolute URI in which `*` and `{names}` stand for what is not known yet.
+    UrlWithPlaceholders,
     /// `provider|id`.
     UserId,
     /// A client's id: letters and digits.
@@ -157,6 +165,10 @@ impl Format {
             Self::Email => "email",
             Self::StrictUri => "strict-uri",
             Self::Url => "url",
+            Self::EmailOrEmpty => "email-or-empty",
+            Self::AbsoluteUriOrEmpty => "absolute-uri-or-empty",
+            Self::AbsoluteHttpsUriOrEmpty => "absolute-https-uri-or-empty",
+            Self::UrlWithPlaceholders => "url-with-placeholders",
             Self::UserId => "user-id",
             Self::ClientId => "client-id",
         }
@@ -167,6 +179,12 @@ impl Format {
         match self {
             Self::Email => is_email(text),
             Self::StrictUri => url::Url::parse(text).is_ok() && !text.contains(char::is_whitespace),
+            Self::EmailOrEmpty => text.is_empty() || is_email(text),
+            Self::AbsoluteUriOrEmpty => text.is_empty() || Self::StrictUri.matches(text),
+            Self::AbsoluteHttpsUriOrEmpty => {
+                text.is_empty() || (Self::StrictUri.matches(text) && text.starts_with("https://"))
+            }
+            Self::UrlWithPlaceholders => Self::StrictUri.matches(&text.replace(['*', '{', '}'], "x")),
             Self::Url => url::Url::parse(text).is_ok_and(|u| matches!(u.scheme(), "http" | "https")),
             Self::UserId => crate::ids::UserId::parse(text).is_some(),
             Self::ClientId => {

@@ -32,6 +32,8 @@ pub(crate) struct Api {
     pub allows_clients: bool,
     /// May this client have tokens for people?
     pub allows_people: bool,
+    /// The scopes they can have at most, if it takes a grant to have any.
+    pub scope_for_people: Option<Vec<String>>,
     /// Does it want its tokens encrypted or bound to a key of the client's? There is no such token here.
     pub wants_more: bool,
 }

@@ -238,8 +238,8 @@ pub struct ClientCredentials {
     pub client_id: String,
     /// Its secret.
     pub client_secret: String,
-    /// The API the token is to be for.
-    pub audience: String,
+    /// The API the token is to be for; the tenant's default if not said.
+    pub audience: Option<String>,
     /// Scopes to narrow the grant to; empty for all that is granted.
     pub scope: String,
 }
@@ -270,8 +270,9 @@ pub async fn client_credentials(
     request: &ClientCredentials,
     now: i64,
 ) -> Result<TokenAnswer, OAuthError> {
-    let management = tenant.is_management(&request.audience);
-    let audience = if management { tenant.audience.as_str() } else { request.audience.as_str() };
+    let asked = request.audience.as_deref();
+    let management = asked.is_some_and(|asked| tenant.is_management(asked));
+    let audience = if management { Some(tenant.audience.as_str()) } else { asked };
     let client = store::client(db, &tenant.id, &request.client_id, audience)
         .await?
         .ok_or_else(OAuthError::unauthorized)?;
@@ -280,6 +281,8 @@ pub async fn client_credentials(
     }
     prove(vault, tenant, &request.client_id, &client, Some(&request.client_secret))?;
     may_use(&client, "client_credentials")?;
+    let audience = client.audience.ok_or_else(|| OAuthError::missing("audience"))?;
+    let management = audience == tenant.audience;
     let api = if management { Some(Api::management(tenant)) } else { client.api };
     let api = api.ok_or_else(|| {
         OAuthError::new(403, "access_denied", format!("Service not enabled within domain: {audience}"))
@@ -289,23 +292,31 @@ pub async fn client_credentials(
             "The API wants tokens that are encrypted or bound to a key, which are not supported.";
         return Err(OAuthError::new(400, "invalid_request", description));
     }
-    let Some(granted) = client.scope.filter(|_| api.allows_clients) else {
+    let asked = asked.unwrap_or(&audience);
+    let Some(grant) = client.grant.filter(|_| api.allows_clients) else {
         return Err(OAuthError::new(
             403,
             "access_denied",
             format!(
-                "Client is not authorized to access \"{}\". You need to create a \"client-grant\" associated to this API. See: https://auth0.com/docs/api/management/v2/client-grants/post-client-grants",
-                request.audience
+                "Client is not authorized to access \"{asked}\". You need to create a \"client-grant\" associated to this API. See: https://auth0.com/docs/api/management/v2/client-grants/post-client-grants"
             ),
         ));
     };
+    if grant.requires_organization {
+        let description = "The client grant requires an organization, and organizations are not supported.";
+        return Err(OAuthError::new(403, "access_denied", description));
+    }
+    let granted: Vec<&str> = if grant.allow_all_scopes && management {
+        scopes::ALL.to_vec()
+    } else {
+        grant.scope.iter().map(String::as_str).collect()
+    };
     let wanted: Vec<&str> = request.scope.split_whitespace().collect();
-    let scope: Vec<&str> =
-        granted.iter().map(String::as_str).filter(|s| wanted.is_empty() || wanted.contains(s)).collect();
+    let scope: Vec<&str> = granted.into_iter().filter(|s| wanted.is_empty() || wanted.contains(s)).collect();
     let claims = Claims {
         iss: format!("https://{host}/"),
         sub: format!("{}@clients", request.client_id),
-        aud: Audience::One(request.audience.clone()),
+        aud: Audience::One(asked.to_owned()),
         iat: now,
         exp: now + api.token_lifetime,
         scope: scope.join(" "),

@@ -1,13 +1,16 @@
 //! Tokens for a person who tells a client their password (RFC 6749, 4.3): `POST /oauth/token` with the grant type
 //! `password`, or Auth0's `password-realm`, which names the connection.
 //!
-//! Without an audience the access token is for `/userinfo` alone: 32 characters that say nothing, of which a digest is
-//! kept. For the Management API it is a JWT in the user's own name, with those of the `current_user` scopes that were
-//! asked for. For another API it is what that API wants, with those of its scopes that were asked for; where the API
-//! enforces policies, only with those the user has as permissions. `scope` is answered as granted; `openid`, or nothing at all, asks for all standard scopes, as recorded.
+//! Without an audience, and without a `default_audience` of the tenant, the access token is for `/userinfo` alone: 32
+//! characters that say nothing, of which a digest is kept. For the Management API it is a JWT in the user's own name, with
+//! those of the `current_user` scopes that were asked for. For another API it is what that API wants, with those of its
+//! scopes that were asked for; where the API enforces policies, only with those the user has as permissions, and where it
+//! takes a client grant, only with those of it. `scope` is answered as granted; `openid`, or nothing at all, asks for all
+//! standard scopes, as recorded.
 //!
 //! Deviations and decisions:
-//! - Without a realm people log in to the first connection, in the order they were made, that the client may use.
+//! - Without a realm people log in to the tenant's `default_directory`; if there is none, to the first connection, in the
+//!   order they were made, that the client may use.
 //! - ID tokens are signed with RS256, whatever the client's settings name; they live as long as these say.
 //! - There are no refresh tokens: `offline_access` is not granted.
 
@@ -96,17 +99,16 @@ fn grant<'a>(asked: &str, of_api: impl IntoIterator<Item = &'a str>) -> String {
 /// Issues tokens to a client for a person who logs in with their password.
 pub async fn password(ctx: &Context, host: &str, request: PasswordGrant) -> Result<TokenAnswer, OAuthError> {
     let tenant = &*ctx.tenant;
-    let audience = request.audience.as_deref().unwrap_or(&tenant.audience);
-    let client = store::client(ctx.db(), &tenant.id, &request.client_id, audience)
+    let client = store::client(ctx.db(), &tenant.id, &request.client_id, request.audience.as_deref())
         .await?
         .ok_or_else(OAuthError::unauthorized)?;
     prove(&ctx.app.vault, tenant, &request.client_id, &client, request.client_secret.as_deref())?;
     may_use(&client, if request.realm.is_some() { PASSWORD_REALM } else { PASSWORD })?;
-    let purpose = For::of(tenant, request.audience, client.api)?;
-    let connection =
-        connections::for_client(ctx.db(), &tenant.id, &request.client_id, request.realm.as_deref())
-            .await?
-            .ok_or_else(|| no_connection(request.realm.as_deref()))?;
+    let purpose = For::of(tenant, client.audience, client.api)?;
+    let named = request.realm.as_deref().or(client.default_directory.as_deref());
+    let connection = connections::for_client(ctx.db(), &tenant.id, &request.client_id, named)
+        .await?
+        .ok_or_else(|| no_connection(request.realm.as_deref()))?;
 
     let own: &[&str] = if matches!(purpose, For::Management(_)) { scopes::CURRENT_USER } else { &[] };
     let mut scope = grant(&request.scope, own.iter().copied());
@@ -136,7 +138,8 @@ pub async fn password(ctx: &Context, host: &str, request: PasswordGrant) -> Resu
         For::Api(audience, api) => {
             let permitted = permissions::of_user(ctx, &user.user_id, &api.id).await?;
             let names = if api.enforce_policies { &permitted.of_user } else { &permitted.all };
-            scope = self::grant(&request.scope, names.iter().map(String::as_str));
+            let most = |name: &&String| api.scope_for_people.as_ref().is_none_or(|most| most.contains(name));
+            scope = self::grant(&request.scope, names.iter().filter(most).map(String::as_str));
             let lifetime = api.token_lifetime;
             let claims = claims(host, &user, &request.client_id, audience, &scope, (now, lifetime));
             let of_user: Vec<&str> = permitted.of_user.iter().map(String::as_str).collect();

@@ -91,7 +91,7 @@ fn credentials(body: &Object<'_>, request: &HttpRequest) -> Result<ClientCredent
     Ok(ClientCredentials {
         client_id,
         client_secret: client_secret.ok_or_else(OAuthError::unauthorized)?,
-        audience: text(body, "audience")?.ok_or_else(|| OAuthError::missing("audience"))?,
+        audience: text(body, "audience")?.filter(|audience| !audience.is_empty()),
         scope: scope(body)?,
     })
 }

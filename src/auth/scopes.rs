@@ -48,6 +48,10 @@ demands! {
     ReadClientGrants = "read:client_grants";
     UpdateClientGrants = "update:client_grants";
     DeleteClientGrants = "delete:client_grants";
+    ReadClientGrantOrganizations = "read:organization_client_grants";
+
+    ReadTenantSettings = "read:tenant_settings";
+    UpdateTenantSettings = "update:tenant_settings";
 
     CreateRoles = "create:roles";
     ReadRoles = "read:roles";
@@ -103,6 +107,7 @@ pub const ALL: &[&str] = &[
     "read:connections",
     "read:logs",
     "read:logs_users",
+    "read:organization_client_grants",
     "read:organizations",
     "read:resource_servers",
     "read:role_members",

@@ -13,8 +13,12 @@ pub(crate) struct Client {
     pub grant_types: Vec<String>,
     /// Seconds an ID token lives, as its settings say.
     pub lifetime: Option<String>,
-    /// The scopes granted for the audience; `None` without a grant.
-    pub scope: Option<Vec<String>>,
+    /// The API that a token is for: the one that was asked for, or the tenant's default.
+    pub audience: Option<String>,
+    /// The connection of a password grant that names none, as the tenant's settings say.
+    pub default_directory: Option<String>,
+    /// What is granted for the audience; `None` without a grant.
+    pub grant: Option<Grant>,
     /// The API of the audience, if it is stored.
     pub api: Option<Api>,
 }
@@ -26,13 +30,52 @@ impl Client {
     }
 }
 
+/// A client's grant for its own tokens.
+pub(crate) struct Grant {
+    pub scope: Vec<String>,
+    /// Does it give all scopes there are? Those of a stored API are in `scope` then.
+    pub allow_all_scopes: bool,
+    /// Are its tokens for members of an organization only? There is none here.
+    pub requires_organization: bool,
+}
+
+/// What a grant `$g` gives of the API `r`.
+macro_rules! given {
+    ($g:literal) => {
+        concat!(
+            "case when ",
+            $g,
+            ".settings ->> 'allow_all_scopes' = 'true'
+                 then array(select s ->> 'value' from jsonb_array_elements(r.settings -> 'scopes') s) else ",
+            $g,
+            ".scope end"
+        )
+    };
+}
+
+/// The audience that was asked for, or the tenant's.
+macro_rules! audience {
+    () => {
+        "coalesce($3, t.default_audience)"
+    };
+}
+
 static CLIENT: Statement = Statement::new(
     "auth.client",
-    "select c.client_secret,
+    concat!(
+        "select c.client_secret,
             c.settings ->> 'token_endpoint_auth_method' as authentication,
             array(select jsonb_array_elements_text(c.settings -> 'grant_types')) as grant_types,
             c.settings #>> '{jwt_configuration,lifetime_in_seconds}' as lifetime,
-            g.scope,
+            ",
+        audience!(),
+        " as audience,
+            t.default_directory,
+            ",
+        given!("g"),
+        " as scope,
+            coalesce(g.settings ->> 'allow_all_scopes' = 'true', false) as allow_all_scopes,
+            coalesce(g.settings ->> 'organization_usage' = 'require', false) as requires_organization,
             r.resource_server_id,
             r.signing_secret,
             r.settings ->> 'signing_alg' as signing_alg,
@@ -41,23 +84,38 @@ static CLIENT: Statement = Statement::new(
             coalesce((r.settings ->> 'enforce_policies')::boolean, false) as enforce_policies,
             coalesce(r.settings #>> '{subject_type_authorization,client,policy}' <> 'deny_all', true) as allows_clients,
             coalesce(case r.settings #>> '{subject_type_authorization,user,policy}'
-                          when 'deny_all' then false when 'require_client_grant' then g.scope is not null end, true) as allows_people,
+                          when 'deny_all' then false when 'require_client_grant' then p.scope is not null end, true) as allows_people,
+            case when r.settings #>> '{subject_type_authorization,user,policy}' = 'require_client_grant' then ",
+        given!("p"),
+        " end as scope_for_people,
             r.settings ? 'token_encryption'
                 or coalesce(r.settings #>> '{proof_of_possession,required}' = 'true', false) as wants_more
        from clients c
+       join tenants t
+         on t.tenant_id = c.tenant_id
        left join client_grants g
-         on g.tenant_id = c.tenant_id and g.client_id = c.client_id and g.audience = $3
+         on g.tenant_id = c.tenant_id and g.client_id = c.client_id and g.subject_type = 'client' and g.audience = ",
+        audience!(),
+        "
+       left join client_grants p
+         on p.tenant_id = c.tenant_id and p.client_id = c.client_id and p.subject_type = 'user' and p.audience = ",
+        audience!(),
+        "
        left join resource_servers r
-         on r.tenant_id = c.tenant_id and r.identifier = $3
+         on r.tenant_id = c.tenant_id and r.identifier = ",
+        audience!(),
+        "
       where c.tenant_id = $1
-        and c.client_id = $2",
+        and c.client_id = $2"
+    ),
 );
 
+/// A client and what it may have of an API: of the tenant's default one if none is named.
 pub(crate) async fn client(
     db: &Db,
     tenant: &str,
     client_id: &str,
-    audience: &str,
+    audience: Option<&str>,
 ) -> Result<Option<Client>, Error> {
     let row = CLIENT.query().bind(tenant).bind(client_id).bind(audience).fetch_optional(db.pool()).await?;
     let Some(row) = row else { return Ok(None) };
@@ -72,7 +130,16 @@ pub(crate) async fn client(
             enforce_policies: row.try_get("enforce_policies")?,
             allows_clients: row.try_get("allows_clients")?,
             allows_people: row.try_get("allows_people")?,
+            scope_for_people: row.try_get("scope_for_people")?,
             wants_more: row.try_get("wants_more")?,
+        }),
+    };
+    let grant = match row.try_get("scope")? {
+        None => None,
+        Some(scope) => Some(Grant {
+            scope,
+            allow_all_scopes: row.try_get("allow_all_scopes")?,
+            requires_organization: row.try_get("requires_organization")?,
         }),
     };
     Ok(Some(Client {
@@ -80,7 +147,9 @@ pub(crate) async fn client(
         authentication: row.try_get("authentication")?,
         grant_types: row.try_get("grant_types")?,
         lifetime: row.try_get("lifetime")?,
-        scope: row.try_get("scope")?,
+        audience: row.try_get("audience")?,
+        default_directory: row.try_get("default_directory")?,
+        grant,
         api,
     }))
 }

@@ -1,4 +1,4 @@
-//! Client grants: what a client may ask of an API by client credentials.
+//! Client grants: what a client may ask of an API, for itself by client credentials or for people who use it.
 //!
 //! | endpoint | scope |
 //! | --- | --- |
@@ -6,15 +6,21 @@
 //! | `GET /api/v2/client-grants`, `GET /api/v2/client-grants/{id}` | `read:client_grants` |
 //! | `PATCH /api/v2/client-grants/{id}` | `update:client_grants` |
 //! | `DELETE /api/v2/client-grants/{id}` | `delete:client_grants` |
+//! | `GET /api/v2/client-grants/{id}/organizations` | `read:organization_client_grants` |
 //!
-//! A client has at most one grant for an API. A grant for the Management API can give only scopes that it knows; other
-//! APIs are not asked. A PATCH replaces `scope`.
+//! A client has at most one grant of a `subject_type` for an API: `client` for tokens of its own, `user` for tokens of
+//! people, which matters to APIs whose policy for users is `require_client_grant`. A grant for the Management API can give
+//! only scopes that it knows; other APIs are not asked. `allow_all_scopes` gives whatever scopes the API has when a token is
+//! issued. A PATCH replaces what it names; `null` removes it, and all of `scope`. Nothing is cached: the next token is
+//! issued by what the grant says then.
 //!
 //! Deviations and decisions:
 //! - The Management API may be named by any host of the tenant. It is stored under its own identifier and answered as
 //!   the request named it or, to a caller on this machine, as the host that was asked.
-//! - Grants are for clients alone: `subject_type` is `client`. What organizations, rich authorization requests and
-//!   grants for all clients at once would need is refused.
+//! - There are no organizations, so the list of a grant's is empty. `organization_usage` and `allow_any_organization` are
+//!   kept and answered, and a grant that requires an organization gives no token.
+//! - `authorization_details_types` are kept and answered: there are no rich authorization requests.
+//! - `default_for`, a grant for all third-party clients at once, is refused.
 
 pub mod model;
 pub mod routes;
@@ -25,7 +31,7 @@ use crate::auth::scopes;
 use crate::error::{Result, codes};
 use crate::page::{List, Page};
 use crate::tenancy::is_of_this_machine;
-use model::{ClientGrant, NewClientGrant};
+use model::{ClientGrant, ClientGrantPatch, Filter, NewClientGrant};
 use store::{Created, Updated};
 
 /// Grants a client the scopes of an API.
@@ -48,22 +54,19 @@ pub async fn fetch(ctx: &Context, id: &str) -> Result<ClientGrant> {
     Ok(spoken(ctx, grant, None))
 }
 
-/// All grants, or those for an API, of a client, or both.
-pub async fn list(
-    ctx: &Context,
-    audience: Option<&str>,
-    client_id: Option<&str>,
-    page: &Page,
-) -> Result<List<ClientGrant>> {
-    let stored = audience.map(|audience| canonical(ctx, audience));
-    let found = store::list(ctx.db(), &ctx.tenant.id, stored, client_id, page).await?;
-    found.try_map(|grant| Ok(spoken(ctx, grant, audience)))
+/// All grants, or those a filter lets through.
+pub async fn list(ctx: &Context, mut filter: Filter, page: &Page) -> Result<List<ClientGrant>> {
+    let named = filter.audience.take();
+    filter.audience = named.as_deref().map(|audience| canonical(ctx, audience).to_owned());
+    let found = store::list(ctx.db(), &ctx.tenant.id, &filter, page).await?;
+    found.try_map(|grant| Ok(spoken(ctx, grant, named.as_deref())))
 }
 
-/// Replaces the scopes of a grant.
-pub async fn update(ctx: &Context, id: &str, scope: &[String]) -> Result<ClientGrant> {
-    let refused_for = (!is_known(scope)).then_some(ctx.tenant.audience.as_str());
-    match store::update(ctx.db(), &ctx.tenant.id, id, scope, refused_for, &ctx.author).await? {
+/// Changes a grant.
+pub async fn update(ctx: &Context, id: &str, patch: &ClientGrantPatch) -> Result<ClientGrant> {
+    let is_known = patch.scope.as_deref().is_none_or(is_known);
+    let refused_for = (!is_known).then_some(ctx.tenant.audience.as_str());
+    match store::update(ctx.db(), &ctx.tenant.id, id, patch, refused_for, &ctx.author).await? {
         Updated::Done(grant) => Ok(spoken(ctx, grant, None)),
         Updated::Refused => Err(codes::SCOPE_BEYOND_API.into()),
         Updated::NoSuchGrant => Err(codes::INEXISTENT_CLIENT_GRANT.into()),

@@ -1,14 +1,30 @@
 use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::types::Json;
 
-use super::model::{ClientGrant, NewClientGrant};
+use super::model::{ClientGrant, ClientGrantPatch, Filter, NewClientGrant};
 use crate::db::{self, Db, Statement};
 use crate::error::{Error, codes};
 use crate::ids;
 use crate::journal::{Author, author, insert_journal};
 use crate::page::{List, Page};
 
-pub(crate) const STATEMENTS: &[&Statement] = &[&CREATE, &FETCH, &LIST, &UPDATE, &DELETE];
+pub(crate) const STATEMENTS: &[&Statement] =
+    &[&CREATE, &FETCH, &LIST, &LIST_OF_CLIENT, &LIST_OF_AUDIENCE, &UPDATE, &DELETE];
+
+/// What a grant is, for the journal.
+macro_rules! whole {
+    () => {
+        "settings || jsonb_build_object('client_id', client_id, 'audience', audience, 'subject_type', subject_type, 'scope', scope)"
+    };
+}
+
+/// What makes a [`ClientGrant`], of a table or CTE `g`.
+macro_rules! grant {
+    () => {
+        "g.grant_id, g.client_id, g.audience, g.subject_type, g.scope, g.settings"
+    };
+}
 
 /// Takes away the grants of what a statement deletes, each with its journal row: two CTEs after `deleted`. `$of` ties a
 /// grant `g` to it, `$author` is the array that the deletion's own entry is made of.
@@ -28,7 +44,7 @@ macro_rules! delete_grants {
             insert_journal!(),
             "
              select tenant_id, 'client_grant.deleted', grant_id,
-                    journal_changes(jsonb_build_object('client_id', client_id, 'audience', audience, 'scope', scope), null), ",
+                    journal_changes(settings || jsonb_build_object('client_id', client_id, 'audience', audience, 'subject_type', subject_type, 'scope', scope), null), ",
             author!($author),
             "
                from grants
@@ -44,7 +60,9 @@ fn grant(row: &PgRow) -> Result<Option<ClientGrant>, sqlx::Error> {
         id,
         client_id: row.try_get("client_id")?,
         audience: row.try_get("audience")?,
+        subject_type: row.try_get("subject_type")?,
         scope: row.try_get("scope")?,
+        settings: row.try_get::<Json<_>, _>("settings")?.0,
     }))
 }
 
@@ -64,22 +82,26 @@ static CREATE: Statement = Statement::new(
          ), api as (
              select identifier from resource_servers where tenant_id = $1 and identifier = $4 for key share
          ), created as (
-             insert into client_grants (tenant_id, grant_id, client_id, audience, scope)
-             select $1, $2, client_id, $4, $5
+             insert into client_grants (tenant_id, grant_id, client_id, audience, subject_type, scope, settings)
+             select $1, $2, client_id, $4, $5, $6, $7
                from client
-              where $6 or exists (select from api)
+              where $8 or exists (select from api)
           returning *
          ), journal_entry as (
              ",
         insert_journal!(),
         "
              select tenant_id, 'client_grant.created', grant_id,
-                    journal_changes(null, jsonb_build_object('client_id', client_id, 'audience', audience, 'scope', scope)), ",
-        author!("$7::text[]"),
+                    journal_changes(null, ",
+        whole!(),
+        "), ",
+        author!("$9::text[]"),
         "
                from created
          )
-         select exists (select from client) as has_client, g.grant_id, g.client_id, g.audience, g.scope
+         select exists (select from client) as has_client, ",
+        grant!(),
+        "
            from (values (1)) one
            left join created g on true"
     ),
@@ -99,14 +121,14 @@ pub(crate) async fn create(
         .bind(ids::prefixed("cgr"))
         .bind(&new.client_id)
         .bind(audience)
+        .bind(&new.subject_type)
         .bind(&new.scope)
+        .bind(Json(&new.settings))
         .bind(is_management)
         .bind(author.entry())
         .fetch_one(db.pool())
         .await
-        .map_err(|e| {
-            db::refusal(e, &[("client_grants_client_id_audience_key", codes::CLIENT_GRANT_EXISTS)])
-        })?;
+        .map_err(|e| db::refusal(e, &[("client_grants_subject_type_key", codes::CLIENT_GRANT_EXISTS)]))?;
     Ok(match grant(&row)? {
         Some(grant) => Created::Done(grant),
         None if row.try_get("has_client")? => Created::NoSuchApi,
@@ -116,10 +138,14 @@ pub(crate) async fn create(
 
 static FETCH: Statement = Statement::new(
     "client_grants.fetch",
-    "select grant_id, client_id, audience, scope
-       from client_grants
-      where tenant_id = $1
-        and grant_id = $2",
+    concat!(
+        "select ",
+        grant!(),
+        "
+       from client_grants g
+      where g.tenant_id = $1
+        and g.grant_id = $2"
+    ),
 );
 
 pub(crate) async fn fetch(db: &Db, tenant: &str, id: &str) -> Result<Option<ClientGrant>, Error> {
@@ -127,39 +153,68 @@ pub(crate) async fn fetch(db: &Db, tenant: &str, id: &str) -> Result<Option<Clie
     Ok(row.as_ref().map(grant).transpose()?.flatten())
 }
 
-static LIST: Statement = Statement::new(
-    "client_grants.list",
-    "select case when $7 then (select count(*)
-                             from client_grants c
-                            where c.tenant_id = $1
-                              and ($2::text is null or c.audience = $2)
-                              and ($3::text is null or c.client_id = $3)) end as total,
-            g.grant_id, g.client_id, g.audience, g.scope
+/// Grants of a tenant that are `$of` somebody. Postgres finds them by an index only if the statement says so itself.
+macro_rules! list {
+    ($of:literal) => {
+        concat!(
+            "with matching as not materialized (
+         select *
+           from client_grants g
+          where g.tenant_id = $1
+            and ",
+            $of,
+            "
+            and ($4::text is null or g.subject_type = $4)
+            and ($5::boolean is null or coalesce(g.settings ->> 'allow_any_organization', 'false')::boolean = $5)
+     )
+     select case when $9 then (select count(*) from matching) end as total,
+            ",
+            grant!(),
+            "
        from (values (1)) one
        left join lateral (select *
-                            from client_grants l
-                           where l.tenant_id = $1
-                             and ($2::text is null or l.audience = $2)
-                             and ($3::text is null or l.client_id = $3)
-                             and ($4::text is null or l.grant_id > $4)
-                           order by l.grant_id
-                           limit $5
-                          offset $6) g on true",
+                            from matching m
+                           where m.grant_id > coalesce($6::text, '')
+                           order by m.grant_id
+                           limit $7
+                          offset $8) g on true"
+        )
+    };
+}
+
+static LIST: Statement = Statement::new(
+    "client_grants.list",
+    list!("($2::text is null or g.audience = $2) and ($3::text is null or g.client_id = $3)"),
+);
+
+static LIST_OF_CLIENT: Statement = Statement::new(
+    "client_grants.list_of_client",
+    list!("($2::text is null or g.audience = $2) and g.client_id = $3"),
+);
+
+static LIST_OF_AUDIENCE: Statement = Statement::new(
+    "client_grants.list_of_audience",
+    list!("g.audience = $2 and ($3::text is null or g.client_id = $3)"),
 );
 
 /// One more than a checkpoint asks for is looked at, to know whether anything follows.
 pub(crate) async fn list(
     db: &Db,
     tenant: &str,
-    audience: Option<&str>,
-    client_id: Option<&str>,
+    filter: &Filter,
     page: &Page,
 ) -> Result<List<ClientGrant>, Error> {
     let (from, more) = match page {
         Page::Checkpoint { from, .. } => (from.as_deref(), 1),
         Page::Offset { .. } => (None, 0),
     };
-    let query = LIST.query().bind(tenant).bind(audience).bind(client_id).bind(from);
+    let statement = match filter {
+        Filter { client_id: Some(_), .. } => &LIST_OF_CLIENT,
+        Filter { audience: Some(_), .. } => &LIST_OF_AUDIENCE,
+        _ => &LIST,
+    };
+    let query = statement.query().bind(tenant).bind(&filter.audience).bind(&filter.client_id);
+    let query = query.bind(&filter.subject_type).bind(filter.allow_any_organization).bind(from);
     let query = query.bind(page.limit() + more).bind(page.start()).bind(page.include_totals());
     let rows = query.fetch_all(db.pool()).await?;
     let mut list = List { items: Vec::with_capacity(rows.len()), total: None, next: None };
@@ -193,40 +248,44 @@ static UPDATE: Statement = Statement::new(
                 for update
          ), changed as (
              update client_grants g
-                set scope = $3,
+                set scope = coalesce($3, b.scope),
+                    settings = (b.settings || $4) - $5::text[],
                     updated_at = now()
                from before b
               where g.tenant_id = b.tenant_id
                 and g.grant_id = b.grant_id
-                and ($4::text is null or b.audience <> $4)
-          returning g.*, b.scope as old_scope
+                and ($6::text is null or b.audience <> $6)
+          returning g.*, b.settings || jsonb_build_object('scope', b.scope) as old
          ), journal_entry as (
              ",
         insert_journal!(),
         "
              select tenant_id, 'client_grant.updated', grant_id,
-                    journal_changes(jsonb_build_object('scope', old_scope), jsonb_build_object('scope', scope)), ",
-        author!("$5::text[]"),
+                    journal_changes(old, settings || jsonb_build_object('scope', scope)), ",
+        author!("$7::text[]"),
         "
                from changed
-              where scope <> old_scope
+              where settings || jsonb_build_object('scope', scope) <> old
          )
-         select g.grant_id, g.client_id, g.audience, g.scope
+         select ",
+        grant!(),
+        "
            from before b
            left join changed g on true"
     ),
 );
 
-/// Replaces the scopes of a grant, unless it is for the API that does not know them.
+/// Changes a grant, unless it is for the API that does not know the scopes it would give.
 pub(crate) async fn update(
     db: &Db,
     tenant: &str,
     id: &str,
-    scope: &[String],
+    patch: &ClientGrantPatch,
     refused_for: Option<&str>,
     author: &Author,
 ) -> Result<Updated, Error> {
-    let query = UPDATE.query().bind(tenant).bind(id).bind(scope).bind(refused_for).bind(author.entry());
+    let query = UPDATE.query().bind(tenant).bind(id).bind(&patch.scope).bind(Json(&patch.set));
+    let query = query.bind(&patch.unset).bind(refused_for).bind(author.entry());
     Ok(match query.fetch_optional(db.pool()).await? {
         None => Updated::NoSuchGrant,
         Some(row) => grant(&row)?.map_or(Updated::Refused, Updated::Done),
@@ -246,7 +305,9 @@ static DELETE: Statement = Statement::new(
         insert_journal!(),
         "
          select tenant_id, 'client_grant.deleted', grant_id,
-                journal_changes(jsonb_build_object('client_id', client_id, 'audience', audience, 'scope', scope), null), ",
+                journal_changes(",
+        whole!(),
+        ", null), ",
         author!("$3::text[]"),
         "
            from deleted"

@@ -17,7 +17,7 @@
 //! Deviations and decisions, where nothing is documented or recorded:
 //! - A connection that does not exist and one that the client may not use are the same refusal, `invalid_signup`; so is
 //!   a disabled signup. Fields that are missing or of a wrong form are `invalid_request`.
-//! - Where `signup_user_exists_error` is off, a taken username is `invalid_signup` as well.
+//! - Where the flag `enable_public_signup_user_exists_error` is off, a taken username is `invalid_signup` as well.
 //! - An identifier that the connection does not ask for is refused: what was given should not vanish.
 
 pub mod model;
@@ -28,6 +28,7 @@ use std::time::Duration;
 use crate::app::Context;
 use crate::connections::{self, Demand, Identifier};
 use crate::error::codes;
+use crate::tenant_settings;
 use crate::tickets;
 use crate::users;
 use crate::users::model::User;
@@ -55,14 +56,15 @@ pub async fn signup(ctx: &Context, signup: Signup) -> Result<User, SignupError> 
     if !report.verified {
         return Err(SignupError::weak_password(&report));
     }
-    users::create_in(ctx, &connection, new).await.map_err(|error| {
-        let taken = [codes::USER_EXISTS, codes::USERNAME_IN_USE].contains(&error.meaning);
-        if taken && !ctx.tenant.compat.signup_user_exists_error {
-            SignupError::invalid_signup()
-        } else {
-            error.into()
+    match users::create_in(ctx, &connection, new).await {
+        Err(error)
+            if [codes::USER_EXISTS, codes::USERNAME_IN_USE].contains(&error.meaning)
+                && !tenant_settings::tells_that_user_exists(ctx).await? =>
+        {
+            Err(SignupError::invalid_signup())
         }
-    })
+        done => Ok(done?),
+    }
 }
 
 /// How long the request for a link takes at least: far longer than the work, whose amount tells whether there is such a

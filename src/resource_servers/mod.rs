@@ -66,20 +66,28 @@ pub async fn list(
 ) -> Result<List<ResourceServer>> {
     let has_system =
         identifiers.is_none_or(|identifiers| identifiers.iter().any(|i| ctx.tenant.is_management(i)));
-    let is_first = has_system && page.start() == 0;
+    let from = match page {
+        Page::Checkpoint { from, .. } => from.as_deref(),
+        Page::Offset { .. } => None,
+    };
+    let is_first = has_system && page.start() == 0 && from.is_none();
     let (limit, offset) =
-        (page.limit() - i64::from(is_first), page.start() - i64::from(has_system && !is_first));
+        (page.limit() - i64::from(is_first), page.start() - i64::from(has_system && page.start() > 0));
+    // The Management API comes before all that is stored, whatever its id.
+    let from = from.filter(|from| *from != model::system_id(&ctx.tenant));
+    // One more than a checkpoint asks for is looked at, to know whether anything follows.
+    let more = i64::from(matches!(page, Page::Checkpoint { .. }));
+    let totals = page.include_totals();
     let stored =
-        store::list(ctx.db(), &ctx.tenant.id, identifiers, limit, offset, page.include_totals()).await?;
+        store::list(ctx.db(), &ctx.tenant.id, identifiers, from, limit + more, offset, totals).await?;
     let system = is_first.then(|| Ok(ResourceServer::system(&ctx.tenant)));
-    Ok(List {
-        items: system
-            .into_iter()
-            .chain(stored.items.into_iter().map(|s| open(ctx, s)))
-            .collect::<Result<_>>()?,
-        total: stored.total.map(|total| total + i64::from(has_system)),
-        next: None,
-    })
+    let mut items: Vec<ResourceServer> =
+        system.into_iter().chain(stored.items.into_iter().map(|s| open(ctx, s))).collect::<Result<_>>()?;
+    let limit = usize::try_from(page.limit()).unwrap_or(usize::MAX);
+    let has_more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| has_more).map(|last| last.id.clone());
+    Ok(List { items, total: stored.total.map(|total| total + i64::from(has_system)), next })
 }
 
 /// Changes an API.

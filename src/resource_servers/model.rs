@@ -6,7 +6,6 @@ use sha2::{Digest, Sha256};
 use crate::auth::scopes;
 use crate::error::{Error, Result};
 use crate::json::Object;
-use crate::patch::Patch;
 use crate::schema::{Fault, Field, Kind, Part, Schema, Text, refuse};
 use crate::tenancy::Tenant;
 use crate::users::model::Fields;
@@ -153,18 +152,8 @@ pub fn is_symmetric(settings: &Map<String, Value>) -> bool {
 fn read(schema: &Schema, body: &Object<'_>) -> Result<ResourceServerPatch> {
     schema.check(body)?;
     unique_scopes(body)?;
-    let mut patch = ResourceServerPatch {
-        set: Map::new(),
-        unset: Vec::new(),
-        signing_secret: body.value("signing_secret"),
-    };
-    for (name, _) in body.members().filter(|(name, _)| *name != "signing_secret") {
-        match body.field(name) {
-            Patch::Set(value) => drop(patch.set.insert(name.to_owned(), value)),
-            Patch::Null | Patch::Absent => patch.unset.push(name.to_owned()),
-        }
-    }
-    Ok(patch)
+    let (set, unset) = body.set_and_unset(&["signing_secret"]);
+    Ok(ResourceServerPatch { set, unset, signing_secret: body.value("signing_secret") })
 }
 
 fn unique_scopes(body: &Object<'_>) -> Result<()> {
@@ -256,7 +245,8 @@ pub fn is_system(tenant: &Tenant, id: &str) -> bool {
     tenant.is_management(id) || id == system_id(tenant)
 }
 
-fn system_id(tenant: &Tenant) -> String {
+/// The id of the tenant's Management API.
+pub fn system_id(tenant: &Tenant) -> String {
     let digest = Sha256::digest(format!("management\n{}", tenant.id));
     let number = digest.iter().take(12).fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
     format!("{number:024x}")

@@ -34,8 +34,7 @@ async fn create(caller: Caller<CreateResourceServers>, body: Body) -> Result<Htt
 }
 
 async fn list(caller: Caller<ReadResourceServers>, params: Params) -> Result<HttpResponse> {
-    let (page, fields, identifiers) =
-        (params.numbered_page(1)?, fields(&params)?, params.all("identifiers")?);
+    let (page, fields, identifiers) = (params.page(1)?, fields(&params)?, params.all("identifiers")?);
     check_identifiers(&identifiers)?;
     let identifiers = (!identifiers.is_empty()).then_some(identifiers);
     let found = super::list(&caller, identifiers.as_deref(), &page).await?;

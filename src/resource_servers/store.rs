@@ -132,6 +132,7 @@ static LIST: Statement = Statement::new(
                             from resource_servers l
                            where l.tenant_id = $1
                              and ($2::text[] is null or l.identifier = any($2))
+                             and l.resource_server_id > coalesce($6::text, '')
                            order by l.resource_server_id
                            limit $3
                           offset $4) s on true"
@@ -142,12 +143,13 @@ pub(crate) async fn list(
     db: &Db,
     tenant: &str,
     identifiers: Option<&[String]>,
+    from: Option<&str>,
     limit: i64,
     offset: i64,
     include_totals: bool,
 ) -> Result<List<Stored>, Error> {
     let query = LIST.query().bind(tenant).bind(identifiers).bind(limit).bind(offset).bind(include_totals);
-    let rows = query.fetch_all(db.pool()).await?;
+    let rows = query.bind(from).fetch_all(db.pool()).await?;
     let mut list = List { items: Vec::with_capacity(rows.len()), total: None, next: None };
     for row in &rows {
         list.total = row.try_get("total")?;

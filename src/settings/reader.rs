@@ -5,7 +5,7 @@
 //! layers of which the last one wins. The layers are read one by one and never merged: a mistake is reported although a
 //! later layer hides it today.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -298,6 +298,24 @@ impl<'a> Section<'a> {
 
     fn last(&self, key: &str) -> Option<&'a Node> {
         self.layers.iter().rev().find_map(|layer| layer.get(key))
+    }
+
+    /// The keys that are written, those below other tables with the path that leads to them: `limits.metadata_bytes`.
+    pub(crate) fn named(&self) -> BTreeSet<String> {
+        fn collect(node: &Node, path: &str, named: &mut BTreeSet<String>) {
+            match &node.value {
+                Value::Table(table) => {
+                    for (key, node) in table {
+                        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                        collect(node, &path, named);
+                    }
+                }
+                _ => drop(named.insert(path.to_owned())),
+            }
+        }
+        let mut named = BTreeSet::new();
+        self.layers.iter().for_each(|layer| collect(layer, "", &mut named));
+        named
     }
 
     /// Reports a key whose value is wrong only together with others.

@@ -1,7 +1,7 @@
 //! Tenants as files declare them: one TOML file a tenant, in the order of the file names. `config/tenants/dev.toml`
 //! explains every key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use regex::Regex;
@@ -45,6 +45,8 @@ pub struct TenantConfig {
     pub connections: Vec<ConnectionConfig>,
     /// Its applications.
     pub clients: Vec<ClientConfig>,
+    /// The keys that the file has; the others were filled with their defaults, which hold for a tenant that is made.
+    pub named: BTreeSet<String>,
 }
 
 impl TenantConfig {
@@ -68,7 +70,8 @@ pub struct Limits {
 pub struct Compat {
     /// How far into a list `page` and `per_page` reach. Default 1,000, as Auth0 has it; none when set to 0.
     pub offset_cap: Option<u32>,
-    /// Whether a signup says that the user exists (`flags.enable_public_signup_user_exists_error`). Default true.
+    /// Whether a signup says that the user exists. Default true. What holds is the flag of the tenant's settings
+    /// ([`crate::tenant_settings`]) that a file sets by this.
     pub signup_user_exists_error: bool,
 }
 
@@ -97,6 +100,8 @@ pub struct ConnectionConfig {
     pub attributes: Option<AttributesConfig>,
     /// The clients that may use it. Default none.
     pub enabled_clients: EnabledClients,
+    /// The keys that the file has; the others were filled with their defaults, which hold for a connection that is made.
+    pub named: BTreeSet<String>,
 }
 
 /// The identifiers of a connection's users, each with whether signup asks for it; those that are not set are none.
@@ -298,6 +303,7 @@ fn tenant(t: &mut Section<'_>) -> TenantConfig {
         }),
         connections: t.tables("connections", connection),
         clients: t.tables("clients", client),
+        named: t.named(),
     }
 }
 
@@ -354,6 +360,7 @@ fn connection(t: &mut Section<'_>) -> ConnectionConfig {
             (!none).then_some(attributes)
         }),
         enabled_clients: selection(t, "enabled_clients", "the name of a client of this file"),
+        named: t.named(),
     };
     if config.username_min > config.username_max {
         let expected = format!("at most username_max, which is {}", config.username_max);

@@ -1,5 +1,11 @@
-//! Files become tenants. Applying a file is idempotent: what it names is brought to what it says, what it does not
-//! name is left alone, and what is as it should be is not written.
+//! Files become tenants. Applying a file is idempotent: the keys it names are brought to what they say, whatever was
+//! changed through the API meanwhile; keys and things it does not name, or no longer names, are left as they are; and
+//! what is as it should be is not written. Defaults are for what is made.
+//!
+//! A thing is known again by its id if the file has one, else by its name: a client by its `client_id` or name, a connection
+//! by its name, a grant by its client and API. A secret that the file names wins; one that was minted is kept.
+
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
@@ -7,7 +13,7 @@ use super::config::{ClientConfig, ConnectionConfig, Selection, TenantConfig};
 use super::{Settings, store};
 use crate::auth::keys::SigningKey;
 use crate::auth::scopes;
-use crate::clients::model::defaults;
+use crate::clients::model::{METADATA_KEYS, defaults};
 use crate::connections::{
     Active, Attribute, Attributes, Demand, Options, PasswordOptions, Range, Signup, Validation,
 };
@@ -48,10 +54,9 @@ impl Provisioner<'_> {
         let tenant = config.name.as_str();
         let mut tx = self.db.begin().await?;
         store::lock(&mut tx, tenant).await?;
-        let audience = config.management_audience();
         let settings = Settings {
             domain: config.hosts.first().cloned().unwrap_or_default(),
-            audience: audience.clone(),
+            audience: config.management_audience(),
             token_lifetime: i64::from(config.token_lifetime),
             limits: config.limits.clone(),
             compat: config.compat.clone(),
@@ -63,7 +68,13 @@ impl Provisioner<'_> {
                 what.map(|created| format!("{} {name}", if created { "created" } else { "changed" })),
             );
         };
-        note(store::put_tenant(&mut tx, tenant, &settings, &self.author).await?, format!("tenant {tenant}"));
+        let whole = serde_json::to_value(&settings).map_err(Error::internal)?;
+        let named = part(&whole, &config.named, TENANT);
+        let flags = json!({ "flags": { "enable_public_signup_user_exists_error": config.compat.signup_user_exists_error } });
+        let flags = part(&flags, &config.named, FLAGS);
+        let (what, audience) =
+            store::put_tenant(&mut tx, tenant, &whole, &named, &flags, &self.author).await?;
+        note(what, format!("tenant {tenant}"));
         if store::put_hosts(&mut tx, tenant, &config.hosts, &self.author).await? {
             note(Some(false), format!("hosts of {tenant}: {}", config.hosts.join(", ")));
         }
@@ -106,13 +117,17 @@ impl Provisioner<'_> {
                         .collect(),
                 ),
             };
-            let id = ids::prefixed("con");
+            let whole = serde_json::to_value(options(connection)).map_err(Error::internal)?;
+            // Attributes and requires_username exclude each other: whichever the file has ends the other.
+            let mut names = connection.named.clone();
+            names.extend(connection.attributes.is_some().then(|| "requires_username".to_owned()));
+            let ended: &[&str] = if connection.requires_username { &["attributes"] } else { &[] };
+            let named = part(&whole, &names, CONNECTION);
             let what = store::put_connection(
                 &mut tx,
                 tenant,
-                &id,
                 connection,
-                &options(connection),
+                (&whole, ended, &named),
                 enabled.as_deref(),
                 &self.author,
             )
@@ -172,9 +187,15 @@ impl Provisioner<'_> {
         };
         let sealed =
             secret.map(|secret| self.vault.seal(&[tenant, "clients", &id], secret.as_bytes())).transpose()?;
-        let what =
+        let (what, keys) =
             store::put_client(tx, tenant, &id, &settings, metadata.as_ref(), sealed.as_deref(), &self.author)
                 .await?;
+        if keys > METADATA_KEYS {
+            return Err(crate::error::codes::INVALID_BODY.because(format!(
+                "the client {} would have {keys} keys of client_metadata, at most {METADATA_KEYS} are allowed",
+                client.name
+            )));
+        }
         Ok((id, what))
     }
 
@@ -186,6 +207,36 @@ impl Provisioner<'_> {
         let secret = self.vault.open(&[tenant, "clients", &client_id], &sealed)?;
         Ok(Some(Credentials { client_id, client_secret: String::from_utf8_lossy(&secret).into_owned() }))
     }
+}
+
+/// Where a tenant's settings have what its file has under another name; as JSON Pointers.
+const TENANT: &[(&str, &str)] = &[("hosts", "/domain")];
+
+/// The same of the settings that the API answers.
+const FLAGS: &[(&str, &str)] =
+    &[("compat.signup_user_exists_error", "/flags/enable_public_signup_user_exists_error")];
+
+/// The same of a connection's options.
+const CONNECTION: &[(&str, &str)] = &[
+    ("username_min", "/validation/username/min"),
+    ("username_max", "/validation/username/max"),
+    ("password_policy", "/passwordPolicy"),
+    ("password_min_length", "/password_complexity_options/min_length"),
+];
+
+/// The part of a document that a file names. What the table does not tell stands there as it does in the file, or not at all.
+fn part(whole: &Value, named: &BTreeSet<String>, elsewhere: &[(&str, &str)]) -> Value {
+    let mut part = json!({});
+    for name in named {
+        let known = elsewhere.iter().find(|(key, _)| key == name);
+        let pointer =
+            known.map_or_else(|| format!("/{}", name.replace('.', "/")), |(_, at)| (*at).to_owned());
+        if let Some(value) = whole.pointer(&pointer) {
+            let place = pointer.split('/').skip(1).fold(&mut part, |place, step| &mut place[step]);
+            *place = value.clone();
+        }
+    }
+    part
 }
 
 fn options(config: &ConnectionConfig) -> Options {

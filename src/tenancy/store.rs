@@ -8,9 +8,9 @@ use sqlx::types::Json;
 use super::config::ConnectionConfig;
 use super::{Settings, Tenant};
 use crate::auth::keys::{Jwk, SigningKey};
-use crate::connections::Options;
 use crate::db::{Db, Statement, Tx};
 use crate::error::Error;
+use crate::ids;
 use crate::journal::{Author, author, insert_journal};
 use crate::vault::Vault;
 
@@ -184,41 +184,60 @@ pub(crate) async fn foreign_host(
     row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
 }
 
+// Here and below: what is written over is locked and looked at first, and then written.
 static PUT_TENANT: Statement = Statement::new(
     "tenancy.put_tenant",
     concat!(
         "with old as (
-             select settings from tenants where tenant_id = $1
+             select settings, tenant_settings
+               from tenants
+              where tenant_id = $1
+                for no key update
          ), written as (
-             insert into tenants (tenant_id, settings)
-             values ($1, $2)
+             insert into tenants (tenant_id, settings, tenant_settings)
+             select $1, $2, overlay_settings(default_tenant_settings(), $4) from (select count(*) from old) locked
                  on conflict (tenant_id)
-                 do update set settings = excluded.settings, updated_at = now()
-                      where tenants.settings is distinct from excluded.settings
-          returning tenant_id, settings
+                 do update set settings = overlay_settings(tenants.settings, $3),
+                               tenant_settings = overlay_settings(tenants.tenant_settings, $4),
+                               tenant_settings_version = tenants.tenant_settings_version
+                                   + (overlay_settings(tenants.tenant_settings, $4) <> tenants.tenant_settings)::int,
+                               updated_at = now()
+                      where (overlay_settings(tenants.settings, $3), overlay_settings(tenants.tenant_settings, $4))
+                         <> (tenants.settings, tenants.tenant_settings)
+          returning tenant_id, settings, tenant_settings
          ), journal_entry as (
              ",
         insert_journal!(),
         "
              select w.tenant_id, case when o.settings is null then 'tenant.created' else 'tenant.updated' end, w.tenant_id,
-                    journal_changes(o.settings, w.settings), ",
-        author!("$3::text[]"),
+                    coalesce(journal_changes(o.settings, w.settings), '{}')
+                    || case when w.tenant_settings is distinct from o.tenant_settings
+                            then jsonb_build_object('tenant_settings', journal_changes(o.tenant_settings, w.tenant_settings)) else '{}' end, ",
+        author!("$5::text[]"),
         "
                from written w left join old o on true
          )
-         select not exists (select from old) from written"
+         select case when w.settings is not null then o.settings is null end as is_new,
+                coalesce(w.settings, o.settings) ->> 'audience' as audience
+           from (values (1)) one
+           left join old o on true
+           left join written w on true"
     ),
 );
 
-/// Was it made (`true`), changed (`false`) or left as it was?
+/// Was it made (`true`), changed (`false`) or left as it was? And the identifier of its Management API. `whole` is what a new
+/// tenant is, `named` what one that is there is to be, `flags` the same of its answered settings.
 pub(crate) async fn put_tenant(
     tx: &mut Tx,
     tenant: &str,
-    settings: &Settings,
+    whole: &Value,
+    named: &Value,
+    flags: &Value,
     author: &Author,
-) -> Result<Option<bool>, Error> {
-    let query = PUT_TENANT.query().bind(tenant).bind(Json(settings)).bind(author.entry());
-    Ok(query.fetch_optional(&mut **tx).await?.map(|row| row.try_get(0)).transpose()?)
+) -> Result<(Option<bool>, String), Error> {
+    let query = PUT_TENANT.query().bind(tenant).bind(whole).bind(named).bind(flags).bind(author.entry());
+    let row = query.fetch_one(&mut **tx).await?;
+    Ok((row.try_get("is_new")?, row.try_get("audience")?))
 }
 
 static PUT_HOSTS: Statement = Statement::new(
@@ -312,7 +331,8 @@ static FIND_CLIENT: Statement = Statement::new(
       where tenant_id = $1
         and case when $2::text is null then settings ->> 'name' = $3 else client_id = $2 end
       order by created_at, client_id
-      limit 1",
+      limit 1
+        for update",
 );
 
 /// The client a file means: by its id, or by its name if the file has no id.
@@ -330,18 +350,23 @@ static PUT_CLIENT: Statement = Statement::new(
     "tenancy.put_client",
     concat!(
         "with old as (
-             select settings, client_metadata, client_secret from clients where tenant_id = $1 and client_id = $2
+             select settings, client_metadata, client_secret
+               from clients
+              where tenant_id = $1
+                and client_id = $2
+                for update
          ), written as (
              insert into clients (tenant_id, client_id, settings, client_metadata, client_secret)
-             values ($1, $2, $3, $4, $5)
+             select $1, $2, $3, $4, $5 from (select count(*) from old) locked
                  on conflict (tenant_id, client_id)
                  do update set settings = clients.settings || excluded.settings,
-                               client_metadata = coalesce(excluded.client_metadata, clients.client_metadata),
+                               client_metadata = coalesce(clients.client_metadata || excluded.client_metadata, excluded.client_metadata, clients.client_metadata),
                                client_secret = coalesce(excluded.client_secret, clients.client_secret),
                                version = clients.version + 1,
                                updated_at = now()
                       where clients.settings || excluded.settings is distinct from clients.settings
-                         or excluded.client_metadata is not null and excluded.client_metadata is distinct from clients.client_metadata
+                         or clients.client_metadata || excluded.client_metadata is distinct from clients.client_metadata
+                            and excluded.client_metadata is not null
                          or excluded.client_secret is not null
           returning tenant_id, client_id, settings, client_metadata, client_secret
          ), journal_entry as (
@@ -358,11 +383,13 @@ static PUT_CLIENT: Statement = Statement::new(
         "
                from written w left join old o on true
          )
-         select not exists (select from old) from written"
+         select not exists (select from old), (select count(*) from jsonb_object_keys(client_metadata))
+           from written"
     ),
 );
 
-/// Was it made (`true`), changed (`false`) or left as it was? No secret: the present one stays.
+/// Was it made (`true`), changed (`false`) or left as it was? And how many keys of metadata it has then, if not the latter. No
+/// secret: the present one stays.
 pub(crate) async fn put_client(
     tx: &mut Tx,
     tenant: &str,
@@ -371,7 +398,7 @@ pub(crate) async fn put_client(
     metadata: Option<&Value>,
     sealed: Option<&[u8]>,
     author: &Author,
-) -> Result<Option<bool>, Error> {
+) -> Result<(Option<bool>, usize), Error> {
     let query = PUT_CLIENT
         .query()
         .bind(tenant)
@@ -380,18 +407,25 @@ pub(crate) async fn put_client(
         .bind(metadata)
         .bind(sealed)
         .bind(author.entry());
-    Ok(query.fetch_optional(&mut **tx).await?.map(|row| row.try_get(0)).transpose()?)
+    let Some(row) = query.fetch_optional(&mut **tx).await? else { return Ok((None, 0)) };
+    Ok((row.try_get(0)?, usize::try_from(row.try_get::<i64, _>(1)?).unwrap_or(usize::MAX)))
 }
 
 static PUT_GRANT: Statement = Statement::new(
     "tenancy.put_grant",
     concat!(
         "with old as (
-             select scope from client_grants where tenant_id = $1 and client_id = $3 and audience = $4
+             select scope
+               from client_grants
+              where tenant_id = $1
+                and client_id = $3
+                and audience = $4
+                and subject_type = 'client'
+                for update
          ), written as (
              insert into client_grants (tenant_id, grant_id, client_id, audience, scope)
-             values ($1, $2, $3, $4, $5)
-                 on conflict (tenant_id, client_id, audience)
+             select $1, $2, $3, $4, $5 from (select count(*) from old) locked
+                 on conflict (tenant_id, client_id, audience, subject_type)
                  do update set scope = excluded.scope, updated_at = now()
                       where client_grants.scope is distinct from excluded.scope
           returning tenant_id, grant_id, client_id, audience, scope
@@ -428,17 +462,21 @@ static PUT_CONNECTION: Statement = Statement::new(
     "tenancy.put_connection",
     concat!(
         "with old as (
-             select options, enabled_clients from connections where tenant_id = $1 and name = $3
+             select options, enabled_clients
+               from connections
+              where tenant_id = $1
+                and name = $3
+                for update
          ), written as (
              insert into connections (tenant_id, connection_id, name, strategy, options, enabled_clients)
-             values ($1, $2, $3, $4, $5, $6)
+             select $1, $2, $3, $4, $5, $7 from (select count(*) from old) locked
                  on conflict (tenant_id, name)
-                 do update set options = connections.options - 'attributes' || excluded.options,
-                               enabled_clients = excluded.enabled_clients,
+                 do update set options = overlay_settings(connections.options - $10::text[], $6),
+                               enabled_clients = case when $8 then excluded.enabled_clients else connections.enabled_clients end,
                                version = connections.version + 1,
                                updated_at = now()
-                      where connections.options - 'attributes' || excluded.options is distinct from connections.options
-                         or excluded.enabled_clients is distinct from connections.enabled_clients
+                      where overlay_settings(connections.options - $10::text[], $6) is distinct from connections.options
+                         or $8 and excluded.enabled_clients is distinct from connections.enabled_clients
           returning tenant_id, connection_id, name, options, enabled_clients
          ), journal_entry as (
              ",
@@ -447,7 +485,7 @@ static PUT_CONNECTION: Statement = Statement::new(
              select w.tenant_id, case when o.options is null then 'connection.created' else 'connection.updated' end, w.connection_id,
                     journal_changes(case when o.options is not null then jsonb_build_object('name', w.name, 'options', o.options, 'enabled_clients', o.enabled_clients) end,
                                     jsonb_build_object('name', w.name, 'options', w.options, 'enabled_clients', w.enabled_clients)), ",
-        author!("$7::text[]"),
+        author!("$9::text[]"),
         "
                from written w left join old o on true
          )
@@ -455,17 +493,19 @@ static PUT_CONNECTION: Statement = Statement::new(
     ),
 );
 
+/// Was it made (`true`), changed (`false`) or left as it was? `whole` are the options of a new connection, `named` what those
+/// of one that is there are to be, without those that have `ended`.
 pub(crate) async fn put_connection(
     tx: &mut Tx,
     tenant: &str,
-    id: &str,
     config: &ConnectionConfig,
-    options: &Options,
+    (whole, ended, named): (&Value, &[&str], &Value),
     enabled: Option<&[&str]>,
     author: &Author,
 ) -> Result<Option<bool>, Error> {
-    let query = PUT_CONNECTION.query().bind(tenant).bind(id).bind(&config.name).bind(&config.strategy);
-    let query = query.bind(Json(options)).bind(enabled).bind(author.entry());
+    let query = PUT_CONNECTION.query().bind(tenant).bind(ids::prefixed("con")).bind(&config.name);
+    let query = query.bind(&config.strategy).bind(whole).bind(named).bind(enabled);
+    let query = query.bind(config.named.contains("enabled_clients")).bind(author.entry()).bind(ended);
     Ok(query.fetch_optional(&mut **tx).await?.map(|row| row.try_get(0)).transpose()?)
 }
 
@@ -473,7 +513,7 @@ static MANAGEMENT_CLIENT: Statement = Statement::new(
     "tenancy.management_client",
     "select c.client_id, c.client_secret
        from tenants t
-       join client_grants g on g.tenant_id = t.tenant_id and g.audience = t.settings ->> 'audience'
+       join client_grants g on g.tenant_id = t.tenant_id and g.audience = t.settings ->> 'audience' and g.subject_type = 'client'
        join clients c on c.tenant_id = g.tenant_id and c.client_id = g.client_id
       where t.tenant_id = $1
         and c.client_secret is not null

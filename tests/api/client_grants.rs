@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Response, Tenant, form, send, sql};
+use crate::support::{PASSWORD, Response, Tenant, form, send, sql};
 
 const PATH: &str = "/api/v2/client-grants";
 const API: &str = "https://api.example.com/";
@@ -187,7 +187,27 @@ async fn what_a_grant_cannot_be_is_refused() {
         (json!({ "client_id": "x" }), "Missing required property: audience"),
         (json!({ "audience": "x" }), "Missing required property: client_id"),
         (json!({ "client_id": "x", "audience": "x", "scope": [""] }), "String is too short (0 chars)"),
-        (json!({ "client_id": "x", "audience": "x", "subject_type": "user" }), "No enum match for: user"),
+        (json!({ "client_id": "x", "audience": "x", "subject_type": "other" }), "No enum match for: other"),
+        (json!({ "client_id": "x", "audience": "x", "subject_type": null }), "found type null"),
+        (json!({ "client_id": "x", "audience": "x", "scope": null }), "found type null"),
+        (
+            json!({ "client_id": "x", "audience": "x", "scope": ["x".repeat(281)] }),
+            "String is too long (281 chars)",
+        ),
+        (
+            json!({ "client_id": "x", "audience": "x", "organization_usage": "maybe" }),
+            "No enum match for: maybe",
+        ),
+        (json!({ "client_id": "x", "audience": "x", "allow_any_organization": "true" }), "found type string"),
+        (json!({ "client_id": "x", "audience": "x", "allow_all_scopes": 1 }), "found type integer"),
+        (
+            json!({ "client_id": "x", "audience": "x", "authorization_details_types": [""] }),
+            "String is too short (0 chars)",
+        ),
+        (
+            json!({ "audience": "x", "default_for": "third_party_clients" }),
+            "Additional properties not allowed: default_for",
+        ),
         (
             json!({ "client_id": "x", "audience": "x", "extra": 1 }),
             "Additional properties not allowed: extra",
@@ -198,4 +218,181 @@ async fn what_a_grant_cannot_be_is_refused() {
         assert_eq!((status, code), (400, Some("invalid_body")));
         assert!(message.contains(reason), "{message}");
     }
+}
+
+/// A stored API with two scopes, whose people need a grant.
+async fn api(tenant: &Tenant) -> Value {
+    let body = json!({
+        "identifier": API,
+        "name": "API",
+        "scopes": [{ "value": "read" }, { "value": "write" }],
+        "subject_type_authorization": { "user": { "policy": "require_client_grant" } },
+    });
+    made(tenant, "/api/v2/resource-servers", body).await
+}
+
+#[tokio::test]
+async fn what_is_sent_is_answered_changed_and_taken_back() {
+    let tenant = Tenant::new().await;
+    let client = client(&tenant).await;
+    api(&tenant).await;
+    let sent = json!({
+        "client_id": client["client_id"], "audience": API, "scope": ["read"], "subject_type": "user",
+        "organization_usage": "allow", "allow_any_organization": true,
+        "authorization_details_types": ["payment"], "allow_all_scopes": false,
+    });
+    let grant = made(&tenant, PATH, sent.clone()).await;
+    let mut expected = sent;
+    expected["id"] = grant["id"].clone();
+    assert_eq!(grant, expected);
+    let path = path_of(&grant);
+    let changed =
+        tenant.patch(&path, json!({ "authorization_details_types": [], "organization_usage": "deny" })).await;
+    (expected["authorization_details_types"], expected["organization_usage"]) = (json!([]), json!("deny"));
+    assert_eq!((changed.status, &changed.json), (200, &expected));
+    let nulls = json!({ "organization_usage": null, "allow_any_organization": null, "allow_all_scopes": null, "scope": null });
+    let left = json!({
+        "id": grant["id"], "client_id": client["client_id"], "audience": API, "scope": [], "subject_type": "user",
+        "authorization_details_types": [],
+    });
+    assert_eq!(tenant.patch(&path, nulls).await.json, left);
+    assert_eq!(tenant.get(&path).await.json, left);
+    for (body, reason) in [
+        (json!({}), "Too few properties defined (0), minimum 1"),
+        (json!({ "subject_type": "client" }), "Additional properties not allowed: subject_type"),
+        (json!({ "audience": "x" }), "Additional properties not allowed: audience"),
+        (json!({ "authorization_details_types": null }), "Expected type array but found type null"),
+        (json!({ "scope": "read" }), "Expected type array,null but found type string"),
+    ] {
+        let answer = tenant.patch(&path, body).await;
+        assert_eq!((answer.refusal().0, answer.refusal().1), (400, Some("invalid_body")));
+        assert!(answer.refusal().2.contains(reason), "{}", answer.text);
+    }
+    assert_eq!(tenant.get(&path).await.json, left);
+    let changes = tenant.journal(grant["id"].as_str().unwrap()).await;
+    assert_eq!(
+        changes[1].1,
+        json!({
+            "authorization_details_types": { "before": ["payment"], "after": [] },
+            "organization_usage": { "before": "allow", "after": "deny" },
+        })
+    );
+    assert_eq!(changes.len(), 3);
+}
+
+#[tokio::test]
+async fn a_client_can_have_a_grant_of_its_own_and_one_for_people() {
+    let tenant = Tenant::new().await;
+    let body = json!({ "name": "Site", "grant_types": ["password", "client_credentials"] });
+    let client = made(&tenant, "/api/v2/clients", body).await;
+    api(&tenant).await;
+    let user = tenant.user(json!({})).await;
+    let log_in = || {
+        let fields = [
+            ("grant_type", "password"),
+            ("client_id", client["client_id"].as_str().unwrap()),
+            ("client_secret", client["client_secret"].as_str().unwrap()),
+            ("audience", API),
+            ("username", user["email"].as_str().unwrap()),
+            ("password", PASSWORD),
+            ("scope", "read write"),
+        ];
+        send(form(tenant.request("POST", "/oauth/token"), &fields))
+    };
+    let grant = |subject: &str, scope: &[&str]| {
+        let body = json!({ "client_id": client["client_id"], "audience": API, "scope": scope, "subject_type": subject });
+        tenant.post(PATH, body)
+    };
+    assert_eq!(grant("client", &["write"]).await.status, 201);
+    assert_eq!(log_in().await.status, 403, "a grant for the client is none for people");
+    let of_people = grant("user", &["read"]).await;
+    assert_eq!(of_people.status, 201);
+    assert_eq!(grant("user", &[]).await.status, 409);
+    assert_eq!(log_in().await.json["scope"], "read");
+    assert_eq!(token(&tenant, &client, API).await.json["scope"], "write");
+    tenant.patch(&path_of(&of_people.json), json!({ "allow_all_scopes": true })).await;
+    assert_eq!(log_in().await.json["scope"], "read write");
+    tenant.delete(&path_of(&of_people.json)).await;
+    assert_eq!(log_in().await.status, 403);
+    assert_eq!(token(&tenant, &client, API).await.status, 200);
+}
+
+#[tokio::test]
+async fn all_scopes_are_those_the_api_has_when_the_token_is_issued() {
+    let tenant = Tenant::new().await;
+    let client = client(&tenant).await;
+    let api = api(&tenant).await;
+    let all = |audience: &str| json!({ "client_id": client["client_id"], "audience": audience, "allow_all_scopes": true });
+    made(&tenant, PATH, all(API)).await;
+    assert_eq!(token(&tenant, &client, API).await.json["scope"], "read write");
+    let path = format!("/api/v2/resource-servers/{}", api["id"].as_str().unwrap());
+    tenant.patch(&path, json!({ "scopes": [{ "value": "sing" }] })).await;
+    assert_eq!(token(&tenant, &client, API).await.json["scope"], "sing");
+    made(&tenant, PATH, all(&tenant.audience)).await;
+    let answer = token(&tenant, &client, &tenant.audience).await;
+    assert!(answer.json["scope"].as_str().unwrap().contains("update:tenant_settings"), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn a_grant_that_requires_an_organization_gives_no_token() {
+    let tenant = Tenant::new().await;
+    let client = client(&tenant).await;
+    let body = json!({ "client_id": client["client_id"], "audience": tenant.audience, "scope": ["read:users"], "organization_usage": "require" });
+    let grant = made(&tenant, PATH, body).await;
+    let refused = token(&tenant, &client, &tenant.audience).await;
+    assert_eq!((refused.status, &refused.json["error"]), (403, &json!("access_denied")));
+    tenant.patch(&path_of(&grant), json!({ "organization_usage": "allow" })).await;
+    assert_eq!(token(&tenant, &client, &tenant.audience).await.status, 200);
+}
+
+#[tokio::test]
+async fn lists_are_filtered_by_what_a_grant_is() {
+    let tenant = Tenant::new().await;
+    let client = client(&tenant).await;
+    api(&tenant).await;
+    let body = |more: Value| {
+        let mut body = json!({ "client_id": client["client_id"], "audience": API });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    let of_client = made(&tenant, PATH, body(json!({ "allow_any_organization": true }))).await;
+    let of_people = made(&tenant, PATH, body(json!({ "subject_type": "user" }))).await;
+    let all = tenant.get(&format!("{PATH}?include_totals=true")).await.json;
+    assert_eq!(all["total"], 3, "with that of the management client");
+    let audience = API.replace(':', "%3A").replace('/', "%2F");
+    for (query, expected) in [
+        ("subject_type=user".to_owned(), vec![&of_people]),
+        ("allow_any_organization=true".to_owned(), vec![&of_client]),
+        (format!("audience={audience}&subject_type=client"), vec![&of_client]),
+        (
+            format!(
+                "audience={audience}&client_id={}&subject_type=user",
+                client["client_id"].as_str().unwrap()
+            ),
+            vec![&of_people],
+        ),
+        (format!("audience={audience}&client_id=nobody"), vec![]),
+        ("audience=urn%3Anone".to_owned(), vec![]),
+    ] {
+        let list = tenant.get(&format!("{PATH}?{query}&include_totals=true")).await.json;
+        assert_eq!(list["client_grants"], json!(expected), "{query}");
+        assert_eq!(list["total"], expected.len(), "{query}");
+    }
+    let refused = tenant.get(&format!("{PATH}?subject_type=other")).await;
+    assert_eq!(refused.refusal().1, Some("invalid_query_string"));
+}
+
+#[tokio::test]
+async fn the_organizations_of_a_grant_are_none() {
+    let tenant = Tenant::new().await;
+    let client = client(&tenant).await;
+    let body = json!({ "client_id": client["client_id"], "audience": tenant.audience, "allow_any_organization": true });
+    let path = format!("{}/organizations", path_of(&made(&tenant, PATH, body).await));
+    assert_eq!(tenant.get(&path).await.json, json!([]));
+    assert_eq!(
+        tenant.get(&format!("{path}?include_totals=true&per_page=50")).await.json,
+        json!({ "organizations": [], "start": 0, "limit": 50, "total": 0 })
+    );
+    assert_eq!(tenant.get(&format!("{path}?take=5")).await.json, json!({ "organizations": [] }));
+    assert_eq!(tenant.get(&format!("{PATH}/cgr_none/organizations")).await.refusal(), UNKNOWN);
 }

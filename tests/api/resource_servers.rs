@@ -288,6 +288,40 @@ async fn lists_are_paged_filtered_and_cut_to_fields() {
     );
 }
 
+#[tokio::test]
+async fn a_checkpoint_leads_through_all_apis_once() {
+    let tenant = Tenant::new().await;
+    for n in 0..4 {
+        made(&tenant, json!({ "identifier": format!("urn:{n}") })).await;
+    }
+    let whole = tenant.get(PATH).await.json;
+    for take in 1..=6 {
+        let (mut found, mut from) = (Vec::new(), String::new());
+        loop {
+            let part = tenant.get(&format!("{PATH}?take={take}&from={from}&include_totals=true")).await.json;
+            assert!(part.get("total").is_none());
+            found.extend(part["resource_servers"].as_array().unwrap().clone());
+            match part.get("next") {
+                Some(next) => from = next.as_str().unwrap().to_owned(),
+                None => break,
+            }
+        }
+        assert_eq!(Value::from(found), whole, "{take} at a time");
+    }
+    assert_eq!(whole[0]["is_system"], true);
+    let some = tenant.get(&format!("{PATH}?identifiers=urn%3A1&identifiers=urn%3A2&take=1")).await.json;
+    let rest = tenant
+        .get(&format!(
+            "{PATH}?identifiers=urn%3A1&identifiers=urn%3A2&take=1&from={}",
+            some["next"].as_str().unwrap()
+        ))
+        .await
+        .json;
+    assert_eq!(rest["resource_servers"].as_array().unwrap().len(), 1);
+    assert_ne!(rest["resource_servers"], some["resource_servers"]);
+    assert!(rest.get("next").is_none());
+}
+
 /// A tenant whose management client has a grant for an API too.
 async fn tenant_with_grant() -> Tenant {
     Tenant::with(|config| {

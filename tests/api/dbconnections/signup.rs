@@ -124,6 +124,7 @@ async fn who_is_there_already_is_told_as_the_tenant_wants() {
         let tenant = Tenant::with(|config| {
             known_client(config);
             config.compat.signup_user_exists_error = told;
+            config.named.insert("compat.signup_user_exists_error".into());
         })
         .await;
         tenant.user(json!({ "email": "jane@example.com", "username": "jane" })).await;
