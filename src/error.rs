@@ -93,6 +93,11 @@ pub mod codes {
         RESERVED_IDENTIFIER = 400, Some("invalid_body"), "The selected identifier is reserved.";
         SYSTEM_RESOURCE_SERVER = 400, Some("operation_not_supported"), "System resource servers cannot be patched.";
         UNKNOWN_CLIENT = 404, Some("inexistent_client"), "The client does not exist";
+        CLIENT_ALIAS_EXISTS = 409, Some("client_alias_conflict"), "Another client exists with the same alias.";
+        ORGANIZATIONS_OF_THIRD_PARTY = 403, Some("operation_not_supported"), "Organizations are only available to first party clients on user-based flows. Properties organization_usage and organization_require_behavior must be unset for third party clients.";
+        GLOBAL_CLIENT = 400, Some("operation_not_supported"), "Global client cannot be deleted.";
+        INEXISTENT_CREDENTIAL = 404, Some("inexistent_credential"), "The credential does not exist";
+        UNKNOWN_CREDENTIAL = 400, Some("invalid_body"), "Payload validation error: 'Credentials can only be named if they are the client's'.";
         INEXISTENT_CLIENT_GRANT = 404, Some("inexistent_client_grant"), "The grant does not exist.";
         CLIENT_GRANT_EXISTS = 409, Some("client_grant_conflict"), "A client grant for this client and resource server already exists.";
         SCOPE_BEYOND_API = 400, Some("invalid_body"), "Payload validation error: scope must be a subset of resource server scopes";

@@ -68,6 +68,14 @@ impl<'a> Object<'a> {
         self.members.iter().map(|(key, value)| (key.as_str(), *value))
     }
 
+    /// The same with a member under another name.
+    pub fn renamed(mut self, from: &str, to: &str) -> Self {
+        for (name, _) in self.members.iter_mut().filter(|(name, _)| name == from) {
+            to.clone_into(name);
+        }
+        self
+    }
+
     /// Is there no member at all?
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()

@@ -18,6 +18,8 @@ pub struct Schema {
     pub closed: bool,
     /// How many members there must be at least.
     pub min_properties: usize,
+    /// How many members there can be at most.
+    pub max_properties: usize,
     /// What to tell a client that sent a field that is not known.
     pub hint: &'static str,
 }
@@ -25,17 +27,23 @@ pub struct Schema {
 impl Schema {
     /// An object that may have these fields and no others.
     pub const fn closed(fields: &'static [Field]) -> Self {
-        Self { fields, closed: true, min_properties: 0, hint: "" }
+        Self { fields, closed: true, min_properties: 0, max_properties: usize::MAX, hint: "" }
     }
 
     /// An object that may have other fields besides.
     pub const fn open(fields: &'static [Field]) -> Self {
-        Self { fields, closed: false, min_properties: 0, hint: "" }
+        Self { closed: false, ..Self::closed(fields) }
     }
 
     /// With at least so many members.
     pub const fn at_least(mut self, members: usize) -> Self {
         self.min_properties = members;
+        self
+    }
+
+    /// With at most so many members.
+    pub const fn at_most(mut self, members: usize) -> Self {
+        self.max_properties = members;
         self
     }
 
@@ -93,12 +101,16 @@ pub enum Kind {
     OneOf(&'static [&'static str]),
     /// An object of a known shape.
     Object(&'static Schema),
+    /// The same where a change merges it: a null takes away the member that has it.
+    Merged(&'static Schema),
     /// Any object.
     AnyObject,
     /// A list of at least so many elements of one kind.
     Array(usize, &'static Kind),
     /// A text, or a whole number standing for one.
     TextOrInteger,
+    /// Any of these.
+    Any(&'static [Kind]),
 }
 
 /// The rules of a text, lengths in characters.
@@ -157,6 +169,8 @@ pub enum Format {
     UserId,
     /// A client's id: letters and digits.
     ClientId,
+    /// A resource's own: its name, and how it is tested.
+    Own(&'static str, fn(&str) -> bool),
 }
 
 impl Format {
@@ -171,6 +185,7 @@ impl Format {
             Self::UrlWithPlaceholders => "url-with-placeholders",
             Self::UserId => "user-id",
             Self::ClientId => "client-id",
+            Self::Own(name, _) => name,
         }
     }
 
@@ -191,6 +206,7 @@ impl Format {
                 (1..=64).contains(&text.len())
                     && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
             }
+            Self::Own(_, test) => test(text),
         }
     }
 }
@@ -274,7 +290,7 @@ impl Schema {
     /// Everything that is wrong with an object.
     pub fn faults(&self, object: &Object<'_>) -> Vec<Fault> {
         let mut faults = Vec::new();
-        self.collect("", object, &mut faults);
+        self.collect("", object, false, &mut faults);
         faults
     }
 
@@ -283,7 +299,8 @@ impl Schema {
         refuse(Part::Payload, &self.faults(body))
     }
 
-    fn collect(&self, path: &str, object: &Object<'_>, faults: &mut Vec<Fault>) {
+    /// `nulls`: can all be null that need not be there?
+    fn collect(&self, path: &str, object: &Object<'_>, nulls: bool, faults: &mut Vec<Fault>) {
         let here = |reason: String| match path {
             "" => Fault::of_root(reason),
             path => Fault::of(path, "", reason),
@@ -306,10 +323,17 @@ impl Schema {
             faults
                 .push(here(format!("Too few properties defined ({count}), minimum {}", self.min_properties)));
         }
+        if count > self.max_properties {
+            faults.push(here(format!(
+                "Too many properties defined ({count}), maximum {}",
+                self.max_properties
+            )));
+        }
         for (name, value) in object.members().rev() {
             if let Some(field) = known(name) {
                 let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-                if !(field.nullable && value.get() == "null") {
+                let can_be_null = field.nullable || (nulls && !field.required);
+                if !(can_be_null && value.get() == "null") {
                     field.kind.collect(&path, field, value, faults);
                 }
             }
@@ -323,14 +347,26 @@ impl Kind {
             Self::Boolean => "boolean",
             Self::Integer(..) => "integer",
             Self::Text(_) | Self::OneOf(_) | Self::TextOrInteger => "string",
-            Self::Object(_) | Self::AnyObject => "object",
+            Self::Object(_) | Self::Merged(_) | Self::AnyObject => "object",
             Self::Array(..) => "array",
+            Self::Any(_) => "",
         }
     }
 
     fn collect(&self, path: &str, field: &Field, value: &RawValue, faults: &mut Vec<Fault>) {
         let fault = |reason: String| Fault::of(path, field.about, reason);
         let found = json::type_name(value);
+        if let Self::Any(kinds) = self {
+            let fits = |kind: &Self| {
+                let mut faults = Vec::new();
+                kind.collect(path, field, value, &mut faults);
+                faults.is_empty()
+            };
+            if !kinds.iter().any(fits) {
+                faults.push(fault("None of the valid schemas were met".into()));
+            }
+            return;
+        }
         if let (Self::TextOrInteger, "integer") = (self, found) {
             return;
         }
@@ -341,7 +377,7 @@ impl Kind {
         }
         let text = || serde_json::from_str::<String>(value.get()).unwrap_or_default();
         match self {
-            Self::Boolean | Self::AnyObject => {}
+            Self::Boolean | Self::AnyObject | Self::Any(_) => {}
             Self::Integer(min, max) => {
                 let number = value.get().parse::<f64>().unwrap_or(f64::NAN);
                 #[expect(clippy::cast_precision_loss, reason = "bounds are far below 2^52")]
@@ -360,9 +396,9 @@ impl Kind {
                     faults.push(fault(format!("No enum match for: {}", shown(&text))));
                 }
             }
-            Self::Object(schema) => {
+            Self::Object(schema) | Self::Merged(schema) => {
                 if let Some(object) = Object::of(value) {
-                    schema.collect(path, &object, faults);
+                    schema.collect(path, &object, matches!(self, Self::Merged(_)), faults);
                 }
             }
             Self::Array(min, kind) => {

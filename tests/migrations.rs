@@ -119,6 +119,28 @@ async fn an_older_program_leaves_a_newer_database_alone() {
 }
 
 #[tokio::test]
+async fn a_tenant_of_before_gets_its_global_client() {
+    let options = database().await;
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let names =
+        std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.filter(|name| name.starts_with('V')).collect();
+    names.sort();
+    let before = names.iter().take_while(|name| !name.ends_with("__complete_clients.sql"));
+    let before: Vec<_> =
+        before.map(|name| migration(name, &std::fs::read_to_string(folder.join(name)).unwrap())).collect();
+    migrate::run_with(&options, &Runner::new(&before)).await.unwrap();
+    let mut connection = connect(&options).await.unwrap();
+    connection
+        .execute("insert into tenants (tenant_id, settings) values ('a', '{}'), ('b', '{}')")
+        .await
+        .unwrap();
+    migrate::run(&options).await.unwrap();
+    let made = "select count(*) from clients c join journal j on j.subject = c.client_id and j.tenant_id = c.tenant_id where c.settings -> 'global' = 'true' and j.kind = 'client.created'";
+    assert_eq!(value::<i64>(&options, made).await, 2);
+}
+
+#[tokio::test]
 async fn a_migration_can_work_outside_of_a_transaction() {
     let options = database().await;
     let concurrently = "-- refinery: no-transaction\ndrop index concurrently if exists i;\n-- refinery: next-statement\ncreate index concurrently i on t (n);";

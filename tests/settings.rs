@@ -357,6 +357,7 @@ fn what_a_tenant_file_leaves_out_has_a_default() {
     let tenant = tenant("[[connections]]\nname = 'db'\n[[clients]]\nname = 'A'\napp_type = 'spa'").unwrap();
     assert_eq!((tenant.loopback, tenant.token_lifetime), (false, 86_400));
     assert_eq!((tenant.compat.offset_cap, tenant.compat.signup_user_exists_error), (Some(1000), true));
+    assert!(tenant.compat.clients_keep_tenant);
     assert_eq!(tenant.limits.metadata_bytes, 1_000_000);
     let connection = &tenant.connections[0];
     assert_eq!((connection.username_min, connection.username_max), (1, 15));
@@ -523,5 +524,6 @@ fn identifiers_are_named_by_attributes_or_by_requires_username() {
 #[test]
 fn the_tenants_of_the_fixtures_are_right() {
     let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tenants");
-    assert_eq!(read_directory(&fixtures).unwrap().len(), 7);
+    assert_eq!(read_directory(&fixtures).unwrap().len(), 8);
+    assert_eq!(read_directory(&fixtures.with_file_name("bare")).unwrap().len(), 1);
 }

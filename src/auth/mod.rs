@@ -8,11 +8,14 @@
 //! Deviations and decisions:
 //! - The issuer is `https://HOST/` and the Management API's audience `https://HOST/api/v2/` for any host of the tenant,
 //!   with or without a port: an SDK pointed at a host asks for exactly that.
+//! - A client shows its secret or, if its `client_authentication_methods` say so, an [`assertion`]: then no secret
+//!   counts any more. Mutual TLS is not there, so a client that is set to it gets no token.
 //! - A `scope` in a client credentials request narrows the grant (RFC 6749, 3.3); it cannot widen it.
 //! - `organization` is refused unless null or empty: there are no organizations here, and a token that silently lacks
 //!   the restriction would be a lie.
 
 pub mod api;
+pub mod assertion;
 pub mod keys;
 pub mod link;
 pub mod password;
@@ -231,13 +234,25 @@ impl From<Error> for OAuthError {
     }
 }
 
+/// What a client shows to be who it says.
+#[derive(Debug, Default)]
+pub enum Proof {
+    /// Nothing: it can keep no secret.
+    #[default]
+    Nothing,
+    /// Its secret.
+    Secret(String),
+    /// A JWT that it signed.
+    Assertion(String),
+}
+
 /// A client's request for a token by client credentials (RFC 6749, 4.4).
 #[derive(Debug, Default)]
 pub struct ClientCredentials {
     /// Who asks.
     pub client_id: String,
-    /// Its secret.
-    pub client_secret: String,
+    /// What shows that it is who it says.
+    pub proof: Proof,
     /// The API the token is to be for; the tenant's default if not said.
     pub audience: Option<String>,
     /// Scopes to narrow the grant to; empty for all that is granted.
@@ -279,7 +294,7 @@ pub async fn client_credentials(
     if client.is_public() {
         return Err(OAuthError::unauthorized());
     }
-    prove(vault, tenant, &request.client_id, &client, Some(&request.client_secret))?;
+    prove(db, vault, tenant, &request.client_id, &client, &request.proof, now).await?;
     may_use(&client, "client_credentials")?;
     let audience = client.audience.ok_or_else(|| OAuthError::missing("audience"))?;
     let management = audience == tenant.audience;
@@ -333,17 +348,25 @@ pub async fn client_credentials(
 }
 
 /// Is the client who it says? One that can keep no secret need not show one.
-fn prove(
+async fn prove(
+    db: &Db,
     vault: &Vault,
     tenant: &Tenant,
     client_id: &str,
     client: &store::Client,
-    secret: Option<&str>,
+    proof: &Proof,
+    now: i64,
 ) -> Result<(), OAuthError> {
-    if client.is_public() {
-        return Ok(());
-    }
-    let (sealed, shown) = client.secret.as_ref().zip(secret).ok_or_else(OAuthError::unauthorized)?;
+    let shown = match proof {
+        Proof::Assertion(text) => {
+            return assertion::verify(db, tenant, client_id, &client.keys, text, now).await;
+        }
+        _ if client.has_methods => return Err(OAuthError::unauthorized()),
+        _ if client.is_public() => return Ok(()),
+        Proof::Secret(shown) => shown,
+        Proof::Nothing => return Err(OAuthError::unauthorized()),
+    };
+    let sealed = client.secret.as_ref().ok_or_else(OAuthError::unauthorized)?;
     let secret = vault.open(&[&tenant.id, "clients", client_id], sealed)?;
     if bool::from(secret.ct_eq(shown.as_bytes())) { Ok(()) } else { Err(OAuthError::unauthorized()) }
 }

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use time::Duration;
 
 use super::api::Api;
-use super::{Audience, Claims, OAuthError, TokenAnswer, may_use, prove, scopes, store};
+use super::{Audience, Claims, OAuthError, Proof, TokenAnswer, may_use, prove, scopes, store};
 use crate::app::Context;
 use crate::error::Error;
 use crate::logins::{self, Credentials, Outcome, Token};
@@ -44,8 +44,8 @@ const TOO_MANY_ATTEMPTS: &str = "Your account has been blocked after multiple co
 pub struct PasswordGrant {
     /// Who asks.
     pub client_id: String,
-    /// Its secret, if it has one.
-    pub client_secret: Option<String>,
+    /// What shows that it is who it says.
+    pub proof: Proof,
     /// The name of a connection; the grant type is [`PASSWORD_REALM`] if there is one.
     pub realm: Option<String>,
     /// An e-mail address, a username or a phone number.
@@ -102,7 +102,8 @@ pub async fn password(ctx: &Context, host: &str, request: PasswordGrant) -> Resu
     let client = store::client(ctx.db(), &tenant.id, &request.client_id, request.audience.as_deref())
         .await?
         .ok_or_else(OAuthError::unauthorized)?;
-    prove(&ctx.app.vault, tenant, &request.client_id, &client, request.client_secret.as_deref())?;
+    let now = ctx.now.unix_timestamp();
+    prove(ctx.db(), &ctx.app.vault, tenant, &request.client_id, &client, &request.proof, now).await?;
     may_use(&client, if request.realm.is_some() { PASSWORD_REALM } else { PASSWORD })?;
     let purpose = For::of(tenant, client.audience, client.api)?;
     let named = request.realm.as_deref().or(client.default_directory.as_deref());
@@ -127,7 +128,6 @@ pub async fn password(ctx: &Context, host: &str, request: PasswordGrant) -> Resu
         Outcome::TooManyAttempts => return Err(OAuthError::new(429, "too_many_attempts", TOO_MANY_ATTEMPTS)),
     };
 
-    let now = ctx.now.unix_timestamp();
     let (access_token, expires_in) = match purpose {
         For::Userinfo => (opaque, LIFETIME),
         For::Management(audience) => {

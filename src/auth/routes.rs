@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::json;
 
 use super::password::{self, PasswordGrant};
-use super::{ClientCredentials, OAuthError, client_credentials, scopes};
+use super::{ClientCredentials, OAuthError, Proof, assertion, client_credentials, scopes};
 use crate::error::Error;
 use crate::http::endpoint::endpoint;
 use crate::http::render::{json_value, not_stored};
@@ -52,8 +52,8 @@ async fn token(visitor: Visitor, request: HttpRequest, body: Body) -> Result<Htt
     }
 }
 
-/// Who asks: the client in the body, or by HTTP Basic (RFC 6749, 2.3.1).
-fn client(body: &Object<'_>, request: &HttpRequest) -> Result<(String, Option<String>), OAuthError> {
+/// Who asks: the client in the body, or by HTTP Basic (RFC 6749, 2.3.1), or by an assertion (RFC 7523, 2.2).
+fn client(body: &Object<'_>, request: &HttpRequest) -> Result<(String, Proof), OAuthError> {
     if text(body, "organization")?.is_some_and(|organization| !organization.is_empty()) {
         return Err(OAuthError::new(
             400,
@@ -61,23 +61,31 @@ fn client(body: &Object<'_>, request: &HttpRequest) -> Result<(String, Option<St
             "Organizations are not supported. Leave the parameter organization out.",
         ));
     }
-    match basic(request)? {
-        Some((client_id, secret)) => Ok((client_id, Some(secret))),
-        None => Ok((
-            text(body, "client_id")?.ok_or_else(|| OAuthError::missing("client_id"))?,
-            text(body, "client_secret")?,
-        )),
+    let invalid = |description| OAuthError::new(400, "invalid_request", description);
+    let missing = || OAuthError::missing("client_id");
+    let (client_id, secret) = (text(body, "client_id")?, text(body, "client_secret")?);
+    match (basic(request)?, text(body, "client_assertion")?) {
+        (Some((client_id, secret)), None) => Ok((client_id, Proof::Secret(secret))),
+        (None, None) => Ok((client_id.ok_or_else(missing)?, secret.map_or(Proof::Nothing, Proof::Secret))),
+        (None, Some(assertion)) if secret.is_none() => {
+            if text(body, "client_assertion_type")?.as_deref() != Some(assertion::TYPE) {
+                return Err(invalid(format!("client_assertion_type must be {}", assertion::TYPE)));
+            }
+            let client_id = client_id.or_else(|| assertion::subject(&assertion)).ok_or_else(missing)?;
+            Ok((client_id, Proof::Assertion(assertion)))
+        }
+        _ => Err(invalid("A client can authenticate in one way only".into())),
     }
 }
 
 fn person(body: &Object<'_>, request: &HttpRequest, grant_type: &str) -> Result<PasswordGrant, OAuthError> {
-    let (client_id, client_secret) = client(body, request)?;
+    let (client_id, proof) = client(body, request)?;
     let optional = |name| Ok::<_, OAuthError>(text(body, name)?.filter(|text| !text.is_empty()));
     let needed = |name| optional(name)?.ok_or_else(|| OAuthError::missing(name));
     let realm = (grant_type == password::PASSWORD_REALM).then(|| needed("realm")).transpose()?;
     Ok(PasswordGrant {
         client_id,
-        client_secret,
+        proof,
         realm,
         username: needed("username")?,
         password: needed("password")?,
@@ -87,10 +95,10 @@ fn person(body: &Object<'_>, request: &HttpRequest, grant_type: &str) -> Result<
 }
 
 fn credentials(body: &Object<'_>, request: &HttpRequest) -> Result<ClientCredentials, OAuthError> {
-    let (client_id, client_secret) = client(body, request)?;
+    let (client_id, proof) = client(body, request)?;
     Ok(ClientCredentials {
         client_id,
-        client_secret: client_secret.ok_or_else(OAuthError::unauthorized)?,
+        proof,
         audience: text(body, "audience")?.filter(|audience| !audience.is_empty()),
         scope: scope(body)?,
     })
@@ -165,8 +173,8 @@ async fn openid_configuration(visitor: Visitor) -> Result<HttpResponse, Error> {
             "grant_types_supported": ["client_credentials", password::PASSWORD, password::PASSWORD_REALM],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256"],
-            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
-            "token_endpoint_auth_signing_alg_values_supported": ["RS256"],
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
+            "token_endpoint_auth_signing_alg_values_supported": ["RS256", "RS384", "PS256"],
             "claims_supported": claims,
         }),
     ))

@@ -41,9 +41,13 @@ demands! {
 
     CreateClients = "create:clients";
     ReadClients = "read:clients", "read:client_keys", "read:client_credentials", "read:client_summary";
-    UpdateClients = "update:clients", "update:client_keys";
+    UpdateClients = "update:clients", "update:client_keys", "update:client_credentials", "update:client_token_vault_privileged_access";
     DeleteClients = "delete:clients";
     RotateClientSecrets = "update:client_keys";
+    CreateClientCredentials = "create:client_credentials";
+    ReadClientCredentials = "read:client_credentials";
+    UpdateClientCredentials = "update:client_credentials";
+    DeleteClientCredentials = "delete:client_credentials";
     CreateClientGrants = "create:client_grants";
     ReadClientGrants = "read:client_grants";
     UpdateClientGrants = "update:client_grants";
@@ -84,6 +88,7 @@ pub const STANDARD: &[&str] = &["openid", "profile", "email", "address", "phone"
 
 /// Every other scope of the Management API: what a grant of `*` stands for.
 pub const ALL: &[&str] = &[
+    "create:client_credentials",
     "create:client_grants",
     "create:clients",
     "create:connections",
@@ -92,6 +97,7 @@ pub const ALL: &[&str] = &[
     "create:roles",
     "create:user_tickets",
     "create:users",
+    "delete:client_credentials",
     "delete:client_grants",
     "delete:clients",
     "delete:connections",
@@ -119,6 +125,7 @@ pub const ALL: &[&str] = &[
     "update:client_credentials",
     "update:client_grants",
     "update:client_keys",
+    "update:client_token_vault_privileged_access",
     "update:clients",
     "update:connections",
     "update:resource_servers",

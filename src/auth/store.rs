@@ -1,15 +1,21 @@
 use sqlx::Row;
+use sqlx::types::Json;
 
 use super::api::Api;
+use super::assertion::Key;
 use crate::db::{Db, Statement};
 use crate::error::Error;
 
-pub(crate) const STATEMENTS: &[&Statement] = &[&CLIENT];
+pub(crate) const STATEMENTS: &[&Statement] = &[&CLIENT, &USE_ASSERTION];
 
 /// What the token endpoint has to know of a client.
 pub(crate) struct Client {
     pub secret: Option<Vec<u8>>,
     pub authentication: Option<String>,
+    /// Does it authenticate by something other than a secret?
+    pub has_methods: bool,
+    /// Its keys for signed assertions.
+    pub keys: Vec<Key>,
     pub grant_types: Vec<String>,
     /// Seconds an ID token lives, as its settings say.
     pub lifetime: Option<String>,
@@ -26,7 +32,7 @@ pub(crate) struct Client {
 impl Client {
     /// Can it keep no secret?
     pub fn is_public(&self) -> bool {
-        self.authentication.as_deref() == Some("none")
+        self.authentication.as_deref() == Some("none") && !self.has_methods
     }
 }
 
@@ -65,6 +71,15 @@ static CLIENT: Statement = Statement::new(
     concat!(
         "select c.client_secret,
             c.settings ->> 'token_endpoint_auth_method' as authentication,
+            c.settings ? 'client_authentication_methods' as has_methods,
+            array(select d.document || jsonb_build_object('jwk', d.public_key)
+                    from client_credentials d
+                   where d.tenant_id = c.tenant_id
+                     and d.client_id = c.client_id
+                     and d.public_key is not null
+                     and (d.expires_at is null or d.expires_at > now())
+                     and c.settings #> '{client_authentication_methods,private_key_jwt,credentials}'
+                         @> jsonb_build_array(jsonb_build_object('id', d.credential_id))) as keys,
             array(select jsonb_array_elements_text(c.settings -> 'grant_types')) as grant_types,
             c.settings #>> '{jwt_configuration,lifetime_in_seconds}' as lifetime,
             ",
@@ -106,7 +121,8 @@ static CLIENT: Statement = Statement::new(
         audience!(),
         "
       where c.tenant_id = $1
-        and c.client_id = $2"
+        and c.client_id = $2
+        and c.settings -> 'global' is distinct from 'true'"
     ),
 );
 
@@ -145,6 +161,8 @@ pub(crate) async fn client(
     Ok(Some(Client {
         secret: row.try_get("client_secret")?,
         authentication: row.try_get("authentication")?,
+        has_methods: row.try_get("has_methods")?,
+        keys: row.try_get::<Vec<Json<Key>>, _>("keys")?.into_iter().map(|Json(key)| key).collect(),
         grant_types: row.try_get("grant_types")?,
         lifetime: row.try_get("lifetime")?,
         audience: row.try_get("audience")?,
@@ -152,4 +170,29 @@ pub(crate) async fn client(
         grant,
         api,
     }))
+}
+
+static USE_ASSERTION: Statement = Statement::new(
+    "auth.use_assertion",
+    "with swept as (
+         delete from client_assertions
+          where tenant_id = $1
+            and client_id = $2
+            and expires_at < now() - interval '1 minute'
+     )
+     insert into client_assertions (tenant_id, client_id, digest, expires_at)
+     values ($1, $2, $3, to_timestamp($4::bigint))
+         on conflict do nothing",
+);
+
+/// Notes that an assertion was used; was it for the first time?
+pub(crate) async fn use_assertion(
+    db: &Db,
+    tenant: &str,
+    client_id: &str,
+    digest: &[u8],
+    expires_at: i64,
+) -> Result<bool, Error> {
+    let query = USE_ASSERTION.query().bind(tenant).bind(client_id).bind(digest).bind(expires_at);
+    Ok(query.execute(db.pool()).await?.rows_affected() == 1)
 }

@@ -1,12 +1,15 @@
-//! What a client is, what it is when nothing is said of it, and what a request may say about one.
+//! What a client is, what it is when nothing is said of it, and what a request says about one.
 
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
 
+use super::credentials::model::{Credential, NewCredential};
+use super::fields::{CREATE, METADATA, UPDATE};
 use crate::error::{Error, Result, codes};
 use crate::json::Object;
 use crate::metadata::{self, MetadataPatch};
-use crate::patch::Patch;
-use crate::schema::{Fault, Field, Kind, Part, Schema, Text, refusal, refuse};
+use crate::schema::{Fault, Part, Schema, refusal, refuse};
 use crate::users::model::Fields;
 
 /// How many keys `client_metadata` can have.
@@ -14,166 +17,109 @@ pub const METADATA_KEYS: usize = 10;
 /// How many characters a key or a value of it can have.
 const METADATA_LENGTH: usize = 255;
 
-const METADATA: &str = "Metadata associated with the client";
+/// Where settings name credentials, as RFC 6901 has it.
+pub const CREDENTIALS: [&str; 5] = [
+    "/client_authentication_methods/private_key_jwt/credentials",
+    "/client_authentication_methods/tls_client_auth/credentials",
+    "/client_authentication_methods/self_signed_tls_client_auth/credentials",
+    "/signed_request_object/credentials",
+    "/token_vault_privileged_access/credentials",
+];
 
-const ANY: Kind = Kind::Text(Text::ANY);
-const WORD: Kind = Kind::Text(Text::at_least(1));
-const NAME: Kind =
-    Kind::Text(Text::at_least(1).pattern("^[^<>]+$", |text| !text.is_empty() && !text.contains(['<', '>'])));
-const URI: Kind =
-    Kind::Text(Text::ANY.pattern("^([a-z]+:.+)?$", |text| text.is_empty() || url::Url::parse(text).is_ok()));
-const HTTPS: Kind =
-    Kind::Text(Text::ANY.pattern("^(https://.+)?$", |text| text.is_empty() || text.starts_with("https://")));
-const AUTHENTICATION: Kind = Kind::OneOf(&["none", "client_secret_post", "client_secret_basic"]);
-const USAGE: Kind = Kind::OneOf(&["deny", "allow", "require"]);
-const BEHAVIOR: Kind = Kind::OneOf(&["no_prompt", "pre_login_prompt", "post_login_prompt"]);
-const DISCOVERY: Kind = Kind::Array(1, &Kind::OneOf(&["email", "organization_name"]));
-const COMPLIANCE: Kind = Kind::OneOf(&[
-    "none",
-    "fapi1_adv_pkj_par",
-    "fapi1_adv_mtls_par",
-    "fapi2_sp_pkj_mtls",
-    "fapi2_sp_mtls_mtls",
-]);
-const APP_TYPES: Kind = Kind::OneOf(&[
-    "native",
-    "spa",
-    "regular_web",
-    "non_interactive",
-    "resource_server",
-    "express_configuration",
-    "rms",
-    "box",
-    "cloudbees",
-    "concur",
-    "dropbox",
-    "mscrm",
-    "echosign",
-    "egnyte",
-    "newrelic",
-    "office365",
-    "salesforce",
-    "sentry",
-    "sharepoint",
-    "slack",
-    "springcm",
-    "zendesk",
-    "zoom",
-    "sso_integration",
-    "oag",
-]);
+/// What only those see who may read keys.
+const SECRETS: [&str; 5] =
+    ["client_secret", "encryption_key", "signing_key", "signing_keys", "client_authentication_methods"];
 
-static JWT_CONFIGURATION: Schema = Schema::open(&[
-    Field::new("lifetime_in_seconds", Kind::Integer(0, 2_147_483_647), "Seconds an ID token lives"),
-    switch("secret_encoded", "Whether the client secret is base64 encoded"),
-    Field::new("scopes", Kind::AnyObject, "Configuration related to id token claims"),
-    Field::new("alg", Kind::OneOf(&["HS256", "RS256", "RS512", "PS256"]), "Algorithm used to sign JWTs"),
-]);
+/// What of the add-ons only those see who may read keys: add-on and name.
+const ADDON_SECRETS: [(&str, &str); 7] = [
+    ("azure_blob", "storageAccessKey"),
+    ("azure_sb", "sasKey"),
+    ("firebase", "private_key"),
+    ("firebase", "secret"),
+    ("layer", "privateKey"),
+    ("sap_api", "servicePassword"),
+    ("wams", "masterkey"),
+];
 
-static MOBILE: Schema = Schema::open(&[
-    Field::new("android", Kind::AnyObject, "Android native app configuration"),
-    Field::new("ios", Kind::AnyObject, "iOS native app configuration"),
-]);
-
-const fn switch(name: &'static str, about: &'static str) -> Field {
-    Field::new(name, Kind::Boolean, about)
-}
-
-const fn texts(name: &'static str, of: &'static Kind, about: &'static str) -> Field {
-    Field::new(name, Kind::Array(0, of), about)
-}
-
-/// `$own` is what creations and changes have each for themselves; `$may` is what a change may set to
-/// null and a creation may not.
-macro_rules! schema {
-    ([$($own:expr),+] $($may:ident)?) => {
-        Schema::closed(&[
-            $($own,)+
-            Field::new("description", Kind::Text(Text::between(0, 140)), "Free text description of this client"),
-            Field::new("logo_uri", URI, "URL of the logo to display for this client"),
-            texts("callbacks", &ANY, "Allowed callback URLs"),
-            texts("allowed_origins", &ANY, "Allowed origins"),
-            texts("web_origins", &ANY, "Allowed web origins"),
-            texts("allowed_clients", &WORD, "Clients allowed to ask for delegation"),
-            texts("allowed_logout_urls", &ANY, "URLs that are valid to redirect to after logout"),
-            texts("grant_types", &WORD, "Grant types supported for this application"),
-            Field::new("token_endpoint_auth_method", AUTHENTICATION, "Authentication method for the token endpoint")$(.$may())?,
-            switch("is_token_endpoint_ip_header_trusted", "Whether the forwarded address is trusted"),
-            Field::new("app_type", APP_TYPES, "Type of client"),
-            switch("is_first_party", "Whether this client is a first party client"),
-            switch("oidc_conformant", "Whether this client conforms to strict OIDC specifications"),
-            Field::new("jwt_configuration", Kind::Object(&JWT_CONFIGURATION), "Configuration related to JWTs"),
-            switch("sso", "Whether Single Sign On is used instead of SSO with IdP"),
-            switch("cross_origin_authentication", "Whether this client can make cross-origin authentication requests"),
-            Field::new("cross_origin_loc", URI, "URL of the cross-origin verification page")$(.$may())?,
-            switch("sso_disabled", "Whether Single Sign On is disabled"),
-            switch("custom_login_page_on", "Whether the custom login page is used"),
-            Field::new("custom_login_page", ANY, "The content of the custom login page"),
-            Field::new("custom_login_page_preview", ANY, "The content of the custom login page, for preview"),
-            Field::new("form_template", ANY, "HTML form template to be used for WS-Federation"),
-            Field::new("client_metadata", Kind::AnyObject, METADATA).nullable(),
-            Field::new("mobile", Kind::Object(&MOBILE), "Configuration related to native mobile apps"),
-            Field::new("initiate_login_uri", HTTPS, "Initiate login uri"),
-            Field::new("native_social_login", Kind::AnyObject, "Native social login")$(.$may())?,
-            Field::new("oidc_logout", Kind::AnyObject, "Configuration for OIDC backchannel logout"),
-            Field::new("session_transfer", Kind::AnyObject, "Native to Web SSO Configuration").nullable(),
-            Field::new("token_exchange", Kind::AnyObject, "Token exchange configuration")$(.$may())?,
-            Field::new("refresh_token", Kind::AnyObject, "Refresh token configuration").nullable(),
-            Field::new("default_organization", Kind::AnyObject, "The default organization").nullable(),
-            Field::new("organization_usage", USAGE, "How to proceed during an authentication transaction")$(.$may())?,
-            Field::new("organization_require_behavior", BEHAVIOR, "How to ask for an organization")$(.$may())?,
-            Field::new("organization_discovery_methods", DISCOVERY, "How to find an organization")$(.$may())?,
-            switch("require_pushed_authorization_requests", "Whether pushed authorization requests are required"),
-            switch("require_proof_of_possession", "Whether proof of possession is required"),
-            Field::new("compliance_level", COMPLIANCE, "Required compliance level").nullable(),
-            Field::new("skip_non_verifiable_callback_uri_confirmation_prompt", Kind::Boolean, "Whether the confirmation prompt is skipped")$(.$may())?,
-            Field::new("par_request_expiry", Kind::Integer(10, 600), "Seconds a pushed authorization request lives").nullable(),
-        ])
-    };
-}
-
-/// The body of `POST /api/v2/clients`.
-pub static CREATE: Schema = schema!([Field::new("name", NAME, "Name of this client").required()]);
-
-/// The body of `PATCH /api/v2/clients/{id}`.
-pub static UPDATE: Schema = schema!([
-    Field::new("name", NAME, "Name of this client"),
-    Field::new("client_secret", WORD, "Secret used to sign id_tokens and to authenticate")
-] nullable);
+/// What a change of a property takes, where it is not `update:clients` alone: any of these.
+const SCOPES: [(&str, &[&str]); 4] = [
+    ("client_secret", &["update:client_keys"]),
+    ("client_authentication_methods", &["update:clients", "update:client_credentials"]),
+    ("signed_request_object", &["update:clients", "update:client_credentials"]),
+    ("token_vault_privileged_access", &["update:clients", "update:client_token_vault_privileged_access"]),
+];
 
 /// The grant types of a confidential client.
 const GRANT_TYPES: [&str; 4] = ["authorization_code", "implicit", "refresh_token", "client_credentials"];
 
 /// The settings of a new client before what its creator sent is put over them. They follow the authentication method
 /// as it was sent, not the type of application, as recorded answers show.
-pub fn defaults(token_endpoint_auth_method: Option<&str>) -> Value {
-    let public = token_endpoint_auth_method == Some("none");
-    let (lifetime, idle) = match token_endpoint_auth_method {
+pub fn defaults(sent: &Map<String, Value>) -> Map<String, Value> {
+    let text = |name: &str| sent.get(name).and_then(Value::as_str);
+    let third_party = sent.get("is_first_party") == Some(&json!(false));
+    let strict = third_party && text("third_party_security_mode") == Some("strict");
+    let public = text("token_endpoint_auth_method") == Some("none");
+    let (token_lifetime, idle_token_lifetime) = match text("token_endpoint_auth_method") {
         Some("client_secret_post") => (31_557_600, 2_592_000),
         _ => (2_592_000, 1_296_000),
     };
-    json!({
+    let rotates = third_party && public;
+    let expiration = sent.get("refresh_token").and_then(|token| token["expiration_type"].as_str());
+    let expires = expiration.map_or(rotates || strict, |expiration| expiration == "expiring");
+    let special = matches!(text("app_type"), Some("resource_server" | "express_configuration"));
+    let grant_types: &[&str] = match text("app_type") {
+        Some("resource_server") => &[],
+        Some("express_configuration") => &["authorization_code", "client_credentials"],
+        _ if strict => &["authorization_code"],
+        _ if public => &GRANT_TYPES[..3],
+        _ => &GRANT_TYPES,
+    };
+    let signs = sent.get("client_authentication_methods").is_some_and(|m| m.get("private_key_jwt").is_some());
+    let jwt_configuration = if strict {
+        json!({ "alg": "RS256", "lifetime_in_seconds": 3600, "secret_encoded": false })
+    } else if special || signs {
+        json!({ "alg": "RS256", "secret_encoded": false })
+    } else {
+        json!({ "lifetime_in_seconds": 36000, "secret_encoded": false })
+    };
+    let settings = json!({
         "global": false,
         "is_token_endpoint_ip_header_trusted": false,
         "is_first_party": true,
-        "oidc_conformant": false,
+        "oidc_conformant": special,
         "sso_disabled": false,
         "cross_origin_auth": false,
         "cross_origin_authentication": false,
         "refresh_token": {
-            "expiration_type": "non-expiring",
+            "expiration_type": if expires { "expiring" } else { "non-expiring" },
             "leeway": 0,
-            "infinite_token_lifetime": true,
-            "infinite_idle_token_lifetime": true,
-            "token_lifetime": lifetime,
-            "idle_token_lifetime": idle,
-            "rotation_type": "non-rotating",
+            "infinite_token_lifetime": !expires,
+            "infinite_idle_token_lifetime": !expires,
+            "token_lifetime": token_lifetime,
+            "idle_token_lifetime": idle_token_lifetime,
+            "rotation_type": if rotates { "rotating" } else { "non-rotating" },
         },
         "callback_url_template": false,
-        "jwt_configuration": { "lifetime_in_seconds": 36000, "secret_encoded": false },
-        "grant_types": if public { &GRANT_TYPES[..3] } else { &GRANT_TYPES[..] },
+        "jwt_configuration": jwt_configuration,
+        "grant_types": grant_types,
         "custom_login_page_on": true,
-    })
+    });
+    let Value::Object(mut settings) = settings else { return Map::new() };
+    if third_party {
+        settings.insert("third_party_security_mode".into(), "permissive".into());
+    }
+    settings
+}
+
+/// What properties are filled up with when they come into being, by a creation or later.
+pub fn filled_up() -> Map<String, Value> {
+    let session_transfer = json!({
+        "can_create_session_transfer_token": false,
+        "allowed_authentication_methods": [],
+        "enforce_device_binding": "ip",
+        "allow_refresh_token": false,
+    });
+    Map::from_iter([("session_transfer".to_owned(), session_transfer)])
 }
 
 /// A client to be made.
@@ -183,40 +129,81 @@ pub struct NewClient {
     pub settings: Map<String, Value>,
     /// What was sent, without nulls.
     pub client_metadata: Option<Map<String, Value>>,
+    /// The credentials that the settings name.
+    pub credentials: Vec<NewCredential>,
 }
 
 impl NewClient {
     /// Reads a body. Every fault it has is told at once.
     pub fn read(body: &Object<'_>) -> Result<Self> {
         check(&CREATE, body)?;
-        let method: Option<String> = body.value("token_endpoint_auth_method");
-        let mut settings = match defaults(method.as_deref()) {
-            Value::Object(settings) => settings,
-            _ => Map::new(),
+        let read = |(name, value): (&str, &RawValue)| {
+            let value: Value =
+                serde_json::from_str(value.get()).ok().filter(|value: &Value| !value.is_null())?;
+            Some((name.to_owned(), without_nulls(value)))
         };
-        let mut sent = Map::new();
-        for (name, _) in body.members() {
-            if let Patch::Set(value) = body.field::<Value>(name) {
-                sent.insert(name.to_owned(), without_nulls(value));
-            }
-        }
+        let mut sent: Map<String, Value> = members(body).filter_map(read).collect();
         let client_metadata = match sent.remove("client_metadata") {
             Some(Value::Object(metadata)) => Some(metadata),
             _ => None,
         };
-        let expiring = sent.get("refresh_token").is_some_and(|token| token["expiration_type"] == "expiring");
-        if expiring && let Some(Value::Object(default)) = settings.get_mut("refresh_token") {
-            default.insert("infinite_token_lifetime".into(), json!(false));
-            default.insert("infinite_idle_token_lifetime".into(), json!(false));
-        }
+        let credentials = take_credentials(&mut sent)?;
+        let (mut settings, mut filled_up) = (defaults(&sent), filled_up());
         for (name, value) in sent {
-            match (settings.get_mut(&name), value) {
-                (Some(Value::Object(default)), Value::Object(value)) => default.extend(value),
-                (_, value) => drop(settings.insert(name, value)),
-            }
+            let default = settings.remove(&name).or_else(|| filled_up.remove(&name));
+            let value = match (default, value) {
+                (Some(Value::Object(mut default)), Value::Object(value)) => {
+                    default.extend(value);
+                    Value::Object(default)
+                }
+                (_, value) => value,
+            };
+            settings.insert(name, value);
         }
-        Ok(Self { settings, client_metadata })
+        Ok(Self { settings, client_metadata, credentials })
     }
+}
+
+/// The members of a body, those with an older name under the present one, which goes before.
+fn members<'a>(body: &'a Object<'_>) -> impl Iterator<Item = (&'a str, &'a RawValue)> {
+    body.members().filter_map(|(name, value)| match name {
+        "oidc_backchannel_logout" if body.get("oidc_logout").is_some() => None,
+        "oidc_backchannel_logout" => Some(("oidc_logout", value)),
+        _ => Some((name, value)),
+    })
+}
+
+/// Leaves the ids of new credentials in place of the credentials.
+fn take_credentials(settings: &mut Map<String, Value>) -> Result<Vec<NewCredential>> {
+    let mut taken = Vec::new();
+    for_each_credential(settings, |path, credential| {
+        let text = to_raw_value(credential).map_err(Error::internal)?;
+        let object =
+            Object::of(&text).ok_or_else(|| Error::internal("a credential that is not an object"))?;
+        let new = NewCredential::checked(path, &object)?;
+        *credential = json!({ "id": new.id });
+        taken.push(new);
+        Ok(())
+    })?;
+    Ok(taken)
+}
+
+/// All credentials that settings name, with the path of each in a body.
+fn for_each_credential(
+    settings: &mut Map<String, Value>,
+    mut visit: impl FnMut(&str, &mut Value) -> Result<()>,
+) -> Result<()> {
+    let mut whole = Value::Object(std::mem::take(settings));
+    for pointer in CREDENTIALS {
+        let found = whole.pointer_mut(pointer).and_then(Value::as_array_mut);
+        for (n, credential) in found.into_iter().flatten().enumerate() {
+            visit(&format!("{}.{n}", pointer[1..].replace('/', ".")), credential)?;
+        }
+    }
+    if let Value::Object(whole) = whole {
+        *settings = whole;
+    }
+    Ok(())
 }
 
 fn without_nulls(mut value: Value) -> Value {
@@ -229,7 +216,7 @@ fn without_nulls(mut value: Value) -> Value {
 /// A change of a client.
 #[derive(Debug)]
 pub struct ClientPatch {
-    /// Settings to replace or, where they are objects, to merge.
+    /// Settings to replace or to merge.
     pub set: Map<String, Value>,
     /// Settings to remove.
     pub unset: Vec<String>,
@@ -237,34 +224,46 @@ pub struct ClientPatch {
     pub client_metadata: MetadataPatch,
     /// In the clear until it is sealed.
     pub client_secret: Option<String>,
+    /// The ids of credentials that are to be there.
+    pub credentials: Vec<String>,
+    names: Vec<String>,
 }
 
 impl ClientPatch {
     /// Reads a body. Every fault it has is told at once.
     pub fn read(body: &Object<'_>) -> Result<Self> {
         check(&UPDATE, body)?;
-        let mut patch = Self {
-            set: Map::new(),
-            unset: Vec::new(),
-            client_metadata: metadata::patch(body, "client_metadata"),
-            client_secret: body.value("client_secret"),
-        };
+        let (mut set, mut unset) = (Map::new(), Vec::new());
         let apart = ["client_metadata", "client_secret"];
-        for (name, _) in body.members().filter(|(name, _)| !apart.contains(name)) {
-            match body.field(name) {
-                Patch::Set(value) => drop(patch.set.insert(name.to_owned(), value)),
-                Patch::Null | Patch::Absent => patch.unset.push(name.to_owned()),
+        for (name, value) in members(body).filter(|(name, _)| !apart.contains(name)) {
+            match serde_json::from_str(value.get()).map_err(Error::internal)? {
+                Value::Null => unset.push(name.to_owned()),
+                value => drop(set.insert(name.to_owned(), value)),
             }
         }
-        Ok(patch)
+        let mut credentials = Vec::new();
+        for_each_credential(&mut set, |_, credential| {
+            credentials.extend(credential["id"].as_str().map(str::to_owned));
+            Ok(())
+        })?;
+        credentials.sort_unstable();
+        credentials.dedup();
+        Ok(Self {
+            set,
+            unset,
+            client_metadata: metadata::patch(body, "client_metadata"),
+            client_secret: body.value("client_secret"),
+            credentials,
+            names: body.members().map(|(name, _)| name.to_owned()).collect(),
+        })
     }
 
-    /// Does it change the secret and nothing else?
-    pub fn is_only_secret(&self) -> bool {
-        self.client_secret.is_some()
-            && self.set.is_empty()
-            && self.unset.is_empty()
-            && self.client_metadata.is_none()
+    /// Is a caller allowed to change all of this?
+    pub fn is_allowed(&self, has: impl Fn(&str) -> bool) -> bool {
+        self.names.iter().all(|name| {
+            let special = SCOPES.iter().find(|(property, _)| property == name);
+            special.map_or(&["update:clients"][..], |(_, scopes)| scopes).iter().any(|scope| has(scope))
+        })
     }
 }
 
@@ -320,10 +319,28 @@ pub fn too_many_keys(count: usize) -> Error {
 pub struct Filter {
     /// Of these types only.
     pub app_types: Option<Vec<String>>,
-    /// Global ones, of which there are none, or the others.
-    pub is_global: Option<bool>,
+    /// The global one alone?
+    pub is_global: bool,
     /// First parties or third parties.
     pub is_first_party: Option<bool>,
+    /// The one that is registered under this id elsewhere.
+    pub external_client_id: Option<String>,
+    /// Those with a grant for an organization: there are none.
+    pub of_organizations: bool,
+}
+
+/// Reads the queries that a list of clients knows.
+pub fn read_query(text: &str) -> Result<()> {
+    let is_organization =
+        |id: &str| id.starts_with("org_") && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    match text.trim().split_once(':') {
+        Some(("client_grant.organization_id", id)) if is_organization(id.trim_matches('"')) => Ok(()),
+        Some(("client_grant.allow_any_organization", "true")) => Ok(()),
+        _ => {
+            let reason = "Only client_grant.organization_id:{organization_id} and client_grant.allow_any_organization:true can be asked for";
+            Err(refusal(Part::Query, &[Fault::of("q", "Advanced Query in Lucene syntax", reason)]))
+        }
+    }
 }
 
 /// What a caller may see of a client.
@@ -331,8 +348,10 @@ pub struct Filter {
 pub struct View {
     /// More than what it is called?
     pub all: bool,
-    /// Its secret?
+    /// Its secrets?
     pub secrets: bool,
+    /// Its tenant, whatever is asked for?
+    pub keep_tenant: bool,
 }
 
 impl View {
@@ -341,12 +360,22 @@ impl View {
 
     /// Refuses to be asked for a secret that the caller may not see.
     pub fn check(self, fields: &Fields, asked: Option<&str>) -> Result<()> {
-        let named = asked.unwrap_or_default().split(',').any(|name| name.trim() == "client_secret");
-        if named && fields.wants("client_secret") && !self.secrets {
+        let mut named = asked.unwrap_or_default().split(',').map(str::trim);
+        if !self.secrets && named.any(|name| SECRETS.contains(&name) && fields.wants(name)) {
             return Err(codes::INSUFFICIENT_SCOPE
                 .because("Insufficient scope, expected any of: read:client_keys,read:client_credentials"));
         }
         Ok(())
+    }
+
+    /// The same for who makes what there is to see.
+    pub fn of_maker(self) -> Self {
+        Self { all: true, secrets: true, ..self }
+    }
+
+    fn shows(self, name: &str) -> bool {
+        (self.all || Self::SUMMARY.contains(&name))
+            && (self.secrets || name == "client_secret" || !SECRETS.contains(&name))
     }
 }
 
@@ -365,11 +394,33 @@ pub struct Client {
     pub client_secret: Option<String>,
     /// The tag of this state of it.
     pub etag: String,
+    /// When it was made.
+    pub created_at: OffsetDateTime,
 }
 
 impl Client {
-    /// The document as the API answers it.
-    pub fn document(mut self, view: View, fields: &Fields) -> Result<String> {
+    /// As the answer to its creation: with its credentials in full.
+    pub fn with_credentials(mut self, new: Vec<NewCredential>) -> Result<Self> {
+        let at = self.created_at;
+        let mut documents: Map<String, Value> = new
+            .into_iter()
+            .map(|NewCredential { id, document, expires_at, .. }| {
+                let made =
+                    Credential { id: id.clone(), document, created_at: at, updated_at: at, expires_at };
+                (id, made.document(true))
+            })
+            .collect();
+        for_each_credential(&mut self.settings, |_, credential| {
+            let whole = credential["id"].as_str().and_then(|id| documents.remove(id));
+            *credential = whole.unwrap_or_default();
+            Ok(())
+        })?;
+        self.settings.insert("encrypted".into(), true.into());
+        Ok(self)
+    }
+
+    /// The document as the API answers it; `signing_keys` are the tenant's.
+    pub fn document(mut self, view: View, fields: &Fields, signing_keys: &Value) -> Result<String> {
         let mut put = |name: &str, value: Option<Value>| {
             self.settings.extend(value.map(|value| (name.to_owned(), value)));
         };
@@ -377,9 +428,16 @@ impl Client {
         put("client_secret", self.client_secret.map(Value::String));
         put("tenant", Some(self.tenant.into()));
         put("client_id", Some(self.client_id.into()));
-        self.settings.retain(|name, _| {
-            (view.all || View::SUMMARY.contains(&name.as_str())) && (name == "tenant" || fields.wants(name))
-        });
+        put("signing_keys", Some(signing_keys.clone()));
+        let oidc_logout = self.settings.get("oidc_logout").cloned();
+        self.settings.extend(oidc_logout.map(|value| ("oidc_backchannel_logout".to_owned(), value)));
+        if let Some(addons) = self.settings.get_mut("addons").filter(|_| !view.secrets) {
+            for (addon, name) in ADDON_SECRETS {
+                addons.get_mut(addon).and_then(Value::as_object_mut).map(|addon| addon.remove(name));
+            }
+        }
+        let keeps = |name: &str| view.keep_tenant && name == "tenant";
+        self.settings.retain(|name, _| view.shows(name) && (fields.wants(name) || keeps(name)));
         serde_json::to_string(&self.settings).map_err(Error::internal)
     }
 }

@@ -2,11 +2,13 @@ use serde_json::{Map, Value};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
+use time::OffsetDateTime;
 
-use super::model::{ClientPatch, Filter, METADATA_KEYS, NewClient};
+use super::fields::merged_names;
+use super::model::{ClientPatch, Filter, METADATA_KEYS, NewClient, filled_up};
 use crate::client_grants::store::delete_grants;
-use crate::db::{Db, Statement};
-use crate::error::Error;
+use crate::db::{self, Db, Statement};
+use crate::error::{Error, Meaning, codes};
 use crate::journal::{Author, author, insert_journal};
 use crate::page::{List, Page};
 
@@ -19,6 +21,19 @@ pub(crate) struct Stored {
     pub client_metadata: Option<Value>,
     pub client_secret: Option<Vec<u8>>,
     pub etag: String,
+    pub created_at: OffsetDateTime,
+}
+
+const CONFLICTS: [(&str, Meaning); 2] = [
+    ("client_aliases_pkey", codes::CLIENT_ALIAS_EXISTS),
+    ("clients_organizations_of_third_party", codes::ORGANIZATIONS_OF_THIRD_PARTY),
+];
+
+/// The changes of settings for the journal. Any key of what is masked can hold a secret.
+macro_rules! changes {
+    ($old:literal, $new:literal) => {
+        concat!("masked_changes(journal_changes(", $old, ", ", $new, "), array['addons', 'encryption_key'])")
+    };
 }
 
 /// The tag of a client `$c`, without its quotes.
@@ -31,7 +46,11 @@ macro_rules! etag {
 /// What makes a [`Stored`], of a table or CTE `s`.
 macro_rules! stored {
     () => {
-        concat!("s.client_id, s.settings, s.client_metadata, s.client_secret, ", etag!("s"), " as etag")
+        concat!(
+            "s.client_id, s.settings, s.client_metadata, s.client_secret, s.created_at, ",
+            etag!("s"),
+            " as etag"
+        )
     };
 }
 
@@ -44,6 +63,7 @@ fn stored(row: &PgRow) -> Result<Option<Stored>, sqlx::Error> {
         client_metadata: row.try_get("client_metadata")?,
         client_secret: row.try_get("client_secret")?,
         etag: quoted(row.try_get("etag")?),
+        created_at: row.try_get("created_at")?,
     }))
 }
 
@@ -58,12 +78,28 @@ static CREATE: Statement = Statement::new(
              insert into clients (tenant_id, client_id, settings, client_metadata, client_secret)
              values ($1, $2, $3, $4, $5)
           returning *
+         ), credentials as (
+             insert into client_credentials (tenant_id, client_id, credential_id, document, public_key, expires_at)
+             select s.tenant_id, s.client_id, c.id, c.document, c.public_key, c.expires_at
+               from created s, unnest($7::text[], $8::jsonb[], $9::jsonb[], $10::timestamptz[]) c(id, document, public_key, expires_at)
+          returning *
+         ), credential_entries as (
+             ",
+        insert_journal!(),
+        "
+             select tenant_id, 'client_credential.created', credential_id,
+                    journal_changes(null, document || jsonb_build_object('client_id', client_id, 'expires_at', expires_at)), ",
+        author!("array[gen_random_uuid()::text] || ($6::text[])[2:]"),
+        "
+               from credentials
          ), journal_entry as (
              ",
         insert_journal!(),
         "
              select tenant_id, 'client.created', client_id,
-                    journal_changes(null, settings)
+                    ",
+        changes!("null", "settings"),
+        "
                     || case when client_metadata is not null
                             then jsonb_build_object('client_metadata', journal_changes(null, client_metadata)) else '{}' end
                     || '{\"client_secret\": {\"after\": \"*****\"}}', ",
@@ -88,7 +124,15 @@ pub(crate) async fn create(
 ) -> Result<Stored, Error> {
     let query = CREATE.query().bind(tenant).bind(id).bind(Json(&new.settings));
     let query = query.bind(new.client_metadata.as_ref().map(Json)).bind(sealed).bind(author.entry());
-    let row = query.fetch_one(db.pool()).await?;
+    let (mut ids, mut documents, mut keys, mut expiries) = (vec![], vec![], vec![], vec![]);
+    for credential in &new.credentials {
+        ids.push(credential.id.as_str());
+        documents.push(Json(&credential.document));
+        keys.push(credential.public_key.as_ref().map(Json));
+        expiries.push(credential.expires_at);
+    }
+    let query = query.bind(ids).bind(documents).bind(keys).bind(expiries);
+    let row = query.fetch_one(db.pool()).await.map_err(|e| db::refusal(e, &CONFLICTS))?;
     stored(&row)?.ok_or_else(|| Error::internal("a client that was made is not there"))
 }
 
@@ -118,12 +162,18 @@ macro_rules! listed {
                 and ($2::text[] is null or ",
             $c,
             ".settings ->> 'app_type' = any($2))
-                and ($3::boolean is null or ",
+                and ($3::boolean or ",
             $c,
-            ".settings -> 'global' = to_jsonb($3))
+            ".settings -> 'global' is distinct from 'true')
+                and (not $3 or ",
+            $c,
+            ".settings -> 'global' = 'true')
                 and ($4::boolean is null or ",
             $c,
-            ".settings -> 'is_first_party' = to_jsonb($4))"
+            ".settings -> 'is_first_party' = to_jsonb($4))
+                and ($9::text is null or ",
+            $c,
+            ".settings ->> 'external_client_id' = $9)"
         )
     };
 }
@@ -159,6 +209,7 @@ pub(crate) async fn list(db: &Db, tenant: &str, filter: &Filter, page: &Page) ->
     let query = LIST.query().bind(tenant).bind(filter.app_types.as_deref());
     let query = query.bind(filter.is_global).bind(filter.is_first_party).bind(from);
     let query = query.bind(page.limit() + more).bind(page.start()).bind(page.include_totals());
+    let query = query.bind(filter.external_client_id.as_deref());
     let rows = query.fetch_all(db.pool()).await?;
     let mut list = List { items: Vec::with_capacity(rows.len()), total: None, next: None };
     for row in &rows {
@@ -178,6 +229,8 @@ pub(crate) enum Updated {
     Done(Box<Stored>),
     /// So many keys `client_metadata` would have.
     TooManyKeys(usize),
+    /// Not all the credentials it would name are there.
+    NoSuchCredential,
     /// The precondition does not hold; the present tag.
     Mismatch(String),
     NoSuchClient,
@@ -192,8 +245,14 @@ static UPDATE: Statement = Statement::new(
               where tenant_id = $1
                 and client_id = $2
                 for update
+         ), named as (
+             select c.credential_id
+               from before b
+               join client_credentials c on c.tenant_id = b.tenant_id and c.client_id = b.client_id
+              where c.credential_id = any($10)
+                for key share of c
          ), judged as (
-             select b.*, m.merged, ",
+             select b.*, m.merged, (select count(*) from named) = cardinality($10::text[]) as complete, ",
         etag!("b"),
         " as tag,
                     case when $5::jsonb is null then 0 else (select count(*) from jsonb_object_keys(m.merged)) end as keys,
@@ -204,10 +263,13 @@ static UPDATE: Statement = Statement::new(
          ), changed as (
              update clients c
                 set settings = (j.settings || coalesce((
-                        select jsonb_object_agg(p.key, case when jsonb_typeof(p.value) = 'object'
-                                   then merge_metadata(case when jsonb_typeof(j.settings -> p.key) = 'object' then j.settings -> p.key end, p.value)
-                                   else p.value end)
-                          from jsonb_each($3::jsonb) p), '{}')) - $4::text[],
+                        select jsonb_object_agg(p.key, case
+                                   when p.key <> all($11::text[]) then p.value
+                                   -- what comes into being is filled up, even by an empty object
+                                   when o.value is null then merge_metadata(coalesce($12::jsonb -> p.key, '{}'), nullif(p.value, '{}'))
+                                   else merge_metadata(o.value, p.value) end)
+                          from jsonb_each($3::jsonb) p
+                         cross join lateral (select nullif(j.settings -> p.key, 'null') as value) o), '{}')) - $4::text[],
                     client_metadata = j.merged,
                     client_secret = coalesce($6::bytea, j.client_secret),
                     version = j.version + 1,
@@ -217,13 +279,16 @@ static UPDATE: Statement = Statement::new(
                 and c.client_id = j.client_id
                 and j.matches
                 and j.keys <= $8
+                and j.complete
           returning c.*, j.settings as old_settings, j.client_metadata as old_client_metadata
          ), journal_entry as (
              ",
         insert_journal!(),
         "
              select tenant_id, 'client.updated', client_id,
-                    coalesce(journal_changes(old_settings, settings), '{}')
+                    coalesce(",
+        changes!("old_settings", "settings"),
+        ", '{}')
                     || case when client_metadata is distinct from old_client_metadata
                             then jsonb_build_object('client_metadata', journal_changes(old_client_metadata, client_metadata)) else '{}' end
                     || case when $6::bytea is not null then '{\"client_secret\": {\"before\": \"*****\", \"after\": \"*****\"}}' else '{}' end::jsonb, ",
@@ -231,7 +296,7 @@ static UPDATE: Statement = Statement::new(
         "
                from changed
          )
-         select j.tag, j.keys, j.matches, ",
+         select j.tag, j.keys, j.matches, j.complete, ",
         stored!(),
         "
            from judged j
@@ -257,9 +322,12 @@ pub(crate) async fn update(
     let most = i64::try_from(METADATA_KEYS).unwrap_or(i64::MAX);
     let query = UPDATE.query().bind(tenant).bind(id).bind(Json(&patch.set)).bind(&patch.unset);
     let query = query.bind(metadata).bind(sealed).bind(if_match).bind(most).bind(author.entry());
-    let Some(row) = query.fetch_optional(db.pool()).await? else { return Ok(Updated::NoSuchClient) };
+    let query = query.bind(&patch.credentials).bind(merged_names()).bind(Json(filled_up()));
+    let row = query.fetch_optional(db.pool()).await.map_err(|e| db::refusal(e, &CONFLICTS))?;
+    let Some(row) = row else { return Ok(Updated::NoSuchClient) };
     Ok(match stored(&row)? {
         Some(stored) => Updated::Done(Box::new(stored)),
+        None if row.try_get("matches")? && !row.try_get("complete")? => Updated::NoSuchCredential,
         None if row.try_get("matches")? => {
             Updated::TooManyKeys(usize::try_from(row.try_get::<i64, _>("keys")?).unwrap_or(usize::MAX))
         }
@@ -310,30 +378,42 @@ pub(crate) async fn rotate_secret(
 static DELETE: Statement = Statement::new(
     "clients.delete",
     concat!(
-        "with deleted as (
-             delete from clients
+        "with target as (
+             select *
+               from clients
               where tenant_id = $1
                 and client_id = $2
-          returning *
+                for update
+         ), deleted as (
+             delete from clients c
+              using target t
+              where c.tenant_id = t.tenant_id
+                and c.client_id = t.client_id
+                and c.settings -> 'global' is distinct from 'true'
+          returning c.*
          ), ",
         delete_grants!("g.client_id = d.client_id", "array[gen_random_uuid()::text] || ($3::text[])[2:]"),
-        "
-         ",
+        ", journal_entry as (
+             ",
         insert_journal!(),
         "
-         select tenant_id, 'client.deleted', client_id,
-                journal_changes(settings, null)
-                || case when client_metadata is not null
-                        then jsonb_build_object('client_metadata', journal_changes(client_metadata, null)) else '{}' end
-                || case when client_secret is not null then '{\"client_secret\": {\"before\": \"*****\"}}' else '{}' end::jsonb, ",
+             select tenant_id, 'client.deleted', client_id,
+                    ",
+        changes!("settings", "null"),
+        "
+                    || case when client_metadata is not null
+                            then jsonb_build_object('client_metadata', journal_changes(client_metadata, null)) else '{}' end
+                    || case when client_secret is not null then '{\"client_secret\": {\"before\": \"*****\"}}' else '{}' end::jsonb, ",
         author!("$3::text[]"),
         "
-           from deleted"
+               from deleted
+         )
+         select not exists (select from deleted) as kept from target"
     ),
 );
 
-/// Deletes a client, if there is one, with its grants.
-pub(crate) async fn delete(db: &Db, tenant: &str, id: &str, author: &Author) -> Result<(), Error> {
-    DELETE.query().bind(tenant).bind(id).bind(author.entry()).execute(db.pool()).await?;
-    Ok(())
+/// Deletes a client, if there is one, with its grants and credentials; was it one that stays?
+pub(crate) async fn delete(db: &Db, tenant: &str, id: &str, author: &Author) -> Result<bool, Error> {
+    let row = DELETE.query().bind(tenant).bind(id).bind(author.entry()).fetch_optional(db.pool()).await?;
+    Ok(row.map(|row| row.try_get("kept")).transpose()?.unwrap_or(false))
 }

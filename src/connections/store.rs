@@ -97,7 +97,7 @@ static LIST: Statement = Statement::new(
                              'is_domain_connection', false,
                              'realms', json_build_array(c.name),
                              'enabled_clients', coalesce(to_json(c.enabled_clients), to_json(array(
-                                 select e.client_id from clients e where e.tenant_id = $1 order by e.client_id))))
+                                 select e.client_id from clients e where e.tenant_id = $1 and e.settings -> 'global' is distinct from 'true' order by e.client_id))))
                     from matching c
                    order by c.name
                   offset $4

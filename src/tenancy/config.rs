@@ -73,6 +73,14 @@ pub struct Compat {
     /// Whether a signup says that the user exists. Default true. What holds is the flag of the tenant's settings
     /// ([`crate::tenant_settings`]) that a file sets by this.
     pub signup_user_exists_error: bool,
+    /// Whether documents of clients have `tenant` whatever `fields` says. Default true, as recorded.
+    #[serde(default = "yes")]
+    pub clients_keep_tenant: bool,
+}
+
+/// For tenants that were stored before there was the setting.
+fn yes() -> bool {
+    true
 }
 
 /// A database of users.
@@ -293,6 +301,7 @@ fn tenant(t: &mut Section<'_>) -> TenantConfig {
             offset_cap: Some(t.integer("offset_cap", 0..=1_000_000_000).unwrap_or(1_000))
                 .filter(|cap| *cap != 0),
             signup_user_exists_error: t.boolean("signup_user_exists_error").unwrap_or(true),
+            clients_keep_tenant: t.boolean("clients_keep_tenant").unwrap_or(true),
         }),
         rate_limits: t.table("rate_limits", |t| RateLimits {
             management_api: limit(t, "management_api"),

@@ -93,6 +93,11 @@ impl Tenant {
         self.is_of_own_host(audience, "/userinfo")
     }
 
+    /// Is this its token endpoint?
+    pub fn is_token_endpoint(&self, url: &str) -> bool {
+        self.is_of_own_host(url, "/oauth/token")
+    }
+
     /// Is this its name as an issuer of tokens?
     pub fn is_issuer(&self, issuer: &str) -> bool {
         self.is_of_own_host(issuer, "/")

@@ -87,6 +87,7 @@ impl Provisioner<'_> {
             self.make_signing_key(&mut tx, tenant, &settings.domain).await?;
             note(Some(true), format!("signing key of {tenant}"));
         }
+        store::put_global_client(&mut tx, tenant, &ids::client(), &self.author).await?;
         let mut ids = Vec::new();
         for client in &config.clients {
             let (id, what) = self.put_client(&mut tx, tenant, client).await?;
@@ -171,11 +172,9 @@ impl Provisioner<'_> {
         let (id, secret, settings) = match known {
             None => {
                 let id = client.client_id.clone().unwrap_or_else(ids::client);
-                let mut whole = defaults(client.token_endpoint_auth_method.as_deref());
-                if let Value::Object(whole) = &mut whole {
-                    whole.append(&mut settings);
-                }
-                (id, Some(wanted.unwrap_or_else(ids::client_secret)), whole)
+                let mut whole = defaults(&settings);
+                whole.append(&mut settings);
+                (id, Some(wanted.unwrap_or_else(ids::client_secret)), Value::Object(whole))
             }
             Some((id, sealed)) => {
                 let place = [tenant, "clients", id.as_str()];

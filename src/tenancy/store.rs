@@ -25,6 +25,7 @@ pub(crate) const STATEMENTS: &[&Statement] = &[
     &PUT_HOSTS,
     &HAS_SIGNING_KEY,
     &ADD_SIGNING_KEY,
+    &PUT_GLOBAL_CLIENT,
     &FIND_CLIENT,
     &PUT_CLIENT,
     &PUT_GRANT,
@@ -142,7 +143,7 @@ static SHOW: Statement = Statement::new(
             'connections', (select coalesce(jsonb_agg(jsonb_build_object('id', c.connection_id, 'name', c.name, 'options', c.options, 'enabled_clients', c.enabled_clients) order by c.name), '[]')
                               from connections c where c.tenant_id = t.tenant_id),
             'clients', (select coalesce(jsonb_agg(jsonb_build_object('client_id', c.client_id, 'name', c.settings -> 'name', 'app_type', c.settings -> 'app_type') order by c.created_at, c.client_id), '[]')
-                          from (select * from clients c where c.tenant_id = t.tenant_id order by c.created_at, c.client_id limit 100) c))
+                          from (select * from clients c where c.tenant_id = t.tenant_id and c.settings -> 'global' is distinct from 'true' order by c.created_at, c.client_id limit 100) c))
        from tenants t
       where t.tenant_id = $1",
 );
@@ -324,11 +325,42 @@ pub(crate) async fn add_signing_key(
     Ok(())
 }
 
+static PUT_GLOBAL_CLIENT: Statement = Statement::new(
+    "tenancy.put_global_client",
+    concat!(
+        "with written as (
+             insert into clients (tenant_id, client_id, settings)
+             values ($1, $2, global_client())
+                 on conflict (tenant_id) where settings -> 'global' = 'true' do nothing
+          returning tenant_id, client_id, settings
+         )
+         ",
+        insert_journal!(),
+        "
+         select tenant_id, 'client.created', client_id, journal_changes(null, settings), ",
+        author!("$3::text[]"),
+        "
+           from written"
+    ),
+);
+
+/// Every tenant has its global client.
+pub(crate) async fn put_global_client(
+    tx: &mut Tx,
+    tenant: &str,
+    id: &str,
+    author: &Author,
+) -> Result<(), Error> {
+    PUT_GLOBAL_CLIENT.query().bind(tenant).bind(id).bind(author.entry()).execute(&mut **tx).await?;
+    Ok(())
+}
+
 static FIND_CLIENT: Statement = Statement::new(
     "tenancy.find_client",
     "select client_id, client_secret
        from clients
       where tenant_id = $1
+        and settings -> 'global' is distinct from 'true'
         and case when $2::text is null then settings ->> 'name' = $3 else client_id = $2 end
       order by created_at, client_id
       limit 1

@@ -1,9 +1,14 @@
 //! `/api/v2/clients`.
 
 use futures_util::future::join_all;
+use roster::tenancy::config::built_in_dev;
 use serde_json::{Map, Value, json};
 
-use crate::support::{Response, Tenant, form, send, sql};
+use crate::support::{Response, Tenant, apply, form, send, sql};
+
+mod credentials;
+mod settings;
+mod spellings;
 
 const PATH: &str = "/api/v2/clients";
 const UNKNOWN: (u16, Option<&str>, &str) = (404, Some("inexistent_client"), "The client does not exist");
@@ -14,6 +19,13 @@ async fn made(tenant: &Tenant, more: Value) -> Value {
     let answer = tenant.post(PATH, body).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
     answer.json
+}
+
+/// What of a creation's answer later answers have too.
+fn kept(client: &Value) -> Value {
+    let mut client = client.clone();
+    assert_eq!(client.as_object_mut().unwrap().remove("encrypted"), Some(json!(true)));
+    client
 }
 
 fn path_of(client: &Value) -> String {
@@ -48,8 +60,14 @@ async fn a_client_has_defaults_and_a_secret() {
     assert_eq!(client["client_id"].as_str().unwrap().len(), 32);
     assert_eq!(client["client_secret"].as_str().unwrap().len(), 64);
     assert_eq!(client["tenant"], tenant.name.as_str());
-    insta::assert_json_snapshot!(client, { ".client_id" => "[id]", ".client_secret" => "[secret]", ".tenant" => "[tenant]" });
-    assert_eq!(tenant.get(&path_of(&client)).await.json, client);
+    insta::assert_json_snapshot!(client, {
+        ".client_id" => "[id]",
+        ".client_secret" => "[secret]",
+        ".tenant" => "[tenant]",
+        ".signing_keys[].cert" => "[cert]",
+        ".signing_keys[].subject" => "[subject]",
+    });
+    assert_eq!(tenant.get(&path_of(&client)).await.json, kept(&client));
     assert_eq!(tenant.get(&format!("{PATH}/nobody")).await.refusal(), UNKNOWN);
 }
 
@@ -101,15 +119,18 @@ async fn a_secret_is_shown_to_those_who_may_read_keys() {
         let token = tenant.token_with(&[scope]).await;
         send(tenant.request("GET", &format!("{}{query}", path_of(&client))).bearer_auth(token)).await
     };
-    assert_eq!(read("read:client_keys", "").await.json, client);
-    let mut without = client.clone();
-    without.as_object_mut().unwrap().remove("client_secret");
+    assert_eq!(read("read:client_keys", "").await.json, kept(&client));
+    let mut without = kept(&client);
+    without.as_object_mut().unwrap().retain(|name, _| name != "client_secret" && name != "signing_keys");
     assert_eq!(read("read:clients", "").await.json, without);
     assert_eq!(
         read("read:client_summary", "").await.json,
         json!({ "tenant": tenant.name, "client_id": client["client_id"], "name": "App", "description": "d" })
     );
-    assert_eq!(read("read:clients", "?fields=name,client_secret").await.refusal().0, 403);
+    for secret in ["client_secret", "encryption_key", "signing_keys", "client_authentication_methods"] {
+        let refused = read("read:clients", &format!("?fields=name,{secret}")).await;
+        assert_eq!(refused.refusal().1, Some("insufficient_scope"), "{secret}");
+    }
     assert_eq!(read("read:clients", "?fields=client_secret&include_fields=false").await.json, without);
 }
 
@@ -126,7 +147,7 @@ async fn a_secret_is_changed_only_by_those_who_may_change_keys() {
         let answer = send(tenant.request("PATCH", &path_of(&client)).bearer_auth(token).json(&body)).await;
         assert_eq!(answer.refusal().0, 403, "{scope} {body}");
     }
-    assert_eq!(tenant.get(&path_of(&client)).await.json, client);
+    assert_eq!(tenant.get(&path_of(&client)).await.json, kept(&client));
 }
 
 #[tokio::test]
@@ -168,7 +189,7 @@ async fn a_patch_merges_every_object_at_its_first_level() {
         "client_metadata": { "a": null, "c": "3" },
     });
     let answer = changed(&tenant, &client, patch).await;
-    let mut expected = client.clone();
+    let mut expected = kept(&client);
     expected["callbacks"] = json!(["https://c.example"]);
     expected["mobile"] = json!({ "android": { "app_package_name": "b" }, "ios": { "team_id": "t" } });
     expected["jwt_configuration"]["lifetime_in_seconds"] = json!(60);
@@ -194,7 +215,7 @@ async fn client_metadata_keeps_its_limits_before_and_after_the_merge() {
             "Payload validation error: 'Too many properties defined (11), maximum 10' on property client_metadata (Metadata associated with the client)."
         )
     );
-    assert_eq!(tenant.get(&path_of(&client)).await.json, client);
+    assert_eq!(tenant.get(&path_of(&client)).await.json, kept(&client));
     let swapped = changed(&tenant, &client, json!({ "client_metadata": { "k0": null, "k10": "v" } })).await;
     assert_eq!(swapped["client_metadata"].as_object().unwrap().len(), 10);
     let special = json!({ ":,-+=_*?\"/\\()<>@\t k1": "v".repeat(255) });
@@ -220,8 +241,7 @@ async fn no_change_is_lost_however_many_come_at_once() {
     let client = made(&tenant, json!({})).await;
     let path = path_of(&client);
     let answers = join_all((0..14).map(|n| {
-        let patch =
-            json!({ "client_metadata": { format!("k{n}"): "v" }, "refresh_token": { format!("x{n}"): n } });
+        let patch = json!({ "client_metadata": { format!("k{n}"): "v" }, "mobile": { format!("x{n}"): n } });
         tenant.patch(&path, patch)
     }))
     .await;
@@ -229,8 +249,7 @@ async fn no_change_is_lost_however_many_come_at_once() {
     assert_eq!(done, 10, "the limit holds in a race");
     let now = tenant.get(&path).await.json;
     assert_eq!(now["client_metadata"].as_object().unwrap().len(), 10);
-    let old = client["refresh_token"].as_object().unwrap().len();
-    assert_eq!(now["refresh_token"].as_object().unwrap().len(), old + 10);
+    assert_eq!(now["mobile"].as_object().unwrap().len(), 10);
 }
 
 #[tokio::test]
@@ -275,12 +294,83 @@ async fn clients_are_listed_by_page_by_checkpoint_and_by_kind() {
         async |query: &str| tenant.get(&format!("{PATH}?{query}")).await.json.as_array().unwrap().len();
     assert_eq!(count("app_type=native").await, 2);
     assert_eq!(count("app_type=spa,native").await, 3);
-    assert_eq!(count("is_global=true").await, 0);
     assert_eq!(count("is_global=false").await, total);
     assert_eq!(count("is_first_party=false").await, 2);
     let named = tenant.get(&format!("{PATH}?fields=name&app_type=spa")).await.json;
     assert_eq!(named, json!([{ "tenant": tenant.name, "name": "App" }]));
-    assert_eq!(tenant.get(&format!("{PATH}?q=x")).await.refusal().1, Some("invalid_query_string"));
+    assert_eq!(count("external_client_id=https://elsewhere.example").await, 0);
+    let long = "x".repeat(121);
+    let refused = tenant.get(&format!("{PATH}?external_client_id={long}")).await;
+    assert_eq!(refused.refusal().1, Some("invalid_query_string"));
+}
+
+#[tokio::test]
+async fn a_query_is_one_of_two_alone_and_by_checkpoint() {
+    let tenant = Tenant::new().await;
+    for q in ["client_grant.organization_id:org_abc", "client_grant.allow_any_organization:true"] {
+        let found = tenant.get(&format!("{PATH}?take=5&q={q}")).await;
+        assert_eq!((found.status, &found.json), (200, &json!({ "clients": [] })));
+        for refused in [format!("q={q}"), format!("take=5&is_first_party=true&q={q}")] {
+            let answer = tenant.get(&format!("{PATH}?{refused}")).await;
+            assert_eq!(answer.refusal().1, Some("invalid_query_string"), "{refused}");
+        }
+    }
+    for q in [
+        "x",
+        "name:x",
+        "client_grant.organization_id:x y",
+        "client_grant.allow_any_organization:false",
+        "*:*",
+    ] {
+        let answer = tenant.get(&format!("{PATH}?take=5&q={q}")).await;
+        assert_eq!(answer.refusal().1, Some("invalid_query_string"), "{q}");
+    }
+}
+
+#[tokio::test]
+async fn every_tenant_has_one_global_client_that_stays_and_gets_no_token() {
+    let tenant = Tenant::new().await;
+    let mut config = built_in_dev();
+    (config.name, config.hosts, config.loopback) = (tenant.name.clone(), vec![tenant.host.clone()], false);
+    assert!(apply(&config).await.is_empty(), "applied again");
+    let listed = tenant.get(&format!("{PATH}?is_global=true&include_totals=true")).await.json;
+    assert_eq!(listed["total"], 1);
+    let global = &listed["clients"][0];
+    assert_eq!((&global["global"], &global["name"]), (&json!(true), &json!("All Applications")));
+    for absent in ["jwt_configuration", "grant_types", "is_token_endpoint_ip_header_trusted", "client_secret"]
+    {
+        assert_eq!(global.get(absent), None, "{absent}");
+    }
+    for listed in ["", "?is_global=false", "?fields=client_id"] {
+        let all = tenant.get(&format!("{PATH}{listed}")).await.json;
+        assert!(all.as_array().unwrap().iter().all(|client| client["client_id"] != global["client_id"]));
+    }
+    let connections = tenant.get("/api/v2/connections").await;
+    assert!(connections.text.contains("enabled_clients"));
+    assert!(!connections.text.contains(global["client_id"].as_str().unwrap()));
+    let refused = tenant.delete(&path_of(global)).await;
+    assert_eq!(refused.refusal(), (400, Some("operation_not_supported"), "Global client cannot be deleted."));
+    let page = json!({ "custom_login_page": "<p>Hello</p>", "grant_types": ["client_credentials"] });
+    let changed = changed(&tenant, global, page).await;
+    assert_eq!(changed["custom_login_page"], "<p>Hello</p>");
+    let rotated = tenant.post(&format!("{}/rotate-secret", path_of(global)), json!({})).await.json;
+    let grant =
+        json!({ "client_id": global["client_id"], "audience": tenant.audience, "scope": ["read:users"] });
+    assert_eq!(tenant.post("/api/v2/client-grants", grant).await.status, 201);
+    assert_eq!(token(&tenant, &rotated).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_tenant_can_have_exactly_the_fields_that_were_asked_for() {
+    let tenant = Tenant::with(|config| config.compat.clients_keep_tenant = false).await;
+    let client = made(&tenant, json!({ "app_type": "spa" })).await;
+    let named = tenant.get(&format!("{PATH}?fields=name&app_type=spa")).await.json;
+    assert_eq!(named, json!([{ "name": "App" }]));
+    let path = path_of(&client);
+    assert_eq!(tenant.get(&format!("{path}?fields=name")).await.json, json!({ "name": "App" }));
+    assert_eq!(tenant.get(&path).await.json["tenant"], tenant.name.as_str());
+    let patched = tenant.patch(&format!("{path}?fields=description"), json!({ "description": "d" })).await;
+    assert_eq!(patched.json, json!({ "description": "d" }));
 }
 
 #[tokio::test]
@@ -296,7 +386,10 @@ async fn what_a_client_cannot_be_is_refused() {
         (json!({ "name": "x", "app_type": "toaster" }), "No enum match for: toaster"),
         (json!({ "name": "x", "description": "d".repeat(141) }), "String is too long (141 chars)"),
         (json!({ "name": "x", "client_secret": "s" }), "Additional properties not allowed: client_secret"),
-        (json!({ "name": "x", "initiate_login_uri": "http://x" }), "String does not match pattern"),
+        (
+            json!({ "name": "x", "initiate_login_uri": "http://x" }),
+            "Object didn't pass validation for format absolute-https-uri",
+        ),
     ] {
         let answer = tenant.post(PATH, body).await;
         let (status, code, message) = answer.refusal();

@@ -7,8 +7,10 @@ use serde_json::{Map, Value, json};
 
 use crate::support::{Tenant, path_of};
 
-/// How many sequences one run plays, in all four tests together.
+/// How many sequences one run plays over users, in all four tests together.
 const SEQUENCES: u32 = 1000;
+/// How many over clients.
+const CLIENT_SEQUENCES: u32 = 300;
 
 /// What a PATCH does to a metadata field, by the rules and not by the product's code: `None` is a field that is not
 /// there.
@@ -167,4 +169,64 @@ fn sequences_equal_the_model_3() {
 #[test]
 fn sequences_equal_the_model_4() {
     run();
+}
+
+/// Metadata of a client: texts, and too few names for the limit of ten to matter.
+fn client_metadata() -> impl Strategy<Value = Value> {
+    let value = || prop_oneof![1 => Just(Value::Null), 3 => "[ -~\u{e9}]{0,9}".prop_map(Value::from)];
+    prop_oneof![
+        8 => btree_map("[a-e]|x:y", value(), 0..5).prop_map(|m| Value::Object(m.into_iter().collect())),
+        1 => Just(json!({})),
+        1 => Just(Value::Null),
+    ]
+}
+
+/// Two objects of a client whose members can have any name; the model is the one of users, but that null takes a setting
+/// away whole.
+#[test]
+fn sequences_over_clients_equal_the_model() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let tenant = runtime.block_on(Tenant::new());
+    use proptest::option::of;
+    let patch = (of(client_metadata()), of(metadata()), of(metadata()));
+    let mut runner =
+        TestRunner::new(Config { cases: CLIENT_SEQUENCES, failure_persistence: None, ..Config::default() });
+    let played = runner.run(&vec(patch, 1..6), |patches| {
+        runtime.block_on(async {
+            let made = tenant.post("/api/v2/clients", json!({ "name": "App" })).await.json;
+            let path = format!("/api/v2/clients/{}", made["client_id"].as_str().unwrap());
+            let mut model: [Option<Map<String, Value>>; 3] = [None, None, None];
+            for (client_metadata, mobile, encryption_key) in &patches {
+                let mut patch = Map::new();
+                for (n, (name, value)) in [
+                    ("client_metadata", client_metadata),
+                    ("mobile", mobile),
+                    ("encryption_key", encryption_key),
+                ]
+                .into_iter()
+                .enumerate()
+                {
+                    patch.extend(value.clone().map(|value| (name.to_owned(), value)));
+                    model[n] = merged(model[n].take(), value.as_ref());
+                    if n > 0 && value == &Some(Value::Null) {
+                        model[n] = None;
+                    }
+                }
+                if patch.is_empty() {
+                    continue;
+                }
+                let answer = tenant.patch(&path, Value::Object(patch.clone())).await;
+                prop_assert_eq!(answer.status, 200, "{}", answer.text);
+                for document in [&answer.json, &tenant.get(&path).await.json] {
+                    let objects = ["client_metadata", "mobile", "encryption_key"]
+                        .map(|name| document.get(name).map(|m| m.as_object().unwrap().clone()));
+                    prop_assert_eq!(&objects, &model, "after {:?}", patch);
+                }
+            }
+            Ok(())
+        })
+    });
+    if let Err(error) = played {
+        panic!("{error}");
+    }
 }

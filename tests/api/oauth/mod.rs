@@ -3,6 +3,7 @@
 mod client_credentials;
 mod discovery;
 mod password;
+mod private_key_jwt;
 
 use serde_json::{Value, json};
 

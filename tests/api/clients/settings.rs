@@ -1,0 +1,417 @@
+//! What a client is by default, and how its settings change.
+
+use roster::clients::fields::merged_names;
+use serde_json::{Value, json};
+
+use super::{PATH, changed, kept, made, path_of};
+use crate::support::{Tenant, send};
+
+#[tokio::test]
+async fn defaults_follow_what_was_sent() {
+    let tenant = Tenant::new().await;
+    let four = json!(["authorization_code", "implicit", "refresh_token", "client_credentials"]);
+    let three = json!(["authorization_code", "implicit", "refresh_token"]);
+    for (sent, grant_types, lifetimes) in [
+        (json!({ "app_type": "spa" }), &four, (2_592_000, 1_296_000)),
+        (json!({ "token_endpoint_auth_method": "none" }), &three, (2_592_000, 1_296_000)),
+        (json!({ "token_endpoint_auth_method": "client_secret_post" }), &four, (31_557_600, 2_592_000)),
+        (json!({ "token_endpoint_auth_method": "client_secret_basic" }), &four, (2_592_000, 1_296_000)),
+        (
+            json!({ "client_authentication_methods": { "private_key_jwt": { "credentials": [] } } }),
+            &four,
+            (2_592_000, 1_296_000),
+        ),
+        (json!({ "app_type": "resource_server" }), &json!([]), (2_592_000, 1_296_000)),
+        (
+            json!({ "app_type": "express_configuration" }),
+            &json!(["authorization_code", "client_credentials"]),
+            (2_592_000, 1_296_000),
+        ),
+    ] {
+        let client = made(&tenant, sent.clone()).await;
+        assert_eq!(&client["grant_types"], grant_types, "{sent}");
+        let token = &client["refresh_token"];
+        assert_eq!(
+            (&token["token_lifetime"], &token["idle_token_lifetime"]),
+            (&json!(lifetimes.0), &json!(lifetimes.1))
+        );
+        let special = sent["app_type"] == "resource_server" || sent["app_type"] == "express_configuration";
+        assert_eq!(client["oidc_conformant"], special, "{sent}");
+        let signs = special || sent.get("client_authentication_methods").is_some();
+        let jwt = if signs {
+            json!({ "alg": "RS256", "secret_encoded": false })
+        } else {
+            json!({ "lifetime_in_seconds": 36000, "secret_encoded": false })
+        };
+        assert_eq!(client["jwt_configuration"], jwt, "{sent}");
+    }
+}
+
+#[tokio::test]
+async fn third_parties_have_defaults_of_their_own_and_no_organizations() {
+    let tenant = Tenant::new().await;
+    let public =
+        made(&tenant, json!({ "is_first_party": false, "token_endpoint_auth_method": "none" })).await;
+    let token = &public["refresh_token"];
+    assert_eq!(
+        (
+            &token["rotation_type"],
+            &token["expiration_type"],
+            &token["infinite_token_lifetime"],
+            &token["infinite_idle_token_lifetime"]
+        ),
+        (&json!("rotating"), &json!("expiring"), &json!(false), &json!(false))
+    );
+    assert_eq!(public["third_party_security_mode"], "permissive");
+    let strict =
+        made(&tenant, json!({ "is_first_party": false, "third_party_security_mode": "strict" })).await;
+    assert_eq!(strict["grant_types"], json!(["authorization_code"]));
+    assert_eq!(
+        strict["jwt_configuration"],
+        json!({ "alg": "RS256", "lifetime_in_seconds": 3600, "secret_encoded": false })
+    );
+    assert_eq!(
+        (&strict["refresh_token"]["expiration_type"], &strict["third_party_security_mode"]),
+        (&json!("expiring"), &json!("strict"))
+    );
+
+    let refused = tenant
+        .post(PATH, json!({ "name": "x", "is_first_party": false, "organization_usage": "allow" }))
+        .await;
+    assert!(refused.refusal().2.starts_with("Organizations are only available to first party clients"));
+    let patched =
+        tenant.patch(&path_of(&strict), json!({ "organization_require_behavior": "no_prompt" })).await;
+    assert_eq!(patched.refusal().0, 403);
+    let first = made(&tenant, json!({ "organization_usage": "allow" })).await;
+    let patched = tenant.patch(&path_of(&first), json!({ "is_first_party": false })).await;
+    assert_eq!(patched.refusal().0, 403);
+    changed(&tenant, &first, json!({ "is_first_party": false, "organization_usage": null })).await;
+}
+
+#[tokio::test]
+async fn session_transfer_is_filled_up_when_it_comes_into_being() {
+    let tenant = Tenant::new().await;
+    let filled = json!({
+        "can_create_session_transfer_token": false,
+        "allowed_authentication_methods": [],
+        "enforce_device_binding": "ip",
+        "allow_refresh_token": false,
+    });
+    let mut sent = filled.clone();
+    sent["allow_refresh_token"] = json!(true);
+    let client = made(&tenant, json!({ "session_transfer": { "allow_refresh_token": true } })).await;
+    assert_eq!(client["session_transfer"], sent);
+    for patch in [json!({ "delegation": null }), json!({})] {
+        let client = made(&tenant, json!({})).await;
+        assert_eq!(client.get("session_transfer"), None);
+        let answer = changed(&tenant, &client, json!({ "session_transfer": patch })).await;
+        assert_eq!(answer["session_transfer"], filled);
+        let merged = changed(&tenant, &client, json!({ "session_transfer": { "enforce_device_binding": null, "delegation": { "allow_delegated_access": true } } })).await;
+        assert_eq!(merged["session_transfer"].get("enforce_device_binding"), None);
+        assert_eq!(merged["session_transfer"]["delegation"], json!({ "allow_delegated_access": true }));
+        assert_eq!(
+            changed(&tenant, &client, json!({ "session_transfer": {} })).await["session_transfer"],
+            json!({})
+        );
+    }
+}
+
+#[tokio::test]
+async fn oidc_logout_has_an_older_name_too() {
+    let tenant = Tenant::new().await;
+    let logout = json!({ "backchannel_logout_urls": ["https://a.example/logout"] });
+    for name in ["oidc_logout", "oidc_backchannel_logout"] {
+        let client = made(&tenant, json!({ name: logout })).await;
+        assert_eq!((&client["oidc_logout"], &client["oidc_backchannel_logout"]), (&logout, &logout));
+        let patched = changed(
+            &tenant,
+            &client,
+            json!({ name: { "backchannel_logout_initiators": { "mode": "all" } } }),
+        )
+        .await;
+        assert_eq!(patched["oidc_logout"]["backchannel_logout_urls"], logout["backchannel_logout_urls"]);
+        assert_eq!(patched["oidc_logout"], patched["oidc_backchannel_logout"]);
+        let gone = changed(&tenant, &client, json!({ name: null })).await;
+        assert_eq!((gone.get("oidc_logout"), gone.get("oidc_backchannel_logout")), (None, None));
+    }
+    let both = made(&tenant, json!({ "oidc_backchannel_logout": {}, "oidc_logout": logout })).await;
+    assert_eq!(both["oidc_logout"], logout);
+}
+
+/// Two values of each property that merges, the second put over the first.
+fn samples() -> Vec<(&'static str, Value, Value)> {
+    let express = json!({
+        "initiate_login_uri_template": "https://{organization_name}.example/login",
+        "user_attribute_profile_id": "uap_1",
+        "connection_profile_id": "cop_1",
+        "enable_client": true,
+        "enable_organization": false,
+        "okta_oin_client_id": "abc",
+        "admin_login_domain": "admin.example",
+    });
+    let mut submitted = express.clone();
+    submitted["oin_submission_id"] = json!("s");
+    let mine = json!({ "allowed_strategies": ["okta"], "connection_deletion_behavior": "allow" });
+    vec![
+        (
+            "oidc_logout",
+            json!({ "backchannel_logout_urls": [""] }),
+            json!({ "backchannel_logout_session_metadata": { "include": true } }),
+        ),
+        (
+            "oidc_backchannel_logout",
+            json!({ "x": 1 }),
+            json!({ "backchannel_logout_initiators": { "mode": "custom", "selected_initiators": ["rp-logout"] } }),
+        ),
+        (
+            "session_transfer",
+            json!({ "allow_refresh_token": true }),
+            json!({ "enforce_device_binding": "asn" }),
+        ),
+        (
+            "jwt_configuration",
+            json!({ "lifetime_in_seconds": 60 }),
+            json!({ "alg": "PS256", "scopes": { "a": {} } }),
+        ),
+        ("encryption_key", json!({ "pub": "p", "own": [1] }), json!({ "cert": "c" })),
+        (
+            "addons",
+            json!({ "slack": { "team": "t" }, "samlp": { "mappings": { "a": ["b"] }, "signResponse": true } }),
+            json!({ "samlp": { "audience": "a" }, "sharepoint": { "external_url": ["u"] } }),
+        ),
+        (
+            "mobile",
+            json!({ "ios": { "team_id": "t" } }),
+            json!({ "android": { "sha256_cert_fingerprints": ["aa"] } }),
+        ),
+        (
+            "native_social_login",
+            json!({ "apple": { "enabled": true } }),
+            json!({ "google": { "enabled": false } }),
+        ),
+        (
+            "fedcm_login",
+            json!({ "google": { "is_enabled": true } }),
+            json!({ "google": { "is_enabled": false } }),
+        ),
+        (
+            "refresh_token",
+            json!({ "leeway": 5 }),
+            json!({ "policies": [{ "audience": "https://a", "scope": ["s"] }] }),
+        ),
+        (
+            "default_organization",
+            json!({ "organization_id": "org_1", "flows": ["client_credentials"] }),
+            json!({ "organization_id": "org_2", "flows": [] }),
+        ),
+        ("signed_request_object", json!({ "required": true }), json!({ "credentials": [] })),
+        (
+            "token_vault_privileged_access",
+            json!({ "credentials": [], "ip_allowlist": ["10.0.0.0/8", "::1"] }),
+            json!({ "credentials": [] }),
+        ),
+        (
+            "token_exchange",
+            json!({ "allow_any_profile_of_type": [] }),
+            json!({ "allow_any_profile_of_type": ["custom_authentication"] }),
+        ),
+        (
+            "token_quota",
+            json!({ "client_credentials": { "enforce": true, "per_hour": 1 } }),
+            json!({ "client_credentials": { "per_day": 5 } }),
+        ),
+        ("express_configuration", express, submitted),
+        ("my_organization_configuration", mine.clone(), mine),
+    ]
+}
+
+#[tokio::test]
+async fn every_property_that_is_an_object_merges_at_its_first_level_and_no_deeper() {
+    let tenant = Tenant::new().await;
+    let samples = samples();
+    let mut names: Vec<&str> = samples.iter().map(|(name, ..)| *name).collect();
+    let mut all = merged_names();
+    names.sort_unstable();
+    all.sort_unstable();
+    assert_eq!(names, all);
+    for (name, first, second) in samples {
+        let client = made(&tenant, json!({})).await;
+        let before = changed(&tenant, &client, json!({ name: first })).await[name].clone();
+        let mut expected = before.as_object().unwrap().clone();
+        expected.extend(second.as_object().unwrap().clone());
+        let after = changed(&tenant, &client, json!({ name: second })).await;
+        assert_eq!(after[name], Value::Object(expected), "{name}");
+        let emptied = tenant.patch(&path_of(&client), json!({ name: {} })).await;
+        if emptied.status == 200 {
+            assert_eq!(emptied.json[name], json!({}), "{name}");
+        } else {
+            // It has a least number of members, or some that have to be there.
+            assert_eq!(emptied.refusal().1, Some("invalid_body"), "{name}");
+            assert_eq!(tenant.get(&path_of(&client)).await.json, after);
+        }
+        assert_eq!(changed(&tenant, &client, json!({ name: null })).await.get(name), None, "{name}");
+        // The same at creation.
+        assert!(made(&tenant, json!({ name: first })).await.get(name).is_some(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn everything_there_is_to_say_is_kept_and_answered() {
+    let tenant = Tenant::new().await;
+    let sent = json!({
+        "client_aliases": ["urn:a"],
+        "allowed_origins": ["https://*.example"],
+        "web_origins": ["http://localhost:3000"],
+        "callbacks": ["com.example.app:/callback", "https://{organization_name}.example/cb"],
+        "allowed_logout_urls": ["https://a.example"],
+        "initiate_login_uri": "https://a.example/{x}",
+        "cross_origin_loc": "https://a.example",
+        "logo_uri": "",
+        "sso": true,
+        "form_template": "<form>",
+        "resource_server_identifier": "https://api.example",
+        "redirection_policy": "allow_always",
+        "require_proof_of_possession": true,
+        "async_approval_notification_channels": ["email"],
+        "compliance_level": "none",
+        "par_request_expiry": 10,
+    });
+    let client = made(&tenant, sent.clone()).await;
+    for (name, value) in sent.as_object().unwrap() {
+        assert_eq!(&client[name], value, "{name}");
+    }
+    assert_eq!(tenant.get(&path_of(&client)).await.json, kept(&client));
+}
+
+#[tokio::test]
+async fn what_no_setting_can_be_is_refused_with_the_place_of_it() {
+    let tenant = Tenant::new().await;
+    let client = made(&tenant, json!({})).await;
+    let before = tenant.get(&path_of(&client)).await.json;
+    for (body, place) in [
+        (
+            json!({ "addons": { "toaster": {} } }),
+            "Additional properties not allowed: toaster' on property addons",
+        ),
+        (json!({ "addons": { "slack": {} } }), "Missing required property: team"),
+        (
+            json!({ "addons": { "aws": { "lifetime_in_seconds": 1 } } }),
+            "on property addons.aws.lifetime_in_seconds",
+        ),
+        (
+            json!({ "addons": { "azure_blob": { "storageAccessKey": "é".repeat(44) } } }),
+            "addons.azure_blob.storageAccessKey",
+        ),
+        (
+            json!({ "addons": { "azure_blob": { "storageAccessKey": format!("{}==", "é".repeat(43)) } } }),
+            "addons.azure_blob.storageAccessKey",
+        ),
+        (json!({ "addons": { "sharepoint": { "external_url": 1 } } }), "None of the valid schemas were met"),
+        (json!({ "refresh_token": { "token_lifetime": 157_788_001 } }), "greater than maximum 157788000"),
+        (json!({ "refresh_token": { "leeway": -1 } }), "less than minimum 0"),
+        (json!({ "refresh_token": { "x": 1 } }), "Additional properties not allowed: x"),
+        (
+            json!({ "session_transfer": { "allowed_authentication_methods": ["smoke"] } }),
+            "No enum match for: smoke",
+        ),
+        (json!({ "token_quota": { "client_credentials": {} } }), "Too few properties defined (0), minimum 1"),
+        (json!({ "token_quota": { "client_credentials": { "per_day": 0 } } }), "less than minimum 1"),
+        (
+            json!({ "default_organization": { "organization_id": "org_1" } }),
+            "Missing required property: flows",
+        ),
+        (json!({ "default_organization": { "organization_id": null, "flows": [] } }), "Expected type string"),
+        (
+            json!({ "native_social_login": { "apple": { "enabled": 1 } } }),
+            "native_social_login.apple.enabled",
+        ),
+        (json!({ "callbacks": ["not a url"] }), "format callback-url"),
+        (json!({ "callbacks": ["https://a.example", 1] }), "on property callbacks.1"),
+        (json!({ "allowed_origins": ["nothing"] }), "format url-with-placeholders"),
+        (json!({ "client_aliases": [""] }), "String is too short"),
+        (json!({ "client_aliases": ["x".repeat(601)] }), "String is too long"),
+        (json!({ "client_authentication_methods": {} }), "Too few properties"),
+        (
+            json!({ "client_authentication_methods": { "private_key_jwt": { "credentials": [] }, "tls_client_auth": { "credentials": [] } } }),
+            "Too many properties defined (2), maximum 1",
+        ),
+        (
+            json!({ "token_vault_privileged_access": { "credentials": [], "ip_allowlist": ["10.0.0.0/33"] } }),
+            "ip_allowlist.0",
+        ),
+        (json!({ "jwt_configuration": { "alg": "none" } }), "No enum match for: none"),
+        (json!({ "par_request_expiry": 9 }), "less than minimum 10"),
+        (json!({ "async_approval_notification_channels": [] }), "Array is too short"),
+        (json!({ "global": true }), "Additional properties not allowed: global"),
+        (json!({ "signing_keys": [] }), "Additional properties not allowed: signing_keys"),
+    ] {
+        let answer = tenant.patch(&path_of(&client), body.clone()).await;
+        let (status, code, message) = answer.refusal();
+        assert_eq!((status, code), (400, Some("invalid_body")), "{body}");
+        assert!(message.contains(place), "{body}: {message}");
+        let mut whole = body.clone();
+        whole["name"] = json!("x");
+        assert_eq!(tenant.post(PATH, whole).await.status, 400, "{body}");
+    }
+    assert_eq!(tenant.patch(&path_of(&client), json!({})).await.refusal().1, Some("invalid_body"));
+    assert_eq!(tenant.get(&path_of(&client)).await.json, before);
+}
+
+#[tokio::test]
+async fn no_two_clients_have_an_alias_in_common() {
+    let (tenant, other) = (Tenant::new().await, Tenant::new().await);
+    let first = made(&tenant, json!({ "client_aliases": ["a", "b", "a"] })).await;
+    assert_eq!(first["client_aliases"], json!(["a", "b", "a"]));
+    made(&other, json!({ "client_aliases": ["a"] })).await;
+    let second = made(&tenant, json!({ "client_aliases": ["c"] })).await;
+    let taken = [
+        tenant.post(PATH, json!({ "name": "x", "client_aliases": ["d", "b"] })).await,
+        tenant.patch(&path_of(&second), json!({ "client_aliases": ["b"] })).await,
+    ];
+    for answer in taken {
+        assert_eq!(
+            (answer.refusal().0, answer.refusal().2),
+            (409, "Another client exists with the same alias.")
+        );
+    }
+    changed(&tenant, &first, json!({ "client_aliases": ["a", "d"] })).await;
+    changed(&tenant, &second, json!({ "client_aliases": ["b", "c"] })).await;
+    assert_eq!(tenant.delete(&path_of(&first)).await.status, 204);
+    changed(&tenant, &second, json!({ "client_aliases": ["a"] })).await;
+}
+
+#[tokio::test]
+async fn secrets_among_settings_are_for_those_who_read_keys_and_never_in_the_journal() {
+    let tenant = Tenant::new().await;
+    let addons = json!({
+        "firebase": { "secret": "hush-1", "client_email": "e" },
+        "wams": { "masterkey": "hush-2" },
+        "box": { "token": "hush-3" },
+    });
+    let client = made(&tenant, json!({ "addons": addons, "encryption_key": { "pub": "hush-4" } })).await;
+    assert_eq!(client["addons"], addons);
+    let token = tenant.token_with(&["read:clients", "update:clients"]).await;
+    let seen = send(tenant.request("GET", &path_of(&client)).bearer_auth(&token)).await.json;
+    assert_eq!(
+        seen["addons"],
+        json!({ "firebase": { "client_email": "e" }, "wams": {}, "box": { "token": "hush-3" } })
+    );
+    assert_eq!(seen.get("encryption_key"), None);
+    let patch = json!({ "addons": { "wams": { "masterkey": "hush-5" } }, "description": "d" });
+    let answer = send(tenant.request("PATCH", &path_of(&client)).bearer_auth(&token).json(&patch)).await;
+    assert_eq!((answer.status, &answer.json["addons"]["wams"]), (200, &json!({})));
+    assert_eq!((answer.json.get("client_secret"), answer.json.get("encryption_key")), (None, None));
+    assert_eq!(tenant.delete(&path_of(&client)).await.status, 204);
+    let journal = tenant.journal(client["client_id"].as_str().unwrap()).await;
+    assert!(!format!("{journal:?}").contains("hush-"), "{journal:?}");
+    let masked = |side: &str| json!({ side: "*****" });
+    assert_eq!(
+        (&journal[0].1["addons"], &journal[0].1["encryption_key"]),
+        (&masked("after"), &masked("after"))
+    );
+    assert_eq!(
+        journal[1].1,
+        json!({ "addons": { "before": "*****", "after": "*****" }, "description": { "after": "d" } })
+    );
+    assert_eq!(journal[2].1["addons"], masked("before"));
+}
