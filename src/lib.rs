@@ -34,3 +34,4 @@ pub mod user_blocks;
 pub mod userinfo;
 pub mod users;
 pub mod vault;
+pub mod worker;

@@ -50,6 +50,7 @@ pub fn statements() -> Vec<&'static Statement> {
         crate::tenancy::store::STATEMENTS,
         crate::auth::store::STATEMENTS,
         crate::connections::store::STATEMENTS,
+        crate::connections::deletion::store::STATEMENTS,
         crate::users::store::STATEMENTS,
         crate::resource_servers::store::STATEMENTS,
         crate::clients::store::STATEMENTS,

@@ -62,7 +62,11 @@ demands! {
     UpdateIdentities = "update:users", "update:current_user_identities";
     ReadUserOrganizations = "read:users", "read:organizations";
     ReadEnrollments = "read:users", "read:current_user";
+    CreateConnections = "create:connections";
     ReadConnections = "read:connections";
+    UpdateConnections = "update:connections";
+    DeleteConnections = "delete:connections";
+    DeleteConnectionUsers = "delete:users";
     ReadUserBlocks = "read:users";
     UpdateUserBlocks = "update:users";
 }

@@ -67,6 +67,17 @@ impl Params {
         Ok(found)
     }
 
+    /// Path and query of the same list's page of another number.
+    pub fn of_page(&self, page: i64, per_page: i64) -> String {
+        let others = self.0.query_string().split('&').filter(|pair| {
+            let key = decode(pair.split_once('=').map_or(*pair, |(key, _)| key));
+            !pair.is_empty() && !["page", "per_page"].map(Some).contains(&key.as_deref())
+        });
+        let numbers = [format!("page={page}"), format!("per_page={per_page}")];
+        let query: Vec<&str> = others.chain(numbers.iter().map(String::as_str)).collect();
+        format!("{}?{}", self.0.path(), query.join("&"))
+    }
+
     /// A parameter that has to be there.
     pub fn required(&self, name: &str) -> Result<String, Error> {
         let fault = || Fault::of_root(format!("Missing required property: {name}"));

@@ -9,7 +9,7 @@ use crate::auth::keys::SigningKey;
 use crate::auth::scopes;
 use crate::clients::model::defaults;
 use crate::connections::{
-    Active, Attribute, Attributes, Demand, Options, PasswordOptions, Range, Signup, Validation,
+    Active, Attribute, Attributes, Demand, Lengths, Options, PasswordComplexity, Range, Signup, Validation,
 };
 use crate::db::{Db, Tx};
 use crate::error::{Error, Result};
@@ -188,26 +188,26 @@ impl Provisioner<'_> {
 
 fn options(config: &ConnectionConfig) -> Options {
     let length = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
-    let identifier = |demand: Option<Demand>| {
+    let (min, max) = (length(config.username_min), length(config.username_max));
+    let identifier = |demand: Option<Demand>, validation: Option<Lengths>| {
         demand.map(|status| Attribute {
             identifier: Active { active: true },
             signup: Signup { status },
-            validation: None,
+            validation,
         })
     };
     Options {
         requires_username: config.requires_username,
         password_policy: config.password_policy,
-        password_options: PasswordOptions { min_length: config.password_min_length.map(length) },
-        validation: Validation {
-            username: Range { min: length(config.username_min), max: length(config.username_max) },
-        },
+        password_complexity: PasswordComplexity { min_length: config.password_min_length.map(length) },
+        validation: config.attributes.is_none().then_some(Validation { username: Some(Range { min, max }) }),
         disable_signup: config.disable_signup,
         brute_force_protection: config.brute_force_protection,
         attributes: config.attributes.as_ref().map(|attributes| Attributes {
-            email: identifier(attributes.email),
-            username: identifier(attributes.username),
-            phone_number: identifier(attributes.phone_number),
+            email: identifier(attributes.email, None),
+            username: identifier(attributes.username, Some(Lengths { min_length: min, max_length: max })),
+            phone_number: identifier(attributes.phone_number, None),
         }),
+        ..Options::default()
     }
 }
