@@ -30,6 +30,7 @@ pub mod settings;
 pub mod telemetry;
 pub mod tenancy;
 pub mod tickets;
+pub mod unconfigured;
 pub mod user_blocks;
 pub mod userinfo;
 pub mod users;

@@ -36,6 +36,7 @@ const RESOURCES: &[fn() -> Vec<Endpoint>] = &[
     crate::dbconnections::routes::routes,
     crate::user_blocks::routes::routes,
     crate::userinfo::routes::routes,
+    crate::unconfigured::routes::routes,
 ];
 
 /// Every route there is.

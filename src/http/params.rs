@@ -34,6 +34,20 @@ impl Params {
         })
     }
 
+    /// The parameters of the path, for a route whose path is looked up: 400 unless each is a word.
+    pub fn words(&self) -> Result<(), Error> {
+        let is_word = |text: &str| {
+            !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        };
+        match self.0.match_info().iter().find(|(_, text)| !is_word(text)) {
+            None => Ok(()),
+            Some((name, _)) => {
+                let fault = Fault::of(name, "", "String does not match pattern ^[a-zA-Z0-9_-]+$");
+                Err(refusal(Part::Path, &[fault]))
+            }
+        }
+    }
+
     /// The id of a user in the path.
     pub fn user_id(&self, name: &str) -> Result<UserId, Error> {
         let text = self.path(name)?;

@@ -21,6 +21,7 @@ mod resource_servers;
 mod roles;
 mod statements;
 mod tickets;
+mod unconfigured;
 mod user_blocks;
 mod userinfo;
 mod users;
