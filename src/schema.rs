@@ -269,12 +269,15 @@ impl Schema {
     pub fn faults_of_list(&self, list: &[&RawValue]) -> Vec<Fault> {
         let mut faults = Vec::new();
         for (n, element) in list.iter().enumerate().rev() {
-            match Object::of(element) {
-                Some(object) => self.collect(&n.to_string(), &object, &mut faults),
-                None => {
-                    let found = json::type_name(element);
-                    faults.push(Fault::of(n.to_string(), "", format!("Expected type object but found type {found}")));
-                }
+            if let Some(object) = Object::of(element) {
+                self.collect(&n.to_string(), &object, &mut faults);
+            } else {
+                let found = json::type_name(element);
+                faults.push(Fault::of(
+                    n.to_string(),
+                    "",
+                    format!("Expected type object but found type {found}"),
+                ));
             }
         }
         faults

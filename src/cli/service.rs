@@ -100,10 +100,8 @@ pub async fn run(
     sender: Option<Sender>,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let workers = [
-        Worker::start(Mailer::new(Arc::clone(app), sender)),
-        Worker::start(Eraser(Arc::clone(app))),
-    ];
+    let workers =
+        [Worker::start(Mailer::new(Arc::clone(app), sender)), Worker::start(Eraser(Arc::clone(app)))];
     let Running { handle, server, .. } = running;
     let mut server = tokio::spawn(server);
     tokio::select! {

@@ -50,8 +50,8 @@ pub mod routes;
 pub(crate) mod store;
 
 pub use model::{
-    Active, Attribute, Attributes, Connection, Demand, Identifier, Lengths, Options, PasswordComplexity, Range,
-    Signup, Validation,
+    Active, Attribute, Attributes, Connection, Demand, Identifier, Lengths, Options, PasswordComplexity,
+    Range, Signup, Validation,
 };
 
 use std::collections::BTreeMap;
@@ -87,7 +87,12 @@ pub async fn list(ctx: &Context, filter: &Filter, with_clients: bool, page: &Pag
 }
 
 /// The connections that a client may use, without the other clients that may.
-pub async fn list_of_client(ctx: &Context, client_id: &str, mut filter: Filter, page: &Page) -> Result<List<Document>> {
+pub async fn list_of_client(
+    ctx: &Context,
+    client_id: &str,
+    mut filter: Filter,
+    page: &Page,
+) -> Result<List<Document>> {
     if !ctx.has("read:clients") && !ctx.has("read:client_summary") {
         return Err(codes::INSUFFICIENT_SCOPE.because(
             "Insufficient scope; expected: read:connections and any of: read:clients or read:client_summary",

@@ -274,23 +274,81 @@ impl Default for Lengths {
 
 /// All strategies of Auth0's API; the users of all but [`DATABASE`] are somebody else's.
 const STRATEGIES: Kind = Kind::OneOf(&[
-    "ad", "adfs", "amazon", "apple", "auth0", "auth0-oidc", "baidu", "bitbucket", "bitly", "box", "custom",
-    "daccount", "dropbox", "dwolla", "email", "evernote", "evernote-sandbox", "exact", "facebook", "fitbit",
-    "github", "google-apps", "google-oauth2", "instagram", "ip", "line", "linkedin", "oauth1", "oauth2",
-    "office365", "oidc", "okta", "paypal", "paypal-sandbox", "pingfederate", "planningcenter", "salesforce",
-    "salesforce-community", "salesforce-sandbox", "samlp", "sharepoint", "shop", "shopify", "sms", "soundcloud",
-    "thirtysevensignals", "twitter", "untappd", "vkontakte", "waad", "weibo", "windowslive", "wordpress", "yahoo",
+    "ad",
+    "adfs",
+    "amazon",
+    "apple",
+    "auth0",
+    "auth0-oidc",
+    "baidu",
+    "bitbucket",
+    "bitly",
+    "box",
+    "custom",
+    "daccount",
+    "dropbox",
+    "dwolla",
+    "email",
+    "evernote",
+    "evernote-sandbox",
+    "exact",
+    "facebook",
+    "fitbit",
+    "github",
+    "google-apps",
+    "google-oauth2",
+    "instagram",
+    "ip",
+    "line",
+    "linkedin",
+    "oauth1",
+    "oauth2",
+    "office365",
+    "oidc",
+    "okta",
+    "paypal",
+    "paypal-sandbox",
+    "pingfederate",
+    "planningcenter",
+    "salesforce",
+    "salesforce-community",
+    "salesforce-sandbox",
+    "samlp",
+    "sharepoint",
+    "shop",
+    "shopify",
+    "sms",
+    "soundcloud",
+    "thirtysevensignals",
+    "twitter",
+    "untappd",
+    "vkontakte",
+    "waad",
+    "weibo",
+    "windowslive",
+    "wordpress",
+    "yahoo",
     "yandex",
 ]);
 /// Those of companies, which have a button and a name to show from the start, as a recorded one did.
-const ENTERPRISE: &[&str] =
-    &["ad", "adfs", "google-apps", "ip", "office365", "oidc", "okta", "pingfederate", "samlp", "sharepoint", "waad"];
+const ENTERPRISE: &[&str] = &[
+    "ad",
+    "adfs",
+    "google-apps",
+    "ip",
+    "office365",
+    "oidc",
+    "okta",
+    "pingfederate",
+    "samlp",
+    "sharepoint",
+    "waad",
+];
 
-const NAME: Kind = Kind::Text(
-    Text::between(1, 128).pattern("^[a-zA-Z0-9](-[a-zA-Z0-9]|[a-zA-Z0-9])*$", |text| {
+const NAME: Kind =
+    Kind::Text(Text::between(1, 128).pattern("^[a-zA-Z0-9](-[a-zA-Z0-9]|[a-zA-Z0-9])*$", |text| {
         text.split('-').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric()))
-    }),
-);
+    }));
 const WORD: Kind = Kind::Text(Text::at_least(1));
 const CLIENT_ID: Kind = Kind::Text(Text::format(Format::ClientId));
 const METADATA: &str = "Metadata associated with the connection";
@@ -332,14 +390,22 @@ pub static CREATE: Schema = schema!(
     Field::new("name", NAME, "The name of the connection").required(),
     Field::new("strategy", STRATEGIES, "The identity provider identifier for the connection").required(),
     Field::new("options", Kind::AnyObject, OPTIONS_ABOUT),
-    Field::new("enabled_clients", Kind::Array(0, &CLIENT_ID), "The clients for which the connection is enabled")
+    Field::new(
+        "enabled_clients",
+        Kind::Array(0, &CLIENT_ID),
+        "The clients for which the connection is enabled"
+    )
 );
 
 /// The body of `PATCH /api/v2/connections/{id}`.
 pub static UPDATE: Schema = schema!(
     Field::new("options", Kind::AnyObject, OPTIONS_ABOUT).nullable(),
-    Field::new("enabled_clients", Kind::Array(0, &CLIENT_ID), "The clients for which the connection is enabled")
-        .nullable()
+    Field::new(
+        "enabled_clients",
+        Kind::Array(0, &CLIENT_ID),
+        "The clients for which the connection is enabled"
+    )
+    .nullable()
 )
 .at_least(1);
 
@@ -394,7 +460,11 @@ static VERIFICATION: Schema = Schema::closed(&[switch("active", "Whether it is v
 static ATTRIBUTES: Schema = Schema::closed(&[
     Field::new(
         "email",
-        attribute!(Field::new("verification_method", Kind::OneOf(&["link", "code", "otp"]), "How it is verified")),
+        attribute!(Field::new(
+            "verification_method",
+            Kind::OneOf(&["link", "code", "otp"]),
+            "How it is verified"
+        )),
         "Configuration for the email attribute for users",
     ),
     Field::new("phone_number", attribute!(), "Configuration for the phone number attribute for users"),
@@ -425,7 +495,11 @@ static HISTORY: Schema = Schema::closed(&[
 ]);
 static DICTIONARY: Schema = Schema::closed(&[
     switch("enable", "Whether it is enabled").required(),
-    Field::new("dictionary", Kind::Array(0, &Kind::Text(Text::between(0, 50))), "Words that are no passwords"),
+    Field::new(
+        "dictionary",
+        Kind::Array(0, &Kind::Text(Text::between(0, 50))),
+        "Words that are no passwords",
+    ),
 ]);
 static COMPLEXITY: Schema = Schema::closed(&[Field::new("min_length", LENGTH, "Minimum password length")]);
 static METHODS: Schema = Schema::open(&[
@@ -455,9 +529,14 @@ static OPTIONS: Schema = Schema::open(&[
     Field::new("configuration", Kind::AnyObject, "Configuration variables of scripts").nullable(),
     Field::new("customScripts", Kind::AnyObject, "Scripts of a custom database"),
     enable("authentication_methods", &METHODS, "Options for enabling authentication methods"),
-    Field::new("passkey_options", Kind::AnyObject, "Options for the passkey authentication method").nullable(),
-    Field::new("passwordPolicy", Kind::OneOf(&["none", "low", "fair", "good", "excellent"]), "Password strength level")
+    Field::new("passkey_options", Kind::AnyObject, "Options for the passkey authentication method")
         .nullable(),
+    Field::new(
+        "passwordPolicy",
+        Kind::OneOf(&["none", "low", "fair", "good", "excellent"]),
+        "Password strength level",
+    )
+    .nullable(),
     enable("password_complexity_options", &COMPLEXITY, "Password complexity options"),
     enable("password_history", &HISTORY, "Options for password history policy"),
     enable("password_no_personal_info", &ENABLE, "Options for personal info in passwords policy"),
@@ -500,18 +579,23 @@ fn of_database(sent: &Object<'_>, mut defaults: Map<String, Value>) -> Result<Va
         options.insert(name.to_owned(), serde_json::from_str(value.get()).unwrap_or_default());
     }
     let refused = |message: &'static str| Err(codes::INVALID_BODY.because(message));
-    let lengths = [("validation", "username", "min", "max"), ("attributes", "username", "min_length", "max_length")];
+    let lengths =
+        [("validation", "username", "min", "max"), ("attributes", "username", "min_length", "max_length")];
     for (field, attribute, min, max) in lengths {
         let of = &options.get(field).unwrap_or_default()[attribute];
         let of = if field == "attributes" { &of["validation"] } else { of };
-        if let (Some(min), Some(max)) = (of[min].as_f64(), of[max].as_f64()) && min > max {
+        if let (Some(min), Some(max)) = (of[min].as_f64(), of[max].as_f64())
+            && min > max
+        {
             return refused("The least length of a username cannot be more than the most");
         }
     }
     if let Some(Value::Object(attributes)) = options.get_mut("attributes") {
         for (name, attribute) in &*attributes {
             if attribute["profile_required"] == true && attribute["signup"]["status"] != "required" {
-                return Err(codes::INVALID_BODY.because(format!("attribute {name} must also be required on signup")));
+                return Err(
+                    codes::INVALID_BODY.because(format!("attribute {name} must also be required on signup"))
+                );
             }
         }
         if !attributes.values().any(|attribute| attribute["identifier"]["active"] == true) {
@@ -556,9 +640,24 @@ pub fn options(strategy: &str, sent: &Object<'_>, is_new: bool) -> Result<Value>
 
 /// The members that are secrets where they are texts, wherever in the options they stand.
 const SECRETS: &[&str] = &[
-    "api_key", "apiKey", "api_secret", "app_secret", "client_secret", "consumerSecret", "consumer_secret",
-    "decryptionKey", "decryption_key", "key", "password", "privateKey", "private_key", "secret", "signingKey",
-    "signing_key", "token", "twilio_token",
+    "api_key",
+    "apiKey",
+    "api_secret",
+    "app_secret",
+    "client_secret",
+    "consumerSecret",
+    "consumer_secret",
+    "decryptionKey",
+    "decryption_key",
+    "key",
+    "password",
+    "privateKey",
+    "private_key",
+    "secret",
+    "signingKey",
+    "signing_key",
+    "token",
+    "twilio_token",
 ];
 /// Members of which every text is one.
 const SECRET_OBJECTS: &[&str] = &["configuration"];
@@ -639,7 +738,9 @@ impl NewConnection {
 fn settings(body: &Object<'_>) -> Map<String, Value> {
     let apart = ["name", "strategy", "options", "enabled_clients"];
     let others = body.members().filter(|(name, _)| !apart.contains(name));
-    others.map(|(name, value)| (name.to_owned(), serde_json::from_str(value.get()).unwrap_or_default())).collect()
+    others
+        .map(|(name, value)| (name.to_owned(), serde_json::from_str(value.get()).unwrap_or_default()))
+        .collect()
 }
 
 /// A change of a connection.
@@ -658,7 +759,8 @@ impl<'a> ConnectionPatch<'a> {
     pub fn read(body: &Object<'a>) -> Result<Self> {
         check(&UPDATE, body)?;
         let options = body.get("options").map(|options| Object::of(options).unwrap_or_default());
-        let enabled_clients = body.get("enabled_clients").map(|_| body.value("enabled_clients").unwrap_or_default());
+        let enabled_clients =
+            body.get("enabled_clients").map(|_| body.value("enabled_clients").unwrap_or_default());
         Ok(Self { options, settings: settings(body), enabled_clients })
     }
 }

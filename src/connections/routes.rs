@@ -95,11 +95,7 @@ async fn clients(caller: Caller<ReadConnections>, params: Params) -> Result<Http
     Ok(listed("clients", &page, &found.try_map(|id| Ok(json!({ "client_id": id }).to_string()))?))
 }
 
-async fn set_clients(
-    caller: Caller<UpdateConnections>,
-    params: Params,
-    body: Body,
-) -> Result<HttpResponse> {
+async fn set_clients(caller: Caller<UpdateConnections>, params: Params, body: Body) -> Result<HttpResponse> {
     let id = params.path("id")?;
     let body = body.read().await?;
     super::set_clients(&caller, &id, &ClientsPatch::read(&body.list()?)?).await?;

@@ -60,7 +60,8 @@ macro_rules! connection {
 fn connection(row: &PgRow) -> Result<Connection, Error> {
     let strategy: String = row.try_get("strategy")?;
     // The options of others are whatever somebody sent.
-    let options = if strategy == DATABASE { row.try_get::<Json<Options>, _>("options")?.0 } else { Options::default() };
+    let options =
+        if strategy == DATABASE { row.try_get::<Json<Options>, _>("options")?.0 } else { Options::default() };
     Ok(Connection {
         connection_id: row.try_get("connection_id")?,
         name: row.try_get("name")?,
@@ -239,6 +240,7 @@ macro_rules! has_users_left {
          and not exists (select from connections n where n.tenant_id = d.tenant_id and n.name = d.name)"
     };
 }
+pub(crate) use has_users_left;
 
 static CREATE: Statement = Statement::new(
     "connections.create",
@@ -373,7 +375,8 @@ pub(crate) async fn list(
         Page::Offset { .. } => (None, 0),
     };
     let query = LIST.query().bind(tenant).bind(&filter.name).bind(&filter.strategies).bind(&filter.client_id);
-    let query = query.bind(from).bind(page.limit() + more).bind(page.start()).bind(more == 0).bind(with_clients);
+    let query =
+        query.bind(from).bind(page.limit() + more).bind(page.start()).bind(more == 0).bind(with_clients);
     let rows = query.fetch_all(db.pool()).await?;
     let mut list = List { items: Vec::with_capacity(rows.len()), total: None, next: None };
     for row in &rows {
@@ -489,7 +492,8 @@ pub(crate) async fn update(
     let query = query.bind(change.options.as_ref().and_then(|(_, secrets)| secrets.as_deref()));
     let query = query.bind(Json(change.settings)).bind(change.enabled_clients).bind(change.if_match);
     let row = query.bind(author.entry()).fetch_one(&mut *tx).await;
-    let row = row.map_err(|e| db::refusal(e, &[("connection_clients_client_fkey", codes::INEXISTENT_CLIENT)]))?;
+    let row =
+        row.map_err(|e| db::refusal(e, &[("connection_clients_client_fkey", codes::INEXISTENT_CLIENT)]))?;
     tx.commit().await?;
     Ok(stored(&row)?.ok_or(format!("\"{}\"", row.try_get::<&str, _>("tag")?)))
 }
@@ -561,14 +565,20 @@ static CLIENTS: Statement = Statement::new(
 );
 
 /// The ids of the clients that may use a connection; `None` if there is none.
-pub(crate) async fn clients(db: &Db, tenant: &str, id: &str, page: &Page) -> Result<Option<List<String>>, Error> {
+pub(crate) async fn clients(
+    db: &Db,
+    tenant: &str,
+    id: &str,
+    page: &Page,
+) -> Result<Option<List<String>>, Error> {
     let from = if let Page::Checkpoint { from, .. } = page { from.as_deref() } else { None };
     let query = CLIENTS.query().bind(tenant).bind(id).bind(from).bind(page.limit() + 1);
     let rows = query.fetch_all(db.pool()).await?;
     if rows.is_empty() {
         return Ok(None);
     }
-    let ids: Vec<Option<String>> = rows.iter().map(|row| row.try_get("client_id")).collect::<Result<_, _>>()?;
+    let ids: Vec<Option<String>> =
+        rows.iter().map(|row| row.try_get("client_id")).collect::<Result<_, _>>()?;
     let mut list = List { items: ids.into_iter().flatten().collect(), ..List::default() };
     list.end_at(page.limit(), String::clone);
     Ok(Some(list))
@@ -646,7 +656,8 @@ pub(crate) async fn set_clients(
 ) -> Result<bool, Error> {
     let query = SET_CLIENTS.query().bind(tenant).bind(id).bind(&patch.enable).bind(&patch.disable);
     let row = query.bind(author.entry()).fetch_one(&mut *tx).await;
-    let row = row.map_err(|e| db::refusal(e, &[("connection_clients_client_fkey", codes::UNKNOWN_CLIENT)]))?;
+    let row =
+        row.map_err(|e| db::refusal(e, &[("connection_clients_client_fkey", codes::UNKNOWN_CLIENT)]))?;
     tx.commit().await?;
     Ok(!row.try_get::<bool, _>("is_missing")?)
 }

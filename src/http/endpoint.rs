@@ -105,5 +105,11 @@ pub fn read_only(
         admit(&request, scopes, false).await?;
         answer(params)
     };
-    Endpoint { method: Method::GET, path, scopes: Some(scopes), takes_body: false, route: web::get().to(handler) }
+    Endpoint {
+        method: Method::GET,
+        path,
+        scopes: Some(scopes),
+        takes_body: false,
+        route: web::get().to(handler),
+    }
 }

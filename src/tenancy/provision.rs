@@ -2,17 +2,19 @@
 //! name is left alone, and what is as it should be is not written.
 
 use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
 
 use super::config::{ClientConfig, ConnectionConfig, Selection, TenantConfig};
 use super::{Settings, store};
 use crate::auth::keys::SigningKey;
 use crate::auth::scopes;
 use crate::clients::model::defaults;
+use crate::connections::deletion;
 use crate::connections::{
     Active, Attribute, Attributes, Demand, Lengths, Options, PasswordComplexity, Range, Signup, Validation,
 };
 use crate::db::{Db, Tx};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, codes};
 use crate::ids;
 use crate::journal::Author;
 use crate::vault::Vault;
@@ -45,6 +47,19 @@ impl Provisioner<'_> {
     /// # Errors
     /// A host that belongs to another tenant; the database.
     pub async fn apply(&self, config: &TenantConfig) -> Result<Report> {
+        let now = OffsetDateTime::now_utc();
+        loop {
+            match self.attempt(config).await {
+                // Its predecessor's users are in the way, and perhaps nobody else is there to erase them.
+                Err(error)
+                    if error.meaning == codes::CONNECTION_BEING_DELETED
+                        && deletion::erase_due(self.db, now, Some(&config.name)).await? => {}
+                done => return done,
+            }
+        }
+    }
+
+    async fn attempt(&self, config: &TenantConfig) -> Result<Report> {
         let tenant = config.name.as_str();
         let mut tx = self.db.begin().await?;
         store::lock(&mut tx, tenant).await?;
@@ -68,8 +83,9 @@ impl Provisioner<'_> {
         }
         // After the change: whoever wanted the same host at the same time has been waited for.
         if let Some((host, owner)) = store::foreign_host(&mut tx, tenant, &config.hosts).await? {
-            return Err(crate::error::codes::INVALID_BODY
-                .because(format!("the host {host} belongs to the tenant {owner} already")));
+            return Err(
+                codes::INVALID_BODY.because(format!("the host {host} belongs to the tenant {owner} already"))
+            );
         }
         if !store::has_signing_key(&mut tx, tenant).await? {
             self.make_signing_key(&mut tx, tenant, &settings.domain).await?;

@@ -9,8 +9,9 @@ use super::config::ConnectionConfig;
 use super::{Settings, Tenant};
 use crate::auth::keys::{Jwk, SigningKey};
 use crate::connections::Options;
+use crate::connections::store::has_users_left;
 use crate::db::{Db, Statement, Tx};
-use crate::error::Error;
+use crate::error::{Error, codes};
 use crate::journal::{Author, author, insert_journal};
 use crate::vault::Vault;
 
@@ -443,6 +444,9 @@ static PUT_CONNECTION: Statement = Statement::new(
              insert into connections (tenant_id, connection_id, name, strategy, options, for_all_clients)
              select $1, $2, $3, $4, $5::jsonb, enabled_clients is null
                from wanted
+              where not exists (select from connection_deletions d where d.tenant_id = $1 and d.name = $3 and ",
+        has_users_left!(),
+        ")
                  on conflict (tenant_id, name)
                  do update set options = connections.options - '{attributes,requires_username,validation}'::text[] || excluded.options,
                                for_all_clients = excluded.for_all_clients,
@@ -473,7 +477,9 @@ static PUT_CONNECTION: Statement = Statement::new(
         "
                from written w cross join wanted left join old o on true
          )
-         select not exists (select from old) from written"
+         select not exists (select from old) from written
+          union all
+         select null where not exists (select from written) and not exists (select from old)"
     ),
 );
 
@@ -488,7 +494,8 @@ pub(crate) async fn put_connection(
 ) -> Result<Option<bool>, Error> {
     let query = PUT_CONNECTION.query().bind(tenant).bind(id).bind(&config.name).bind(&config.strategy);
     let query = query.bind(Json(options)).bind(enabled).bind(author.entry());
-    Ok(query.fetch_optional(&mut **tx).await?.map(|row| row.try_get(0)).transpose()?)
+    let Some(row) = query.fetch_optional(&mut **tx).await? else { return Ok(None) };
+    row.try_get::<Option<bool>, _>(0)?.map(Some).ok_or_else(|| codes::CONNECTION_BEING_DELETED.into())
 }
 
 static MANAGEMENT_CLIENT: Statement = Statement::new(

@@ -12,6 +12,7 @@
 //!   it is. Nobody can log in, sign up, set a password or follow a link there.
 //! - The name is free as soon as no user is left under it, at once where there were none; before that a connection of
 //!   the same name is refused (409), so that it never gets users of its predecessor.
+//! - A tenant file that has such a connection is applied after all of its users were erased, by whoever applies it.
 //! - Someone who was signing up at the moment of the deletion may come after the last user was erased. So an ended
 //!   deletion is looked at again, at growing intervals, and forgotten after [`KEPT`].
 //! - `DELETE` of the same connection again is 202 with the same `deleted_at` while users are left and 204 after that, as
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use time::{Duration, OffsetDateTime};
 
 use crate::app::App;
+use crate::db::Db;
 use crate::error::Result;
 use crate::worker::Rounds;
 
@@ -39,17 +41,22 @@ impl Rounds for Eraser {
     const NAME: &'static str = "the users of deleted connections";
 
     async fn round(&mut self) -> Result<bool> {
-        erase_due(&self.0, OffsetDateTime::now_utc(), None).await
+        erase_due(&self.0.db, OffsetDateTime::now_utc(), None).await
     }
 }
 
 /// Erases a batch of the users of one deleted connection, of one tenant or of all. Whether a deletion was due.
-pub async fn erase_due(app: &App, now: OffsetDateTime, only: Option<&str>) -> Result<bool> {
-    let Some(mut claim) = store::claim(&app.db, now, only).await? else { return Ok(false) };
+pub async fn erase_due(db: &Db, now: OffsetDateTime, only: Option<&str>) -> Result<bool> {
+    let Some(mut claim) = store::claim(db, now, only).await? else { return Ok(false) };
     let erased = claim.erase(BATCH).await?;
     let age = now - claim.deleted_at;
     if erased > 0 {
-        tracing::info!(tenant = claim.tenant_id, connection = claim.connection_id, users = erased, "erased users of a deleted connection");
+        tracing::info!(
+            tenant = claim.tenant_id,
+            connection = claim.connection_id,
+            users = erased,
+            "erased users of a deleted connection"
+        );
         claim.put_back(now).await?;
     } else if age > KEPT {
         claim.forget().await?;

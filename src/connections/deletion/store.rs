@@ -33,7 +33,9 @@ static CLAIM: Statement = Statement::global(
 /// The deletion that is due for longest, of one tenant or of all.
 pub(crate) async fn claim(db: &Db, now: OffsetDateTime, only: Option<&str>) -> Result<Option<Claim>, Error> {
     let mut tx = db.begin().await?;
-    let Some(row) = CLAIM.query().bind(now).bind(only).fetch_optional(&mut *tx).await? else { return Ok(None) };
+    let Some(row) = CLAIM.query().bind(now).bind(only).fetch_optional(&mut *tx).await? else {
+        return Ok(None);
+    };
     Ok(Some(Claim {
         tx,
         tenant_id: row.try_get("tenant_id")?,
@@ -122,7 +124,9 @@ macro_rules! erase {
 
 static ERASE: Statement = Statement::new(
     "connections.erase_users",
-    erase!("not exists (select from connections n where n.tenant_id = $1 and n.name = $2)\n              limit $4"),
+    erase!(
+        "not exists (select from connections n where n.tenant_id = $1 and n.name = $2)\n              limit $4"
+    ),
 );
 
 static ERASE_BY_EMAIL: Statement = Statement::new("connections.erase_user_by_email", erase!("i.email = $4"));
@@ -139,7 +143,6 @@ pub(crate) async fn erase_by_email(
     query.execute(db.pool()).await?;
     Ok(())
 }
-
 
 static PUT_BACK: Statement = Statement::new(
     "connections.put_deletion_back",

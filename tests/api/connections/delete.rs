@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{PATH, UNKNOWN, enabled, erase, kinds, made, path_of};
-use crate::support::{CONNECTION, PASSWORD, Tenant, path_of as path_of_user, sql, unique};
+use crate::support::{CONNECTION, PASSWORD, Tenant, apply, path_of as path_of_user, sql, unique};
 
 async fn users(tenant: &Tenant, connection: &Value, count: usize) -> Vec<Value> {
     join_all((0..count).map(|_| tenant.user(json!({ "connection": connection["name"] })))).await
@@ -32,7 +32,10 @@ async fn it_is_gone_at_once_and_its_users_after_it() {
     let user = json!({ "connection": connection["name"], "email": "j@example.com", "password": PASSWORD });
     assert_eq!(tenant.post("/api/v2/users", user).await.refusal().1, Some("inexistent_connection"));
     let password = json!({ "password": "Another-Horse-2" });
-    assert_eq!(tenant.patch(&path_of_user(&users[0]), password).await.refusal().1, Some("inexistent_connection"));
+    assert_eq!(
+        tenant.patch(&path_of_user(&users[0]), password).await.refusal().1,
+        Some("inexistent_connection")
+    );
 
     // Until their turn comes the users are there, and nobody takes their connection's name.
     assert_eq!(tenant.get(&path_of_user(&users[0])).await.json, users[0]);
@@ -40,13 +43,20 @@ async fn it_is_gone_at_once_and_its_users_after_it() {
     let again = json!({ "name": connection["name"], "strategy": "auth0" });
     assert_eq!(
         tenant.post(PATH, again.clone()).await.refusal(),
-        (409, Some("connection_conflict"), "A connection with the same name is being deleted, try again later")
+        (
+            409,
+            Some("connection_conflict"),
+            "A connection with the same name is being deleted, try again later"
+        )
     );
     erase(&tenant, 0).await;
     for user in &users {
         assert_eq!(tenant.get(&path_of_user(user)).await.status, 404);
         let journal = tenant.journal(user["user_id"].as_str().unwrap()).await;
-        assert_eq!(journal.iter().map(|(kind, _)| kind.as_str()).collect::<Vec<_>>(), ["user.created", "user.deleted"]);
+        assert_eq!(
+            journal.iter().map(|(kind, _)| kind.as_str()).collect::<Vec<_>>(),
+            ["user.created", "user.deleted"]
+        );
         assert_eq!(journal[1].1["email"], json!({ "before": user["email"] }));
     }
     assert_eq!(tenant.get(&path_of_user(&other)).await.json, other);
@@ -58,7 +68,7 @@ async fn it_is_gone_at_once_and_its_users_after_it() {
         &[&tenant.name],
     )
     .await;
-    assert_eq!(authors, [[json!("test")]], "who deleted the connection deleted its users");
+    assert_eq!(authors, [[json!("test@clients")]], "who deleted the connection deleted its users");
 }
 
 #[tokio::test]
@@ -75,7 +85,26 @@ async fn without_users_its_name_is_free_at_once() {
     assert_eq!(tenant.get(&path_of_user(&user)).await.json, user);
     assert_eq!(tenant.delete(&path_of(&connection)).await.status, 204);
     erase(&tenant, 60).await;
-    assert_eq!(sql("select name from connection_deletions where tenant_id = $1", &[&tenant.name]).await.len(), 0);
+    assert_eq!(
+        sql("select name from connection_deletions where tenant_id = $1", &[&tenant.name]).await.len(),
+        0
+    );
+    assert_eq!(tenant.get(&path_of_user(&user)).await.json, user);
+}
+
+#[tokio::test]
+async fn a_tenant_file_that_has_it_makes_it_anew_without_its_users() {
+    let mut config = None;
+    let tenant = Tenant::with(|built_in| config = Some(built_in.clone())).await;
+    let mut config = config.unwrap();
+    config.name.clone_from(&tenant.name);
+    let user = tenant.user(json!({})).await;
+    let connection = tenant.get(&format!("{PATH}?name={CONNECTION}")).await.json[0].clone();
+    assert_eq!(tenant.delete(&path_of(&connection)).await.status, 202);
+    assert_eq!(apply(&config).await, [format!("created connection {CONNECTION}")]);
+    assert_eq!(tenant.get(&path_of_user(&user)).await.status, 404);
+    let user = tenant.user(json!({})).await;
+    erase(&tenant, 60).await;
     assert_eq!(tenant.get(&path_of_user(&user)).await.json, user);
 }
 
@@ -95,7 +124,10 @@ async fn linked_users_lose_what_is_in_it() {
         assert_eq!(tenant.get(&path_of_user(gone)).await.status, 404);
     }
     let left = tenant.get(&path_of_user(&outside[1])).await.json;
-    assert_eq!((&left["identities"], &left["user_metadata"]), (&outside[1]["identities"], &json!({ "a": 1 })));
+    assert_eq!(
+        (&left["identities"], &left["user_metadata"]),
+        (&outside[1]["identities"], &json!({ "a": 1 }))
+    );
     let journal = tenant.journal(left["user_id"].as_str().unwrap()).await;
     let (kind, changes) = journal.last().unwrap();
     assert_eq!(kind, "user.updated");
@@ -130,12 +162,17 @@ async fn who_signs_up_at_that_moment_is_not_left_behind() {
     let path = path_of(&connection);
     let user = || {
         let email = format!("{}@example.com", unique("u"));
-        tenant.post("/api/v2/users", json!({ "connection": connection["name"], "email": email, "password": PASSWORD }))
+        tenant.post(
+            "/api/v2/users",
+            json!({ "connection": connection["name"], "email": email, "password": PASSWORD }),
+        )
     };
     let (made, deleted, ()) =
         tokio::join!(join_all((0..12).map(|_| user())), tenant.delete(&path), erase(&tenant, 0));
     assert_eq!(deleted.status, 202);
-    assert!(made.iter().all(|answer| answer.status == 201 || answer.refusal().1 == Some("inexistent_connection")));
+    assert!(
+        made.iter().all(|answer| answer.status == 201 || answer.refusal().1 == Some("inexistent_connection"))
+    );
     erase(&tenant, 2).await;
     assert_eq!(sql("select user_id from identities where tenant_id = $1", &[&tenant.name]).await.len(), 0);
 }
