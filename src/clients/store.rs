@@ -5,6 +5,7 @@ use sqlx::types::Json;
 
 use super::model::{ClientPatch, Filter, METADATA_KEYS, NewClient};
 use crate::client_grants::store::delete_grants;
+use crate::connections::store::disable_client;
 use crate::db::{Db, Statement};
 use crate::error::Error;
 use crate::journal::{Author, author, insert_journal};
@@ -317,6 +318,8 @@ static DELETE: Statement = Statement::new(
           returning *
          ), ",
         delete_grants!("g.client_id = d.client_id", "array[gen_random_uuid()::text] || ($3::text[])[2:]"),
+        ", ",
+        disable_client!("array[gen_random_uuid()::text] || ($3::text[])[2:]"),
         "
          ",
         insert_journal!(),
@@ -332,7 +335,7 @@ static DELETE: Statement = Statement::new(
     ),
 );
 
-/// Deletes a client, if there is one, with its grants.
+/// Deletes a client, if there is one, with its grants and its place in connections.
 pub(crate) async fn delete(db: &Db, tenant: &str, id: &str, author: &Author) -> Result<(), Error> {
     DELETE.query().bind(tenant).bind(id).bind(author.entry()).execute(db.pool()).await?;
     Ok(())

@@ -59,20 +59,17 @@ async fn a_connection_is_found_by_its_name() {
                 },
                 "signup": {
                   "status": "optional"
+                },
+                "validation": {
+                  "max_length": 128,
+                  "min_length": 1
                 }
               }
             },
             "brute_force_protection": true,
             "disable_signup": false,
             "passwordPolicy": "good",
-            "password_complexity_options": {},
-            "requires_username": false,
-            "validation": {
-              "username": {
-                "max": 128,
-                "min": 1
-              }
-            }
+            "password_complexity_options": {}
           },
           "realms": [
             "Username-Password-Authentication"
