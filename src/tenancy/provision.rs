@@ -134,14 +134,12 @@ impl Provisioner<'_> {
             };
             let whole = serde_json::to_value(options(connection)).map_err(Error::internal)?;
             // Attributes exclude requires_username and validation: whichever the file has ends the other.
-            let mut names = connection.named.clone();
-            names.extend(connection.attributes.is_some().then(|| "requires_username".to_owned()));
             let ended: &[&str] = match connection.attributes {
-                Some(_) => &["validation"],
+                Some(_) => &["requires_username", "validation"],
                 None if connection.requires_username => &["attributes"],
                 None => &[],
             };
-            let named = part(&whole, &names, CONNECTION);
+            let named = part(&whole, &connection.named, CONNECTION);
             let what = store::put_connection(
                 &mut tx,
                 tenant,
