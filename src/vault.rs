@@ -1,4 +1,4 @@
-//! Secrets at rest: signing keys and client secrets are sealed before they reach the database.
+//! Secrets at rest: signing keys, client secrets and the secrets in connections are sealed before they reach the database.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use base64::Engine;

@@ -166,11 +166,7 @@ pub(crate) async fn list(db: &Db, tenant: &str, filter: &Filter, page: &Page) ->
         list.total = row.try_get("total")?;
         list.items.extend(stored(row)?);
     }
-    let limit = usize::try_from(page.limit()).unwrap_or(usize::MAX);
-    if list.items.len() > limit {
-        list.items.truncate(limit);
-        list.next = list.items.last().map(|client| client.client_id.clone());
-    }
+    list.end_at(page.limit(), |client| client.client_id.clone());
     Ok(list)
 }
 

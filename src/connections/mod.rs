@@ -39,6 +39,8 @@
 //!   `unique: false` and `allowed_types` of attributes.
 //! - Custom databases are kept, not carried out: users are in Roster's own store whatever `customScripts` say.
 //! - `realms` are kept; people log in by the connection's name. They may repeat those of another connection.
+//! - Options are answered to `read:connections`; the newer `read:connections_options` is not asked for.
+//! - A secret that a change of `options` leaves out is gone, as whatever else it leaves out.
 //! - Providers are not asked for their metadata: an OpenID Connect connection has the `options` that were sent.
 //! - Passwordless connections (`email`, `sms`) have no users either.
 //! - A client that a request enables has to be there: 404 on `/clients`, 400 in `enabled_clients`.

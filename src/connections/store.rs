@@ -24,17 +24,20 @@ pub(crate) const STATEMENTS: &[&Statement] = &[
     &SET_CLIENTS,
 ];
 
-/// Is a connection `$c` enabled for any client at all?
+/// Is a connection `$c` enabled for any client at all? Asked as what comes first from its place in the key on, which is
+/// one look however few of many clients are its own.
 macro_rules! is_enabled {
     ($c:literal) => {
         concat!(
             "(",
             $c,
-            ".for_all_clients or exists (select from connection_clients k where k.tenant_id = ",
+            ".for_all_clients or coalesce((select k.connection_id from connection_clients k where k.tenant_id = ",
             $c,
-            ".tenant_id and k.connection_id = ",
+            ".tenant_id and k.connection_id >= ",
             $c,
-            ".connection_id))"
+            ".connection_id order by k.connection_id limit 1) = ",
+            $c,
+            ".connection_id, false))"
         )
     };
 }
@@ -79,19 +82,15 @@ pub(crate) async fn by_name(db: &Db, tenant: &str, name: &str) -> Result<Option<
     row.as_ref().map(connection).transpose()
 }
 
-/// Is a connection `$c` one of client `$client`'s?
+/// Is a connection `$c` of tenant $1 one of client `$client`'s?
 macro_rules! is_of_client {
     ($c:literal, $client:literal) => {
         concat!(
             "case when ",
             $c,
-            ".for_all_clients then exists (select from clients k where k.tenant_id = ",
-            $c,
-            ".tenant_id and k.client_id = ",
+            ".for_all_clients then exists (select from clients k where k.tenant_id = $1 and k.client_id = ",
             $client,
-            ") else exists (select from connection_clients k where k.tenant_id = ",
-            $c,
-            ".tenant_id and k.connection_id = ",
+            ") else exists (select from connection_clients k where k.tenant_id = $1 and k.connection_id = ",
             $c,
             ".connection_id and k.client_id = ",
             $client,
@@ -158,11 +157,11 @@ macro_rules! etag {
 /// The ids of all clients that may use a connection `s`.
 macro_rules! clients {
     () => {
-        "array(select e.client_id from clients e where e.tenant_id = s.tenant_id and s.for_all_clients
-                   union all
-                   select k.client_id from connection_clients k
-                    where k.tenant_id = s.tenant_id and k.connection_id = s.connection_id and not s.for_all_clients
-                   order by 1)"
+        "case when s.for_all_clients
+                  then array(select e.client_id from clients e where e.tenant_id = s.tenant_id order by e.client_id)
+                  else array(select k.client_id from connection_clients k
+                              where k.tenant_id = s.tenant_id and k.connection_id = s.connection_id
+                              order by k.client_id) end"
     };
 }
 
