@@ -71,6 +71,11 @@ pub mod codes {
         PASSWORD_TOO_WEAK = 400, Some("invalid_password"), "PasswordStrengthError: Password is too weak";
         INVALID_USERNAME = 400, Some("invalid_body"), "Payload validation error: 'Username is not of a form or length that the connection allows'.";
         INEXISTENT_CONNECTION = 400, Some("inexistent_connection"), "The connection does not exist.";
+        UNKNOWN_CONNECTION = 404, Some("inexistent_connection"), "The connection does not exist";
+        CONNECTION_EXISTS = 409, Some("connection_conflict"), "A connection with the same name already exists";
+        CONNECTION_BEING_DELETED = 409, Some("connection_conflict"), "A connection with the same name is being deleted, try again later";
+        NO_DATABASE_CONNECTION = 400, Some("operation_not_supported"), "Connection must be a database connection";
+        CONNECTION_WITHOUT_USERS = 400, Some("operation_not_supported"), "Connection does not support user creation through the API. It must either be a database or passwordless connection.";
         CONNECTION_DISABLED = 400, Some("operation_not_supported"), "Connection is disabled.";
         CONNECTION_DISABLED_ON_UPDATE = 400, Some("operation_not_supported"), "Cannot change email or password for users in a disabled connection.";
         PATCH_CONNECTION_UNKNOWN = 400, Some("inexistent_connection"), "Connection does not exist.";

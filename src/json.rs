@@ -30,14 +30,8 @@ pub struct Object<'a> {
 impl<'a> Object<'a> {
     /// Reads a request body. Errors are 400s in the words of the API.
     pub fn read(body: &'a [u8]) -> Result<Self, Error> {
-        let text = std::str::from_utf8(body).map_err(|_| Error::from(codes::INVALID_JSON))?;
-        let root: &RawValue = strict(text)?;
-        Self::of(root).ok_or_else(|| {
-            codes::INVALID_BODY.because(format!(
-                "Payload validation error: 'Expected type object but found type {}'.",
-                type_name(root)
-            ))
-        })
+        let root = root(body)?;
+        Self::of(root).ok_or_else(|| unexpected("object", root))
     }
 
     /// The members of a value that has been read already; `None` if it is not an object.
@@ -123,6 +117,25 @@ impl<'a> Object<'a> {
             Patch::Null | Patch::Absent => None,
         }
     }
+}
+
+/// Reads a request body that is a list: the text of each element.
+pub fn list(body: &[u8]) -> Result<Vec<&RawValue>, Error> {
+    let root = root(body)?;
+    if type_name(root) != "array" {
+        return Err(unexpected("array", root));
+    }
+    serde_json::from_str(root.get()).map_err(|_| codes::INVALID_JSON.into())
+}
+
+fn root(body: &[u8]) -> Result<&RawValue, Error> {
+    strict(std::str::from_utf8(body).map_err(|_| Error::from(codes::INVALID_JSON))?)
+}
+
+fn unexpected(expected: &str, found: &RawValue) -> Error {
+    let found = type_name(found);
+    codes::INVALID_BODY
+        .because(format!("Payload validation error: 'Expected type {expected} but found type {found}'."))
 }
 
 /// The JSON type of a value in the words of JSON Schema.

@@ -67,6 +67,15 @@ pub struct List<T> {
 }
 
 impl<T> List<T> {
+    /// Of one more than were asked for, keeps those; what follows begins after the last one, which `place` names.
+    pub fn end_at(&mut self, limit: i64, place: impl FnOnce(&T) -> String) {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        if self.items.len() > limit {
+            self.items.truncate(limit);
+            self.next = self.items.last().map(place);
+        }
+    }
+
     /// The same list of something else.
     pub fn try_map<U>(self, f: impl FnMut(T) -> Result<U>) -> Result<List<U>> {
         let Self { items, total, next } = self;

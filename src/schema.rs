@@ -289,8 +289,31 @@ pub fn refusal(part: Part, faults: &[Fault]) -> Error {
 impl Schema {
     /// Everything that is wrong with an object.
     pub fn faults(&self, object: &Object<'_>) -> Vec<Fault> {
+        self.faults_at("", object)
+    }
+
+    /// The same of an object that stands at a path.
+    pub fn faults_at(&self, path: &str, object: &Object<'_>) -> Vec<Fault> {
         let mut faults = Vec::new();
-        self.collect("", object, false, &mut faults);
+        self.collect(path, object, false, &mut faults);
+        faults
+    }
+
+    /// Everything that is wrong with a list of such objects.
+    pub fn faults_of_list(&self, list: &[&RawValue]) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        for (n, element) in list.iter().enumerate().rev() {
+            if let Some(object) = Object::of(element) {
+                self.collect(&n.to_string(), &object, false, &mut faults);
+            } else {
+                let found = json::type_name(element);
+                faults.push(Fault::of(
+                    n.to_string(),
+                    "",
+                    format!("Expected type object but found type {found}"),
+                ));
+            }
+        }
         faults
     }
 

@@ -38,6 +38,7 @@ const RESOURCES: &[fn() -> Vec<Endpoint>] = &[
     crate::dbconnections::routes::routes,
     crate::user_blocks::routes::routes,
     crate::userinfo::routes::routes,
+    crate::unconfigured::routes::routes,
 ];
 
 /// Every route there is.
@@ -52,6 +53,7 @@ pub fn statements() -> Vec<&'static Statement> {
         crate::tenancy::store::STATEMENTS,
         crate::auth::store::STATEMENTS,
         crate::connections::store::STATEMENTS,
+        crate::connections::deletion::store::STATEMENTS,
         crate::users::store::STATEMENTS,
         crate::resource_servers::store::STATEMENTS,
         crate::clients::store::STATEMENTS,

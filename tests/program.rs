@@ -364,6 +364,57 @@ async fn what_was_acknowledged_survives_kill_9_of_postgres_and_dev_brings_it_bac
     check(&dev.ready, &writers).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_users_of_a_deleted_connection_are_erased_across_kill_9() {
+    use sqlx::{Connection, Row};
+    const USERS: i64 = 6000;
+    let dir = directory();
+    let args = ["--data-dir", text(dir.path())];
+    let mut dev = Running::dev(&args);
+    let http = reqwest::Client::new();
+    let connections = format!("{}/api/v2/connections", dev.said("url"));
+    let body = json!({ "name": "Doomed", "strategy": "auth0" });
+    let (status, made) =
+        send(http.post(&connections).bearer_auth(dev.said("token")).json(&body)).await.unwrap();
+    assert_eq!(status, 201, "{made}");
+    let connect = async |ready: &Value| {
+        let options = Options::new(ready["database_url"].as_str().unwrap()).connect_options().unwrap();
+        sqlx::PgConnection::connect_with(&options).await.unwrap()
+    };
+    let left = async |database: &mut sqlx::PgConnection| {
+        let query = sqlx::query("select count(*) from identities where connection = 'Doomed'");
+        query.fetch_one(database).await.unwrap().get::<i64, _>(0)
+    };
+    let mut database = connect(&dev.ready).await;
+    let fill = "with made as (
+                    insert into users (tenant_id, user_id, profile, identities, created_at, updated_at)
+                    select $1, 'auth0|' || n, '{}', jsonb_build_array(jsonb_build_object('connection', 'Doomed', 'provider', 'auth0', 'user_id', n::text)), now(), now()
+                      from generate_series(1, $2) n
+                 returning *)
+                insert into identities (tenant_id, provider, identity_id, user_id, connection)
+                select tenant_id, 'auth0', split_part(user_id, '|', 2), user_id, 'Doomed' from made";
+    sqlx::query(fill).bind(dev.said("tenant")).bind(USERS).execute(&mut database).await.unwrap();
+    let doomed = format!("{connections}/{}", made["id"].as_str().unwrap());
+    assert_eq!(send(http.delete(&doomed).bearer_auth(dev.said("token"))).await.unwrap().0, 202);
+    let began = Instant::now();
+    while left(&mut database).await == USERS {
+        assert!(began.elapsed() < Duration::from_secs(60), "nobody was erased");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    dev.signal(libc::SIGKILL);
+    dev.end();
+    let again = Running::dev(&args);
+    let mut database = connect(&again.ready).await;
+    while left(&mut database).await > 0 {
+        assert!(began.elapsed() < Duration::from_secs(120), "not all were erased");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let told = "select count(*), count(distinct subject) from journal where kind = 'user.deleted'";
+    let told = sqlx::query(told).fetch_one(&mut database).await.unwrap();
+    assert_eq!((told.get::<i64, _>(0), told.get::<i64, _>(1)), (USERS, USERS));
+    database.close().await.unwrap();
+}
+
 /// Runs a command to its end.
 fn run(args: &[&str], url: &str) -> Output {
     roster(args).env("DATABASE_URL", url).output().unwrap()

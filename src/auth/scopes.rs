@@ -70,7 +70,11 @@ demands! {
     UpdateIdentities = "update:users", "update:current_user_identities";
     ReadUserOrganizations = "read:users", "read:organizations";
     ReadEnrollments = "read:users", "read:current_user";
+    CreateConnections = "create:connections";
     ReadConnections = "read:connections";
+    UpdateConnections = "update:connections";
+    DeleteConnections = "delete:connections";
+    DeleteConnectionUsers = "delete:users";
     ReadUserBlocks = "read:users";
     UpdateUserBlocks = "update:users";
 }
@@ -105,21 +109,46 @@ pub const ALL: &[&str] = &[
     "delete:role_members",
     "delete:roles",
     "delete:users",
+    "read:actions",
+    "read:attack_protection",
+    "read:branding",
     "read:client_credentials",
     "read:client_grants",
     "read:client_keys",
     "read:client_summary",
     "read:clients",
+    "read:connection_profiles",
     "read:connections",
+    "read:custom_domains",
+    "read:directory_provisionings",
+    "read:email_provider",
+    "read:email_templates",
+    "read:event_streams",
+    "read:flows",
+    "read:flows_vault_connections",
+    "read:forms",
+    "read:guardian_factors",
+    "read:hooks",
+    "read:log_streams",
     "read:logs",
     "read:logs_users",
+    "read:mfa_policies",
+    "read:network_acls",
     "read:organization_client_grants",
     "read:organizations",
+    "read:phone_providers",
+    "read:phone_templates",
+    "read:prompts",
     "read:resource_servers",
     "read:role_members",
     "read:roles",
+    "read:rules",
+    "read:rules_configs",
+    "read:self_service_profiles",
     "read:stats",
     "read:tenant_settings",
+    "read:token_exchange_profiles",
+    "read:user_attribute_profiles",
     "read:user_idp_tokens",
     "read:users",
     "update:client_credentials",

@@ -10,15 +10,17 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::App;
 use crate::auth::Tokens;
+use crate::connections::deletion::Eraser;
 use crate::db::{Db, Options, migrate};
 use crate::mail::smtp::Smtp;
-use crate::mail::{Sender, Worker};
+use crate::mail::{Mailer, Sender};
 use crate::passwords::Hasher;
 use crate::rate_limits::Buckets;
 use crate::server::Running;
 use crate::settings::Settings;
 use crate::tenancy::Tenancy;
 use crate::vault::Vault;
+use crate::worker::Worker;
 
 /// How to reach the database of the settings.
 pub fn database(settings: &Settings) -> anyhow::Result<Options> {
@@ -95,7 +97,7 @@ pub fn mail_sender(settings: &Settings) -> anyhow::Result<Option<Sender>> {
     Ok(Some(Sender::Smtp(Box::new(Smtp::new(url.expose_secret(), from)?))))
 }
 
-/// Serves, and sends mail, until told to stop; then no new connection is taken, and what is in flight may finish within
+/// Serves, and does the work of the background, until told to stop; then no new connection is taken, and what is in flight may finish within
 /// the limit.
 pub async fn run(
     running: Running,
@@ -103,7 +105,8 @@ pub async fn run(
     sender: Option<Sender>,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let worker = Worker::start(Arc::clone(app), sender);
+    let workers =
+        [Worker::start(Mailer::new(Arc::clone(app), sender)), Worker::start(Eraser(Arc::clone(app)))];
     let Running { handle, server, .. } = running;
     let mut server = tokio::spawn(server);
     tokio::select! {
@@ -113,7 +116,9 @@ pub async fn run(
     tracing::info!("stopping: requests in flight may finish");
     handle.stop(true).await;
     server.await.context("the server")?.context("the server")?;
-    worker.stop().await;
+    for worker in workers {
+        worker.stop().await;
+    }
     app.db.close().await;
     tracing::info!("stopped");
     Ok(())

@@ -10,7 +10,7 @@ use crate::auth::scopes::{
 };
 use crate::error::Result;
 use crate::http::endpoint::endpoint;
-use crate::http::page::listed;
+use crate::http::page::{listed, listed_with_links};
 use crate::http::params::Params;
 use crate::http::render::{json_text, no_content};
 use crate::http::{Body, Caller, Endpoint};
@@ -38,7 +38,13 @@ async fn create(caller: Caller<CreateClientGrants>, body: Body) -> Result<HttpRe
 async fn list(caller: Caller<ReadClientGrants>, params: Params) -> Result<HttpResponse> {
     let (page, filter) = (params.page(1)?, filter(&params)?);
     let found = super::list(&caller, filter, &page).await?;
-    Ok(listed("client_grants", &page, &found.try_map(ClientGrant::document)?))
+    Ok(listed_with_links(
+        &caller.origin,
+        &params,
+        "client_grants",
+        &page,
+        &found.try_map(ClientGrant::document)?,
+    ))
 }
 
 async fn fetch(caller: Caller<ReadClientGrants>, params: Params) -> Result<HttpResponse> {

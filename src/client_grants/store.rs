@@ -222,11 +222,7 @@ pub(crate) async fn list(
         list.total = row.try_get("total")?;
         list.items.extend(grant(row)?);
     }
-    let limit = usize::try_from(page.limit()).unwrap_or(usize::MAX);
-    if list.items.len() > limit {
-        list.items.truncate(limit);
-        list.next = list.items.last().map(|grant| grant.id.clone());
-    }
+    list.end_at(page.limit(), |grant| grant.id.clone());
     Ok(list)
 }
 

@@ -70,6 +70,11 @@ pub async fn fetch(ctx: &Context, id: &str) -> Result<Client> {
     open(ctx, stored, view(ctx).secrets)
 }
 
+/// Refuses an id that no client has.
+pub async fn must_exist(ctx: &Context, id: &str) -> Result<()> {
+    store::fetch(ctx.db(), &ctx.tenant.id, id).await?.map(drop).ok_or_else(|| codes::UNKNOWN_CLIENT.into())
+}
+
 /// All clients, or those a filter lets through, as far as the caller may see them.
 pub async fn list(ctx: &Context, filter: &Filter, page: &Page) -> Result<List<Client>> {
     if filter.of_organizations {

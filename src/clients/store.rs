@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use super::fields::merged_names;
 use super::model::{ClientPatch, Filter, METADATA_KEYS, NewClient, filled_up};
 use crate::client_grants::store::delete_grants;
+use crate::connections::store::disable_client;
 use crate::db::{self, Db, Statement};
 use crate::error::{Error, Meaning, codes};
 use crate::journal::{Author, author, insert_journal};
@@ -216,11 +217,7 @@ pub(crate) async fn list(db: &Db, tenant: &str, filter: &Filter, page: &Page) ->
         list.total = row.try_get("total")?;
         list.items.extend(stored(row)?);
     }
-    let limit = usize::try_from(page.limit()).unwrap_or(usize::MAX);
-    if list.items.len() > limit {
-        list.items.truncate(limit);
-        list.next = list.items.last().map(|client| client.client_id.clone());
-    }
+    list.end_at(page.limit(), |client| client.client_id.clone());
     Ok(list)
 }
 
@@ -393,6 +390,8 @@ static DELETE: Statement = Statement::new(
           returning c.*
          ), ",
         delete_grants!("g.client_id = d.client_id", "array[gen_random_uuid()::text] || ($3::text[])[2:]"),
+        ", ",
+        disable_client!("array[gen_random_uuid()::text] || ($3::text[])[2:]"),
         ", journal_entry as (
              ",
         insert_journal!(),
@@ -412,7 +411,7 @@ static DELETE: Statement = Statement::new(
     ),
 );
 
-/// Deletes a client, if there is one, with its grants and credentials; was it one that stays?
+/// Deletes a client, if there is one, with its grants, its credentials and its place in connections; was it one that stays?
 pub(crate) async fn delete(db: &Db, tenant: &str, id: &str, author: &Author) -> Result<bool, Error> {
     let row = DELETE.query().bind(tenant).bind(id).bind(author.entry()).fetch_optional(db.pool()).await?;
     Ok(row.map(|row| row.try_get("kept")).transpose()?.unwrap_or(false))

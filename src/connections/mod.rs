@@ -1,278 +1,190 @@
-//! Connections of strategy `auth0`: where users are kept, and what is asked of them there.
+//! Connections: where users are kept, and what is asked of them there.
 //!
 //! | endpoint | scopes (any of) |
 //! | --- | --- |
-//! | `GET /api/v2/connections` | `read:connections` |
+//! | `POST /api/v2/connections` | `create:connections` |
+//! | `GET /api/v2/connections`, `GET /api/v2/connections/{id}`, `GET /api/v2/connections/{id}/clients` | `read:connections` |
+//! | `PATCH /api/v2/connections/{id}`, `PATCH /api/v2/connections/{id}/clients` | `update:connections` |
+//! | `DELETE /api/v2/connections/{id}` | `delete:connections` |
+//! | `DELETE /api/v2/connections/{id}/users` | `delete:users` |
+//! | `GET /api/v2/clients/{id}/connections` | `read:connections` with `read:clients` or `read:client_summary` |
+//!
+//! A connection of strategy `auth0` is a database of users. Its options are kept and answered as they were sent; what is
+//! enforced of them is in [`model::Options`]. A change replaces `options` whole: of what it leaves out only
+//! `authentication_methods`, `passkey_options` and `brute_force_protection` come back, with their defaults. The rest of
+//! the document is replaced member by member.
+//!
+//! A connection of any other strategy is a document, so that tools that manage whole tenants find it as they left it.
+//! Nobody logs in by it, and no users are made in it.
+//!
+//! Texts that are secrets ([`model::hide`]) are sealed by the vault, all of a connection's together, and answered to
+//! whoever may read connections, as Auth0 does; the journal shows `*****`. Nothing about connections is cached: a change
+//! holds for the next request on every instance.
 //!
 //! They are listed in the order of their names. `fields` always leaves `is_domain_connection` in, as recorded. Of a
-//! connection that is enabled for every client, `enabled_clients` shows all there are.
+//! connection that a tenant file enables for every client, `enabled_clients` shows all there are; disabling it for one
+//! of them enables it for all others that there are by then. Deleting a client takes it out of all connections.
 //!
 //! Users are known by identifiers: an e-mail address and, with `requires_username`, a username; or, where a connection
 //! has `attributes`, by those that these name ([`Connection::demand`], [`Connection::identifies`]).
 //!
-//! Decisions:
+//! Deleting a connection is told in [`deletion`].
+//!
+//! Deviations and decisions:
 //! - `requires_username` allows usernames and makes signup ask for one; the Management API makes a user without one all
 //!   the same, as the recorded imports do. What `attributes` require is required everywhere.
 //! - A phone number is a plain attribute unless `attributes` make it an identifier.
+//! - Without `passwordPolicy` passwords have to be good. Of `password_options` the least length is enforced.
+//!   `password_history`, `password_dictionary` and `password_no_personal_info` are kept, not enforced; neither are
+//!   `unique: false` and `allowed_types` of attributes.
+//! - Custom databases are kept, not carried out: users are in Roster's own store whatever `customScripts` say.
+//! - `realms` are kept; people log in by the connection's name. They may repeat those of another connection.
+//! - Options are answered to `read:connections`; the newer `read:connections_options` is not asked for.
+//! - A secret that a change of `options` leaves out is gone, as whatever else it leaves out.
+//! - Providers are not asked for their metadata: an OpenID Connect connection has the `options` that were sent.
+//! - Passwordless connections (`email`, `sms`) have no users either.
+//! - A client that a request enables has to be there: 404 on `/clients`, 400 in `enabled_clients`.
+//! - Beyond Auth0: `ETag` and `If-Match`. That a client was deleted changes no tag.
 
+pub mod deletion;
+pub mod model;
 pub mod routes;
 pub(crate) mod store;
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+pub use model::{
+    Active, Attribute, Attributes, Connection, Demand, Identifier, Lengths, Options, PasswordComplexity,
+    Range, Signup, Validation,
+};
+
+use std::collections::BTreeMap;
+
+use time::OffsetDateTime;
 
 use crate::app::Context;
 use crate::db::Db;
-use crate::error::Result;
-use crate::json::Object;
-use crate::passwords::{Policy, Report};
-use crate::users::model::{Fields, NewUser};
+use crate::error::{Error, Result, codes};
+use crate::ids;
+use crate::page::{List, Page};
+use model::{ClientsPatch, ConnectionPatch, Document, Filter, NewConnection};
+use store::{Change, Stored};
 
-/// A connection.
-#[derive(Clone, Debug)]
-pub struct Connection {
-    /// `con_` and 16 letters and digits.
-    pub connection_id: String,
-    /// Its name, unique in the tenant.
-    pub name: String,
-    /// `auth0` for a database of ours.
-    pub strategy: String,
-    /// What is asked of its users.
-    pub options: Options,
-    /// The clients that may use it; `None` for all.
-    pub enabled_clients: Option<Vec<String>>,
+/// Makes a connection.
+pub async fn create(ctx: &Context, mut new: NewConnection) -> Result<Document> {
+    let id = ids::prefixed("con");
+    let secrets = seal(ctx, &id, &model::hide(&mut new.options))?;
+    let stored = store::create(ctx.db(), &ctx.tenant.id, &id, &new, secrets.as_deref(), &ctx.author).await?;
+    open(ctx, stored.ok_or(codes::CONNECTION_BEING_DELETED)?)
 }
 
-impl Connection {
-    /// Is it enabled for any client at all?
-    pub fn is_enabled(&self) -> bool {
-        self.enabled_clients.as_ref().is_none_or(|clients| !clients.is_empty())
-    }
+/// The connection with an id.
+pub async fn fetch(ctx: &Context, id: &str) -> Result<Document> {
+    let stored = store::fetch(ctx.db(), &ctx.tenant.id, id).await?;
+    open(ctx, stored.ok_or(codes::UNKNOWN_CONNECTION)?)
+}
 
-    /// Is a password strong enough here?
-    pub fn allows_password(&self, password: &str) -> bool {
-        self.report_on_password(password).verified
-    }
+/// All connections, or those a filter lets through; with the clients that may use them only where that is asked.
+pub async fn list(ctx: &Context, filter: &Filter, with_clients: bool, page: &Page) -> Result<List<Document>> {
+    let stored = store::list(ctx.db(), &ctx.tenant.id, filter, with_clients, page).await?;
+    stored.try_map(|stored| open(ctx, stored))
+}
 
-    /// What is asked of a password here, and whether this one is strong enough.
-    pub fn report_on_password(&self, password: &str) -> Report {
-        self.options.password_policy.report(password, self.options.password_options.min_length)
+/// The connections that a client may use, without the other clients that may.
+pub async fn list_of_client(
+    ctx: &Context,
+    client_id: &str,
+    mut filter: Filter,
+    page: &Page,
+) -> Result<List<Document>> {
+    if !ctx.has("read:clients") && !ctx.has("read:client_summary") {
+        return Err(codes::INSUFFICIENT_SCOPE.because(
+            "Insufficient scope; expected: read:connections and any of: read:clients or read:client_summary",
+        ));
     }
+    crate::clients::must_exist(ctx, client_id).await?;
+    filter.client_id = Some(client_id.to_owned());
+    list(ctx, &filter, false, page).await
+}
 
-    /// Does signup ask for an identifier?
-    pub fn demand(&self, identifier: Identifier) -> Demand {
-        match (&self.options.attributes, identifier) {
-            (Some(attributes), _) => attributes.of(identifier).map_or(Demand::Inactive, |a| a.signup.status),
-            (None, Identifier::Email) => Demand::Required,
-            (None, Identifier::Username) if self.options.requires_username => Demand::Required,
-            (None, Identifier::Username) => Demand::Inactive,
-            (None, Identifier::PhoneNumber) => Demand::Optional,
+/// Changes a connection.
+pub async fn update(
+    ctx: &Context,
+    id: &str,
+    patch: &ConnectionPatch<'_>,
+    if_match: Option<Vec<String>>,
+) -> Result<Document> {
+    let begun = store::begin_change(ctx.db(), &ctx.tenant.id, id).await?;
+    let (tx, strategy) = begun.ok_or(codes::UNKNOWN_CONNECTION)?;
+    let options = match &patch.options {
+        None => None,
+        Some(sent) => {
+            let mut options = model::options(&strategy, sent, false)?;
+            let secrets = seal(ctx, id, &model::hide(&mut options))?;
+            Some((options, secrets))
         }
-    }
-
-    /// An identifier that a new user has to have and does not. A username that `requires_username` asks for is
-    /// signup's business alone.
-    pub fn missing(&self, new: &NewUser) -> Option<Identifier> {
-        let has = |identifier: &Identifier| new.identifier(*identifier).is_some();
-        let required = |identifier: &Identifier| {
-            self.demand(*identifier) == Demand::Required
-                && (self.options.attributes.is_some() || *identifier != Identifier::Username)
-        };
-        let identifies = |identifier: &Identifier| self.identifies(*identifier);
-        let missing = Identifier::ALL.into_iter().find(|i| required(i) && !has(i));
-        let nameless = !Identifier::ALL.iter().any(|i| identifies(i) && has(i));
-        missing.or_else(|| Identifier::ALL.into_iter().find(identifies).filter(|_| nameless))
-    }
-
-    /// Can people log in by it?
-    pub fn identifies(&self, identifier: Identifier) -> bool {
-        match &self.options.attributes {
-            Some(attributes) => attributes.of(identifier).is_some_and(|a| a.identifier.active),
-            None => identifier != Identifier::PhoneNumber && self.demand(identifier) == Demand::Required,
-        }
-    }
-
-    /// Is a username of a length that is allowed here, and made of what usernames are made of?
-    pub fn allows_username(&self, username: &str) -> bool {
-        let own = self.options.attributes.as_ref().and_then(|a| a.username.as_ref()?.validation.as_ref());
-        let Range { min, max } = *own.unwrap_or(&self.options.validation.username);
-        (min..=max).contains(&username.chars().count()) && crate::users::model::is_username(username)
+    };
+    let change = Change {
+        options,
+        settings: &patch.settings,
+        enabled_clients: patch.enabled_clients.as_deref(),
+        if_match: if_match.as_deref(),
+    };
+    match store::update(tx, &ctx.tenant.id, id, &change, &ctx.author).await? {
+        Ok(stored) => open(ctx, stored),
+        Err(etag) => Err(Error { etag: Some(etag), ..codes::PRECONDITION_FAILED.into() }),
     }
 }
 
-/// The options of a database connection, with Auth0's names for them.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
-#[serde(default)]
-pub struct Options {
-    /// Do users have usernames here?
-    pub requires_username: bool,
-    /// How strong a password has to be.
-    #[serde(rename = "passwordPolicy")]
-    pub password_policy: Policy,
-    /// Exceptions from the policy.
-    #[serde(rename = "password_complexity_options")]
-    pub password_options: PasswordOptions,
-    /// The lengths of usernames.
-    pub validation: Validation,
-    /// Is signup refused?
-    pub disable_signup: bool,
-    /// Is an account blocked after too many wrong passwords?
-    pub brute_force_protection: bool,
-    /// What users are known by, where it is not an address and perhaps a username.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub attributes: Option<Attributes>,
+/// Deletes a connection; since when it is being deleted, and nothing if it is not there any more.
+pub async fn delete(ctx: &Context, id: &str) -> Result<Option<OffsetDateTime>> {
+    store::delete(ctx.db(), &ctx.tenant.id, id, ctx.now, &ctx.author).await
 }
 
-/// What a user can be known by within a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Identifier {
-    /// An e-mail address, in lower case.
-    Email,
-    /// A username, in lower case.
-    Username,
-    /// A phone number (E.164).
-    PhoneNumber,
-}
-
-impl Identifier {
-    /// All there are.
-    pub const ALL: [Self; 3] = [Self::Email, Self::Username, Self::PhoneNumber];
-
-    /// The attribute that holds it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::Username => "username",
-            Self::PhoneNumber => "phone_number",
-        }
+/// Deletes whoever has an address in a database connection. That there is nobody is no error.
+pub async fn delete_user(ctx: &Context, id: &str, email: &str) -> Result<()> {
+    let connection = fetch(ctx, id).await?;
+    if connection.strategy != model::DATABASE {
+        return Err(codes::NO_DATABASE_CONNECTION.into());
     }
+    let email = email.to_lowercase();
+    deletion::store::erase_by_email(ctx.db(), &ctx.tenant.id, &connection.name, &email, &ctx.author).await
 }
 
-/// Whether signup asks for an attribute.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Demand {
-    /// It has to be given.
-    Required,
-    /// It may be given.
-    Optional,
-    /// It is not asked for.
-    #[default]
-    Inactive,
+/// The ids of the clients that may use a connection.
+pub async fn clients(ctx: &Context, id: &str, page: &Page) -> Result<List<String>> {
+    let clients = store::clients(ctx.db(), &ctx.tenant.id, id, page).await?;
+    clients.ok_or_else(|| codes::UNKNOWN_CONNECTION.into())
 }
 
-/// The identifiers of a connection (flexible identifiers:
-/// <https://auth0.com/docs/authenticate/database-connections/flexible-identifiers-and-attributes>).
-#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
-#[serde(default)]
-pub struct Attributes {
-    /// E-mail addresses.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub email: Option<Attribute>,
-    /// Usernames.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub username: Option<Attribute>,
-    /// Phone numbers.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub phone_number: Option<Attribute>,
+/// Enables a connection for clients, disables it for others, and leaves it as it is for the rest.
+pub async fn set_clients(ctx: &Context, id: &str, patch: &ClientsPatch) -> Result<()> {
+    let begun = store::begin_change(ctx.db(), &ctx.tenant.id, id).await?;
+    let (tx, _) = begun.ok_or(codes::UNKNOWN_CONNECTION)?;
+    let done = store::set_clients(tx, &ctx.tenant.id, id, patch, &ctx.author).await?;
+    if done { Ok(()) } else { Err(codes::UNKNOWN_CLIENT.into()) }
 }
 
-impl Attributes {
-    fn of(&self, identifier: Identifier) -> Option<&Attribute> {
-        match identifier {
-            Identifier::Email => self.email.as_ref(),
-            Identifier::Username => self.username.as_ref(),
-            Identifier::PhoneNumber => self.phone_number.as_ref(),
-        }
+fn seal(ctx: &Context, id: &str, secrets: &BTreeMap<String, String>) -> Result<Option<Vec<u8>>> {
+    if secrets.is_empty() {
+        return Ok(None);
     }
+    let text = serde_json::to_vec(secrets).map_err(Error::internal)?;
+    ctx.app.vault.seal(&[&ctx.tenant.id, "connections", id], &text).map(Some)
 }
 
-/// One of them.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
-#[serde(default)]
-pub struct Attribute {
-    /// Whether people log in by it.
-    pub identifier: Active,
-    /// Whether signup asks for it.
-    pub signup: Signup,
-    /// Lengths of usernames, in place of those of [`Validation`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub validation: Option<Range>,
-}
-
-/// A switch.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
-#[serde(default)]
-pub struct Active {
-    /// Is it on?
-    pub active: bool,
-}
-
-/// How signup treats an attribute.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
-#[serde(default)]
-pub struct Signup {
-    /// Does it ask for it?
-    pub status: Demand,
-}
-
-/// Exceptions from the password policy.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
-pub struct PasswordOptions {
-    /// Another length, in characters.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub min_length: Option<usize>,
-}
-
-/// What is asked of identifiers.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
-pub struct Validation {
-    /// Usernames.
-    pub username: Range,
-}
-
-/// Lengths in characters, both included.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
-#[serde(default)]
-pub struct Range {
-    /// At least.
-    #[serde(alias = "min_length")]
-    pub min: usize,
-    /// At most.
-    #[serde(alias = "max_length")]
-    pub max: usize,
-}
-
-impl Default for Range {
-    fn default() -> Self {
-        Self { min: 1, max: 15 }
+fn open(ctx: &Context, mut stored: Stored) -> Result<Document> {
+    if let Some(sealed) = &stored.secrets {
+        let text = ctx.app.vault.open(&[&ctx.tenant.id, "connections", &stored.connection_id], sealed)?;
+        model::reveal(&mut stored.options, serde_json::from_slice(&text).map_err(Error::internal)?);
     }
-}
-
-/// Which connections are asked for.
-#[derive(Debug)]
-pub struct List {
-    /// With this name.
-    pub name: Option<String>,
-    /// With any of these strategies; all if there is none.
-    pub strategies: Vec<String>,
-    /// How many are skipped.
-    pub start: i64,
-    /// How many are answered at most.
-    pub limit: i64,
-}
-
-/// Connections as JSON documents of the fields that are wanted, and how many there are in all.
-pub async fn list(ctx: &Context, list: &List, fields: &Fields) -> Result<(Vec<String>, i64)> {
-    let (documents, total) = store::list(ctx.db(), &ctx.tenant.id, list).await?;
-    Ok((documents.iter().map(|document| shortened(document, fields)).collect(), total))
-}
-
-fn shortened(document: &RawValue, fields: &Fields) -> String {
-    let object = Object::of(document).unwrap_or_default();
-    let wanted = object.members().filter(|(name, _)| fields.wants(name) || *name == "is_domain_connection");
-    let members: Vec<String> = wanted.map(|(name, value)| format!("\"{name}\":{}", value.get())).collect();
-    format!("{{{}}}", members.join(","))
+    Ok(Document {
+        id: stored.connection_id,
+        name: stored.name,
+        strategy: stored.strategy,
+        options: stored.options,
+        settings: stored.settings,
+        enabled_clients: stored.enabled_clients,
+        etag: stored.etag,
+    })
 }
 
 /// A connection by its name.
@@ -280,7 +192,7 @@ pub async fn by_name(db: &Db, tenant: &str, name: &str) -> Result<Option<Connect
     store::by_name(db, tenant, name).await
 }
 
-/// A connection that a client of the tenant may use: by its name, or the first one there is for this client.
+/// A database connection that a client of the tenant may use: by its name, or the first one there is for this client.
 pub async fn for_client(
     db: &Db,
     tenant: &str,

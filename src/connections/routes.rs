@@ -2,39 +2,111 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::Method;
+use serde_json::json;
 
-use super::List;
-use crate::auth::scopes::ReadConnections;
-use crate::error::{Error, codes};
+use super::model::{ClientsPatch, ConnectionPatch, Document, Filter, NewConnection};
+use crate::auth::scopes::{
+    CreateConnections, DeleteConnectionUsers, DeleteConnections, ReadConnections, UpdateConnections,
+};
+use crate::error::Result;
+use crate::http::conditional::Preconditions;
 use crate::http::endpoint::endpoint;
-use crate::http::page::listed;
+use crate::http::page::{listed, listed_with_links};
 use crate::http::params::Params;
-use crate::http::{Caller, Endpoint};
-use crate::page::{self, Page};
-use crate::users::model::Fields;
+use crate::http::render::{json_text, json_value, no_content, tagged};
+use crate::http::{Body, Caller, Endpoint};
+use crate::page::Page;
+use crate::users::model::{Fields, timestamp};
+use crate::users::routes::fields;
+
+/// How many clients of a connection are answered at most.
+const CLIENTS: i64 = 1000;
+/// How many connections of a client are answered at most.
+const OF_CLIENT: i64 = 100;
 
 /// The routes of connections.
 pub fn routes() -> Vec<Endpoint> {
-    vec![endpoint(Method::GET, "/api/v2/connections", list)]
+    vec![
+        endpoint(Method::POST, "/api/v2/connections", create),
+        endpoint(Method::GET, "/api/v2/connections", list),
+        endpoint(Method::GET, "/api/v2/connections/{id}", fetch),
+        endpoint(Method::PATCH, "/api/v2/connections/{id}", update),
+        endpoint(Method::DELETE, "/api/v2/connections/{id}", delete),
+        endpoint(Method::DELETE, "/api/v2/connections/{id}/users", delete_user),
+        endpoint(Method::GET, "/api/v2/connections/{id}/clients", clients),
+        endpoint(Method::PATCH, "/api/v2/connections/{id}/clients", set_clients),
+        endpoint(Method::GET, "/api/v2/clients/{id}/connections", list_of_client),
+    ]
 }
 
-async fn list(caller: Caller<ReadConnections>, params: Params) -> Result<HttpResponse, Error> {
-    let page = params.page(1)?;
-    if matches!(page, Page::Checkpoint { .. }) {
-        return Err(codes::INVALID_QUERY
-            .because("Connections are listed by page and per_page, not by from and take."));
-    }
-    let include = params.boolean(
-        "include_fields",
-        "<code>true</code> if the fields specified are to be included in the result, <code>false</code> otherwise (defaults to <code>true</code>)",
-    )?;
-    let fields = Fields::new(params.query("fields")?.as_deref(), include.unwrap_or(true));
-    let list = List {
-        name: params.query("name")?,
-        strategies: params.all("strategy")?,
-        start: page.start(),
-        limit: page.limit(),
-    };
-    let (items, total) = super::list(&caller, &list, &fields).await?;
-    Ok(listed("connections", &page, &page::List { items, total: Some(total), next: None }))
+async fn create(caller: Caller<CreateConnections>, body: Body) -> Result<HttpResponse> {
+    let body = body.read().await?;
+    Ok(whole(201, super::create(&caller, NewConnection::read(&body.object()?)?).await?))
+}
+
+async fn list(caller: Caller<ReadConnections>, params: Params) -> Result<HttpResponse> {
+    let (page, filter, fields) = (params.page(1)?, filter(&params)?, fields(&params)?);
+    let found = super::list(&caller, &filter, fields.wants("enabled_clients"), &page).await?;
+    let found = found.try_map(|connection| Ok(connection.text(&fields)))?;
+    Ok(listed_with_links(&caller.origin, &params, "connections", &page, &found))
+}
+
+async fn list_of_client(caller: Caller<ReadConnections>, params: Params) -> Result<HttpResponse> {
+    let (id, page, fields) = (params.path("id")?, params.checkpoint(OF_CLIENT)?, fields(&params)?);
+    let found = super::list_of_client(&caller, &id, filter(&params)?, &page).await?;
+    Ok(listed("connections", &page, &found.try_map(|connection| Ok(connection.text(&fields)))?))
+}
+
+async fn fetch(caller: Caller<ReadConnections>, params: Params) -> Result<HttpResponse> {
+    let fields = fields(&params)?;
+    let connection = super::fetch(&caller, &params.path("id")?).await?;
+    let etag = connection.etag.clone();
+    Ok(tagged(json_text(200, connection.text(&fields)), &etag))
+}
+
+async fn update(
+    caller: Caller<UpdateConnections>,
+    params: Params,
+    conditions: Preconditions,
+    body: Body,
+) -> Result<HttpResponse> {
+    let id = params.path("id")?;
+    let body = body.read().await?;
+    let body = body.object()?;
+    let patch = ConnectionPatch::read(&body)?;
+    Ok(whole(200, super::update(&caller, &id, &patch, conditions.if_match).await?))
+}
+
+async fn delete(caller: Caller<DeleteConnections>, params: Params) -> Result<HttpResponse> {
+    Ok(match super::delete(&caller, &params.path("id")?).await? {
+        Some(deleted_at) => json_value(202, &json!({ "deleted_at": timestamp(deleted_at) })),
+        None => no_content(),
+    })
+}
+
+async fn delete_user(caller: Caller<DeleteConnectionUsers>, params: Params) -> Result<HttpResponse> {
+    super::delete_user(&caller, &params.path("id")?, &params.required("email")?).await?;
+    Ok(no_content())
+}
+
+async fn clients(caller: Caller<ReadConnections>, params: Params) -> Result<HttpResponse> {
+    let (id, page): (_, Page) = (params.path("id")?, params.checkpoint(CLIENTS)?);
+    let found = super::clients(&caller, &id, &page).await?;
+    Ok(listed("clients", &page, &found.try_map(|id| Ok(json!({ "client_id": id }).to_string()))?))
+}
+
+async fn set_clients(caller: Caller<UpdateConnections>, params: Params, body: Body) -> Result<HttpResponse> {
+    let id = params.path("id")?;
+    let body = body.read().await?;
+    super::set_clients(&caller, &id, &ClientsPatch::read(&body.list()?)?).await?;
+    Ok(no_content())
+}
+
+fn whole(status: u16, connection: Document) -> HttpResponse {
+    let etag = connection.etag.clone();
+    tagged(json_text(status, connection.text(&Fields::default())), &etag)
+}
+
+fn filter(params: &Params) -> Result<Filter> {
+    Ok(Filter { name: params.query("name")?, strategies: params.all("strategy")?, client_id: None })
 }

@@ -74,7 +74,7 @@ const AT_LEAST: Duration = Duration::from_millis(50);
 /// Sends a link for a new password to an address, if it is somebody's.
 pub async fn change_password(ctx: &Context, request: &PasswordChange) -> Result<(), SignupError> {
     let connection = connections::by_name(ctx.db(), &ctx.tenant.id, &request.connection).await?;
-    if connection.is_none_or(|connection| connection.strategy != "auth0") {
+    if !connection.is_some_and(|connection| connection.is_database()) {
         return Err(SignupError::invalid_connection());
     }
     let work = tickets::request_password_change(ctx, &request.email, &request.connection);

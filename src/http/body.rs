@@ -8,11 +8,12 @@ use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::web::{self, Bytes, BytesMut};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
+use serde_json::value::RawValue;
 use tokio::time::timeout_at;
 
 use crate::app::App;
 use crate::error::{Error, codes};
-use crate::json::Object;
+use crate::json::{self, Object};
 
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -103,6 +104,11 @@ impl Read {
     /// The JSON object it is.
     pub fn object(&self) -> Result<Object<'_>, Error> {
         Object::read(&self.0)
+    }
+
+    /// The elements of the JSON list it is.
+    pub fn list(&self) -> Result<Vec<&RawValue>, Error> {
+        json::list(&self.0)
     }
 }
 

@@ -36,29 +36,27 @@ impl<S: Scope> FromRequest for Caller<S> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        Box::pin(async move {
-            let visitor = Visitor::find(&request).await?;
-            let token = bearer(&request)?;
-            let claims = visitor.app.tokens.verify(&visitor.tenant, token, visitor.now.unix_timestamp())?;
-            let client = || claims.azp.clone();
-            let of = (&*visitor.app, &*visitor.tenant);
-            rate_limit::judge(&request, of, Limited::ManagementApi, client)?;
-            let (word, enough) = if S::ALL_OF {
-                ("all", claims.has_all(S::ANY_OF))
-            } else {
-                ("any", claims.has_any(S::ANY_OF))
-            };
-            if !enough {
-                return Err(codes::INSUFFICIENT_SCOPE
-                    .because(format!("Insufficient scope, expected {word} of: {}", S::ANY_OF.join(","))));
-            }
-            let mut author = visitor.author;
-            author.actor.clone_from(&claims.sub);
-            author.client_id = Some(claims.azp.clone()).filter(|id| !id.is_empty());
-            let Visitor { app, tenant, origin, now, .. } = visitor;
-            Ok(Self(Context { app, tenant, claims, author, origin, now }, PhantomData))
-        })
+        Box::pin(async move { Ok(Self(admit(&request, S::ANY_OF, S::ALL_OF).await?, PhantomData)) })
     }
+}
+
+/// Believes a caller of the Management API whose token has any of some scopes, or all of them.
+pub(super) async fn admit(request: &HttpRequest, scopes: &[&str], all: bool) -> Result<Context, Error> {
+    let visitor = Visitor::find(request).await?;
+    let token = bearer(request)?;
+    let claims = visitor.app.tokens.verify(&visitor.tenant, token, visitor.now.unix_timestamp())?;
+    let of = (&*visitor.app, &*visitor.tenant);
+    rate_limit::judge(request, of, Limited::ManagementApi, || claims.azp.clone())?;
+    let (word, enough) = if all { ("all", claims.has_all(scopes)) } else { ("any", claims.has_any(scopes)) };
+    if !enough {
+        return Err(codes::INSUFFICIENT_SCOPE
+            .because(format!("Insufficient scope, expected {word} of: {}", scopes.join(","))));
+    }
+    let mut author = visitor.author;
+    author.actor.clone_from(&claims.sub);
+    author.client_id = Some(claims.azp.clone()).filter(|id| !id.is_empty());
+    let Visitor { app, tenant, origin, now, .. } = visitor;
+    Ok(Context { app, tenant, claims, author, origin, now })
 }
 
 /// Anybody who reached a tenant: for the endpoints that ask for no token.

@@ -1,10 +1,13 @@
 //! A route as the registration table has it. What it demands of a caller is read off its handler's signature.
 
 use actix_web::http::Method;
-use actix_web::{FromRequest, Handler, Responder, Route, web};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, Route, web};
 
+use super::caller::admit;
+use super::params::Params;
 use super::{Body, Caller};
 use crate::auth::scopes::Scope;
+use crate::error::Error;
 
 /// A method on a path, its handler, and what it demands.
 pub struct Endpoint {
@@ -43,9 +46,9 @@ impl Argument for Body {
     const IS_BODY: bool = true;
 }
 impl Argument for super::Visitor {}
-impl Argument for super::params::Params {}
+impl Argument for Params {}
 impl Argument for super::conditional::Preconditions {}
-impl Argument for actix_web::HttpRequest {}
+impl Argument for HttpRequest {}
 impl<T: 'static> Argument for web::Data<T> {}
 
 macro_rules! signatures {
@@ -89,5 +92,24 @@ where
         takes_body: Args::TAKES_BODY,
         route: web::method(method.clone()).to(handler),
         method,
+    }
+}
+
+/// A route that only tells something and demands scopes of a table instead of a signature's.
+pub fn read_only(
+    path: &'static str,
+    scopes: &'static [&'static str],
+    answer: impl Fn(Params) -> Result<HttpResponse, Error> + Copy + 'static,
+) -> Endpoint {
+    let handler = move |request: HttpRequest, params: Params| async move {
+        admit(&request, scopes, false).await?;
+        answer(params)
+    };
+    Endpoint {
+        method: Method::GET,
+        path,
+        scopes: Some(scopes),
+        takes_body: false,
+        route: web::get().to(handler),
     }
 }

@@ -11,6 +11,7 @@
 use std::fmt::Write;
 
 use actix_web::HttpResponse;
+use actix_web::http::header::{HeaderValue, LINK};
 use serde_json::json;
 
 use super::params::Params;
@@ -30,12 +31,16 @@ const PER_PAGE: &str = "Number of results per page. Defaults to 50";
 impl Params {
     /// The part of a list that is asked for; `least` is the smallest `per_page` the endpoint takes.
     pub fn page(&self, least: i64) -> Result<Page, Error> {
-        let (from, take) = (self.query("from")?, self.query("take")?);
-        if from.is_some() || take.is_some() {
-            let take = self.integer("take", PER_PAGE, 1, MOST)?.unwrap_or(DEFAULT);
-            return Ok(Page::Checkpoint { from: from.filter(|from| !from.is_empty()), take });
+        if self.query("from")?.is_some() || self.query("take")?.is_some() {
+            return self.checkpoint(MOST);
         }
         self.numbered_page(least)
+    }
+
+    /// The same for a list that knows only checkpoints; `most` is the largest `take`.
+    pub fn checkpoint(&self, most: i64) -> Result<Page, Error> {
+        let from = self.query("from")?.filter(|from| !from.is_empty());
+        Ok(Page::Checkpoint { from, take: self.integer("take", PER_PAGE, 1, most)?.unwrap_or(DEFAULT) })
     }
 
     /// The same for a list that knows no checkpoints.
@@ -68,6 +73,36 @@ pub fn listed(plural: &str, page: &Page, list: &List<String>) -> HttpResponse {
 /// The same, telling with a total how many there are in this part too, as lists of users and logs do.
 pub fn listed_with_length(plural: &str, page: &Page, list: &List<String>) -> HttpResponse {
     answer(plural, page, list, &format!("\"length\":{},", list.items.len()))
+}
+
+/// The same with a `Link` header for the pages around a numbered one (RFC 8288), as lists of connections, client grants
+/// and resource servers have it. `origin` is what the links begin with; which page is the last shows where a total does.
+pub fn listed_with_links(
+    origin: &str,
+    params: &Params,
+    plural: &str,
+    page: &Page,
+    list: &List<String>,
+) -> HttpResponse {
+    let mut response = listed(plural, page, list);
+    if let Page::Offset { page: number, per_page, .. } = *page {
+        let last = list.total.map(|total| (total - 1).max(0) / per_page.max(1));
+        let full = i64::try_from(list.items.len()) == Ok(per_page) && per_page > 0;
+        let is_followed = last.map_or(full, |last| number < last);
+        let pages = [
+            (Some(0), "first"),
+            (last, "last"),
+            (is_followed.then_some(number + 1), "next"),
+            ((number > 0).then_some(number - 1), "prev"),
+        ];
+        let links = pages.into_iter().filter_map(|(number, rel)| {
+            Some(format!("<{origin}{}>; rel=\"{rel}\"", params.of_page(number?, per_page)))
+        });
+        if let Ok(value) = HeaderValue::from_str(&links.collect::<Vec<_>>().join(", ")) {
+            response.headers_mut().insert(LINK, value);
+        }
+    }
+    response
 }
 
 fn answer(plural: &str, page: &Page, list: &List<String>, length: &str) -> HttpResponse {

@@ -34,6 +34,20 @@ impl Params {
         })
     }
 
+    /// The parameters of the path, for a route whose path is looked up: 400 unless each is a word.
+    pub fn words(&self) -> Result<(), Error> {
+        let is_word = |text: &str| {
+            !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        };
+        match self.0.match_info().iter().find(|(_, text)| !is_word(text)) {
+            None => Ok(()),
+            Some((name, _)) => {
+                let fault = Fault::of(name, "", "String does not match pattern ^[a-zA-Z0-9_-]+$");
+                Err(refusal(Part::Path, &[fault]))
+            }
+        }
+    }
+
     /// The id of a user in the path.
     pub fn user_id(&self, name: &str) -> Result<UserId, Error> {
         let text = self.path(name)?;
@@ -65,6 +79,17 @@ impl Params {
             }
         }
         Ok(found)
+    }
+
+    /// Path and query of the same list's page of another number.
+    pub fn of_page(&self, page: i64, per_page: i64) -> String {
+        let others = self.0.query_string().split('&').filter(|pair| {
+            let key = decode(pair.split_once('=').map_or(*pair, |(key, _)| key));
+            !pair.is_empty() && !["page", "per_page"].map(Some).contains(&key.as_deref())
+        });
+        let numbers = [format!("page={page}"), format!("per_page={per_page}")];
+        let query: Vec<&str> = others.chain(numbers.iter().map(String::as_str)).collect();
+        format!("{}?{}", self.0.path(), query.join("&"))
     }
 
     /// A parameter that has to be there.

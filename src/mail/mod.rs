@@ -20,15 +20,13 @@ pub mod smtp;
 pub(crate) mod store;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use time::OffsetDateTime;
-use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 
 use crate::app::App;
 use crate::error::Result;
+use crate::worker::Rounds;
 use model::{ATTEMPTS, Content, Due, Refusal, backoff};
 use smtp::Smtp;
 
@@ -36,15 +34,9 @@ use smtp::Smtp;
 const BATCH: i64 = 16;
 /// How long a claimed mail is the worker's own: longer than the time limits of a delivery taken together.
 const LEASE: time::Duration = time::Duration::minutes(5);
-/// How long an idle worker waits before it looks again.
-const PAUSE: Duration = Duration::from_secs(1);
-/// The same after an error of the database.
-const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(5);
 /// How often what has ended is deleted, and how long after its end.
 const SWEEP_EVERY: time::Duration = time::Duration::hours(1);
 const KEPT: time::Duration = time::Duration::days(30);
-/// How long a worker that is told to stop may go on with what it has begun.
-const FAREWELL: Duration = Duration::from_secs(10);
 
 /// What mail is handed to.
 pub enum Sender {
@@ -106,52 +98,29 @@ async fn deliver(app: &App, sender: &Sender, mail: &Due, now: OffsetDateTime) ->
     store::refused(&app.db, mail, &reason, again_at, now).await
 }
 
-/// A worker that runs.
-pub struct Worker {
-    stop: Arc<Notify>,
-    task: JoinHandle<()>,
+/// The work of one worker: to deliver mail and to delete what has ended.
+pub struct Mailer {
+    app: Arc<App>,
+    sender: Option<Sender>,
+    swept: OffsetDateTime,
 }
 
-impl Worker {
-    /// Starts a worker; without a sender it only deletes what has ended.
-    pub fn start(app: Arc<App>, sender: Option<Sender>) -> Self {
-        let stop = Arc::new(Notify::new());
-        let task = tokio::spawn(work(app, sender, Arc::clone(&stop)));
-        Self { stop, task }
-    }
-
-    /// Lets it end what it has begun, for a while.
-    pub async fn stop(self) {
-        self.stop.notify_one();
-        // What is cut off here is tried again after its lease.
-        let _ = tokio::time::timeout(FAREWELL, self.task).await;
+impl Mailer {
+    /// Without a sender it only deletes what has ended.
+    pub fn new(app: Arc<App>, sender: Option<Sender>) -> Self {
+        Self { app, sender, swept: OffsetDateTime::UNIX_EPOCH }
     }
 }
 
-async fn work(app: Arc<App>, sender: Option<Sender>, stop: Arc<Notify>) {
-    let mut swept = OffsetDateTime::UNIX_EPOCH;
-    loop {
-        let pause = match round(&app, sender.as_ref(), &mut swept).await {
-            Ok(true) => Duration::ZERO,
-            Ok(false) => PAUSE,
-            Err(error) => {
-                tracing::warn!(error = %error, "mail has to wait");
-                PAUSE_AFTER_ERROR
-            }
-        };
-        tokio::select! {
-            () = stop.notified() => return,
-            () = tokio::time::sleep(pause) => {}
+impl Rounds for Mailer {
+    const NAME: &'static str = "mail";
+
+    async fn round(&mut self) -> Result<bool> {
+        let now = OffsetDateTime::now_utc();
+        if now - self.swept > SWEEP_EVERY && store::sweep(&self.app.db, now - KEPT).await? == 0 {
+            self.swept = now;
         }
+        let Some(sender) = &self.sender else { return Ok(false) };
+        Ok(i64::try_from(deliver_due(&self.app, sender, now, None).await?) == Ok(BATCH))
     }
-}
-
-/// One look at the queue: whether there is probably more to do at once.
-async fn round(app: &App, sender: Option<&Sender>, swept: &mut OffsetDateTime) -> Result<bool> {
-    let now = OffsetDateTime::now_utc();
-    if now - *swept > SWEEP_EVERY && store::sweep(&app.db, now - KEPT).await? == 0 {
-        *swept = now;
-    }
-    let Some(sender) = sender else { return Ok(false) };
-    Ok(i64::try_from(deliver_due(app, sender, now, None).await?) == Ok(BATCH))
 }

@@ -9,7 +9,7 @@ use crate::auth::scopes::{
 };
 use crate::error::Result;
 use crate::http::endpoint::endpoint;
-use crate::http::page::listed;
+use crate::http::page::listed_with_links;
 use crate::http::params::Params;
 use crate::http::render::{json_text, no_content};
 use crate::http::{Body, Caller, Endpoint};
@@ -38,7 +38,13 @@ async fn list(caller: Caller<ReadResourceServers>, params: Params) -> Result<Htt
     check_identifiers(&identifiers)?;
     let identifiers = (!identifiers.is_empty()).then_some(identifiers);
     let found = super::list(&caller, identifiers.as_deref(), &page).await?;
-    Ok(listed("resource_servers", &page, &found.try_map(|server| server.document(&fields))?))
+    Ok(listed_with_links(
+        &caller.origin,
+        &params,
+        "resource_servers",
+        &page,
+        &found.try_map(|server| server.document(&fields))?,
+    ))
 }
 
 async fn fetch(caller: Caller<ReadResourceServers>, params: Params) -> Result<HttpResponse> {

@@ -8,17 +8,19 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
 
 use super::config::{ClientConfig, ConnectionConfig, Selection, TenantConfig};
 use super::{Settings, store};
 use crate::auth::keys::SigningKey;
 use crate::auth::scopes;
 use crate::clients::model::{METADATA_KEYS, defaults};
+use crate::connections::deletion;
 use crate::connections::{
-    Active, Attribute, Attributes, Demand, Options, PasswordOptions, Range, Signup, Validation,
+    Active, Attribute, Attributes, Demand, Lengths, Options, PasswordComplexity, Range, Signup, Validation,
 };
 use crate::db::{Db, Tx};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, codes};
 use crate::ids;
 use crate::journal::Author;
 use crate::vault::Vault;
@@ -51,6 +53,19 @@ impl Provisioner<'_> {
     /// # Errors
     /// A host that belongs to another tenant; the database.
     pub async fn apply(&self, config: &TenantConfig) -> Result<Report> {
+        let now = OffsetDateTime::now_utc();
+        loop {
+            match self.attempt(config).await {
+                // Its predecessor's users are in the way, and perhaps nobody else is there to erase them.
+                Err(error)
+                    if error.meaning == codes::CONNECTION_BEING_DELETED
+                        && deletion::erase_due(self.db, now, Some(&config.name)).await? => {}
+                done => return done,
+            }
+        }
+    }
+
+    async fn attempt(&self, config: &TenantConfig) -> Result<Report> {
         let tenant = config.name.as_str();
         let mut tx = self.db.begin().await?;
         store::lock(&mut tx, tenant).await?;
@@ -80,8 +95,9 @@ impl Provisioner<'_> {
         }
         // After the change: whoever wanted the same host at the same time has been waited for.
         if let Some((host, owner)) = store::foreign_host(&mut tx, tenant, &config.hosts).await? {
-            return Err(crate::error::codes::INVALID_BODY
-                .because(format!("the host {host} belongs to the tenant {owner} already")));
+            return Err(
+                codes::INVALID_BODY.because(format!("the host {host} belongs to the tenant {owner} already"))
+            );
         }
         if !store::has_signing_key(&mut tx, tenant).await? {
             self.make_signing_key(&mut tx, tenant, &settings.domain).await?;
@@ -119,11 +135,13 @@ impl Provisioner<'_> {
                 ),
             };
             let whole = serde_json::to_value(options(connection)).map_err(Error::internal)?;
-            // Attributes and requires_username exclude each other: whichever the file has ends the other.
-            let mut names = connection.named.clone();
-            names.extend(connection.attributes.is_some().then(|| "requires_username".to_owned()));
-            let ended: &[&str] = if connection.requires_username { &["attributes"] } else { &[] };
-            let named = part(&whole, &names, CONNECTION);
+            // Attributes exclude requires_username and validation: whichever the file has ends the other.
+            let ended: &[&str] = match connection.attributes {
+                Some(_) => &["requires_username", "validation"],
+                None if connection.requires_username => &["attributes"],
+                None => &[],
+            };
+            let named = part(&whole, &connection.named, CONNECTION);
             let what = store::put_connection(
                 &mut tx,
                 tenant,
@@ -240,26 +258,26 @@ fn part(whole: &Value, named: &BTreeSet<String>, elsewhere: &[(&str, &str)]) -> 
 
 fn options(config: &ConnectionConfig) -> Options {
     let length = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
-    let identifier = |demand: Option<Demand>| {
+    let (min, max) = (length(config.username_min), length(config.username_max));
+    let identifier = |demand: Option<Demand>, validation: Option<Lengths>| {
         demand.map(|status| Attribute {
             identifier: Active { active: true },
             signup: Signup { status },
-            validation: None,
+            validation,
         })
     };
     Options {
         requires_username: config.requires_username,
         password_policy: config.password_policy,
-        password_options: PasswordOptions { min_length: config.password_min_length.map(length) },
-        validation: Validation {
-            username: Range { min: length(config.username_min), max: length(config.username_max) },
-        },
+        password_complexity: PasswordComplexity { min_length: config.password_min_length.map(length) },
+        validation: config.attributes.is_none().then_some(Validation { username: Some(Range { min, max }) }),
         disable_signup: config.disable_signup,
         brute_force_protection: config.brute_force_protection,
         attributes: config.attributes.as_ref().map(|attributes| Attributes {
-            email: identifier(attributes.email),
-            username: identifier(attributes.username),
-            phone_number: identifier(attributes.phone_number),
+            email: identifier(attributes.email, None),
+            username: identifier(attributes.username, Some(Lengths { min_length: min, max_length: max })),
+            phone_number: identifier(attributes.phone_number, None),
         }),
+        ..Options::default()
     }
 }

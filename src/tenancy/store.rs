@@ -8,8 +8,9 @@ use sqlx::types::Json;
 use super::config::ConnectionConfig;
 use super::{Settings, Tenant};
 use crate::auth::keys::{Jwk, SigningKey};
+use crate::connections::store::has_users_left;
 use crate::db::{Db, Statement, Tx};
-use crate::error::Error;
+use crate::error::{Error, codes};
 use crate::ids;
 use crate::journal::{Author, author, insert_journal};
 use crate::vault::Vault;
@@ -140,7 +141,9 @@ static SHOW: Statement = Statement::new(
             'settings', t.settings,
             'hosts', (select coalesce(jsonb_agg(h.host order by h.host), '[]') from tenant_hosts h where h.tenant_id = t.tenant_id),
             'signing_keys', (select coalesce(jsonb_agg(k.kid order by k.created_at), '[]') from signing_keys k where k.tenant_id = t.tenant_id),
-            'connections', (select coalesce(jsonb_agg(jsonb_build_object('id', c.connection_id, 'name', c.name, 'options', c.options, 'enabled_clients', c.enabled_clients) order by c.name), '[]')
+            'connections', (select coalesce(jsonb_agg(jsonb_build_object('id', c.connection_id, 'name', c.name, 'options', c.options, 'enabled_clients', case when not c.for_all_clients then (
+                                     select coalesce(jsonb_agg(k.client_id order by k.client_id), '[]') from connection_clients k
+                                      where k.tenant_id = c.tenant_id and k.connection_id = c.connection_id) end) order by c.name), '[]')
                               from connections c where c.tenant_id = t.tenant_id),
             'clients', (select coalesce(jsonb_agg(jsonb_build_object('client_id', c.client_id, 'name', c.settings -> 'name', 'app_type', c.settings -> 'app_type') order by c.created_at, c.client_id), '[]')
                           from (select * from clients c where c.tenant_id = t.tenant_id and c.settings -> 'global' is distinct from 'true' order by c.created_at, c.client_id limit 100) c))
@@ -494,34 +497,58 @@ static PUT_CONNECTION: Statement = Statement::new(
     "tenancy.put_connection",
     concat!(
         "with old as (
-             select options, enabled_clients
-               from connections
-              where tenant_id = $1
-                and name = $3
+             select c.connection_id, c.options,
+                    case when not c.for_all_clients then array(
+                        select k.client_id from connection_clients k
+                         where k.tenant_id = c.tenant_id and k.connection_id = c.connection_id
+                         order by k.client_id) end as enabled_clients
+               from connections c
+              where c.tenant_id = $1
+                and c.name = $3
                 for update
+         ), wanted as (
+             select case when not $8 and exists (select from old) then (select enabled_clients from old)
+                         when $7::text[] is not null then array(select distinct id from unnest($7) as e(id) order by id) end as enabled_clients
          ), written as (
-             insert into connections (tenant_id, connection_id, name, strategy, options, enabled_clients)
-             select $1, $2, $3, $4, $5, $7 from (select count(*) from old) locked
+             insert into connections (tenant_id, connection_id, name, strategy, options, for_all_clients)
+             select $1, $2, $3, $4, $5::jsonb, enabled_clients is null
+               from wanted, (select count(*) from old) locked
+              where not exists (select from connection_deletions d where d.tenant_id = $1 and d.name = $3 and ",
+        has_users_left!(),
+        ")
                  on conflict (tenant_id, name)
                  do update set options = overlay_settings(connections.options - $10::text[], $6),
-                               enabled_clients = case when $8 then excluded.enabled_clients else connections.enabled_clients end,
+                               for_all_clients = excluded.for_all_clients,
                                version = connections.version + 1,
                                updated_at = now()
                       where overlay_settings(connections.options - $10::text[], $6) is distinct from connections.options
-                         or $8 and excluded.enabled_clients is distinct from connections.enabled_clients
-          returning tenant_id, connection_id, name, options, enabled_clients
+                         or (select enabled_clients from wanted) is distinct from (select enabled_clients from old)
+          returning tenant_id, connection_id, name, options
+         ), disabled as (
+             delete from connection_clients k
+              using written w, wanted
+              where k.tenant_id = w.tenant_id
+                and k.connection_id = w.connection_id
+                and k.client_id <> all(coalesce(wanted.enabled_clients, '{}'))
+         ), enabled as (
+             insert into connection_clients (tenant_id, connection_id, client_id)
+             select w.tenant_id, w.connection_id, e.id
+               from written w, wanted, unnest(wanted.enabled_clients) as e(id)
+                 on conflict do nothing
          ), journal_entry as (
              ",
         insert_journal!(),
         "
              select w.tenant_id, case when o.options is null then 'connection.created' else 'connection.updated' end, w.connection_id,
                     journal_changes(case when o.options is not null then jsonb_build_object('name', w.name, 'options', o.options, 'enabled_clients', o.enabled_clients) end,
-                                    jsonb_build_object('name', w.name, 'options', w.options, 'enabled_clients', w.enabled_clients)), ",
+                                    jsonb_build_object('name', w.name, 'options', w.options, 'enabled_clients', wanted.enabled_clients)), ",
         author!("$9::text[]"),
         "
-               from written w left join old o on true
+               from written w cross join wanted left join old o on true
          )
-         select not exists (select from old) from written"
+         select not exists (select from old) from written
+          union all
+         select null where not exists (select from written) and not exists (select from old)"
     ),
 );
 
@@ -538,7 +565,8 @@ pub(crate) async fn put_connection(
     let query = PUT_CONNECTION.query().bind(tenant).bind(ids::prefixed("con")).bind(&config.name);
     let query = query.bind(&config.strategy).bind(whole).bind(named).bind(enabled);
     let query = query.bind(config.named.contains("enabled_clients")).bind(author.entry()).bind(ended);
-    Ok(query.fetch_optional(&mut **tx).await?.map(|row| row.try_get(0)).transpose()?)
+    let Some(row) = query.fetch_optional(&mut **tx).await? else { return Ok(None) };
+    row.try_get::<Option<bool>, _>(0)?.map(Some).ok_or_else(|| codes::CONNECTION_BEING_DELETED.into())
 }
 
 static MANAGEMENT_CLIENT: Statement = Statement::new(

@@ -123,7 +123,7 @@ fn password_fields(connection: &Connection, fault: Option<&str>) -> String {
 /// What a connection asks of a password, in words.
 fn rules(connection: &Connection) -> Vec<String> {
     let policy = connection.options.password_policy;
-    let length = connection.options.password_options.min_length.unwrap_or_else(|| policy.min_length());
+    let length = connection.options.min_length().unwrap_or_else(|| policy.min_length());
     let mut rules = vec![format!("at least {length} character{}", if length == 1 { "" } else { "s" })];
     let kinds = match policy {
         Policy::None | Policy::Low => None,

@@ -4,6 +4,7 @@ use sqlx::types::Json;
 use time::OffsetDateTime;
 
 use super::model::{Identity, Issue, Kind, State, Ticket};
+use crate::connections::store::is_enabled;
 use crate::db::{Db, Statement};
 use crate::error::Error;
 use crate::journal::{Author, author, insert_journal};
@@ -106,7 +107,9 @@ macro_rules! found {
     ($client:literal) => {
         concat!(
             "select u.user_id, i.provider, i.identity_id, c.connection_id, c.strategy,
-            c.enabled_clients is null or cardinality(c.enabled_clients) > 0 as is_enabled, ",
+            ",
+            is_enabled!("c"),
+            " as is_enabled, ",
             address!(),
             " as email,
             coalesce(u.profile -> 'email_verified' = 'true', false) as email_verified, ",

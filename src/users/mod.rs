@@ -47,7 +47,10 @@ pub async fn create(ctx: &Context, new: NewUser) -> Result<User> {
     let connection = connections::by_name(ctx.db(), &ctx.tenant.id, &new.connection)
         .await?
         .ok_or(codes::INEXISTENT_CONNECTION)?;
-    if !connection.is_enabled() {
+    if !connection.is_database() {
+        return Err(codes::CONNECTION_WITHOUT_USERS.into());
+    }
+    if !connection.is_enabled {
         return Err(codes::CONNECTION_DISABLED.into());
     }
     create_in(ctx, &connection, new).await
@@ -183,7 +186,7 @@ async fn aim(ctx: &Context, id: &UserId, patch: &mut UserPatch) -> Result<store:
     };
     let connection =
         connections::by_name(db, tenant, &target.connection).await?.ok_or(codes::PATCH_CONNECTION_UNKNOWN)?;
-    if patch.touches_identity() && !connection.is_enabled() {
+    if patch.touches_identity() && !connection.is_enabled {
         return Err(codes::CONNECTION_DISABLED_ON_UPDATE.into());
     }
     if let Patch::Set(username) = &patch.username {

@@ -26,6 +26,7 @@ mod tenancy;
 mod tenant_settings;
 mod tenant_settings_model;
 mod tickets;
+mod unconfigured;
 mod user_blocks;
 mod userinfo;
 mod users;

@@ -59,20 +59,17 @@ async fn a_connection_is_found_by_its_name() {
                 },
                 "signup": {
                   "status": "optional"
+                },
+                "validation": {
+                  "max_length": 128,
+                  "min_length": 1
                 }
               }
             },
             "brute_force_protection": true,
             "disable_signup": false,
             "passwordPolicy": "good",
-            "password_complexity_options": {},
-            "requires_username": false,
-            "validation": {
-              "username": {
-                "max": 128,
-                "min": 1
-              }
-            }
+            "password_complexity_options": {}
           },
           "realms": [
             "Username-Password-Authentication"
@@ -134,4 +131,27 @@ async fn bad_parameters_and_missing_scopes_are_refused() {
     let token = tenant.token_with(&["read:users"]).await;
     let refused = send(tenant.request("GET", "/api/v2/connections").bearer_auth(token)).await;
     assert_eq!((refused.status, refused.json["errorCode"].as_str()), (403, Some("insufficient_scope")));
+}
+
+#[tokio::test]
+async fn they_come_in_parts_and_pages_have_links() {
+    let tenant = tenant_of_three().await;
+    let (mut seen, mut from) = (Vec::new(), String::new());
+    loop {
+        let part = tenant.get(&format!("/api/v2/connections?take=2&from={from}&include_totals=true")).await;
+        assert!(part.header("link").is_none() && part.json.get("total").is_none(), "{}", part.text);
+        seen.extend(names(&part.json["connections"]).into_iter().map(str::to_owned));
+        let Some(next) = part.json["next"].as_str() else { break };
+        from = next.to_owned();
+    }
+    assert_eq!(seen, ["Alpha", "Beta", CONNECTION]);
+    let links = async |query: &str| {
+        let answer = tenant.get(&format!("/api/v2/connections{query}")).await;
+        answer.header("link").unwrap().replace(&format!("https://{}/api/v2/connections?", tenant.host), "")
+    };
+    assert_eq!(links("").await, r#"<page=0&per_page=50>; rel="first", <page=0&per_page=50>; rel="last""#);
+    assert_eq!(
+        links("?per_page=1&page=1&strategy=auth0").await,
+        r#"<strategy=auth0&page=0&per_page=1>; rel="first", <strategy=auth0&page=2&per_page=1>; rel="last", <strategy=auth0&page=2&per_page=1>; rel="next", <strategy=auth0&page=0&per_page=1>; rel="prev""#
+    );
 }

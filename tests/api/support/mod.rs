@@ -37,6 +37,7 @@ pub struct Server {
     pub app: Arc<App>,
     pub address: SocketAddr,
     pub database: Options,
+    key: String,
     /// For direct looks at the tables, apart from the server's pool.
     runtime: tokio::runtime::Runtime,
 }
@@ -56,35 +57,43 @@ fn start() -> Server {
     });
     let database =
         Options { max_connections: 16, statement_timeout: Duration::from_secs(60), ..Options::new(url) };
+    let key = std::env::var("ROSTER__SECRETS__KEY").unwrap_or_else(|_| Vault::generate_key());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (app, address) = runtime.block_on(async {
         migrate::run(&database).await.expect("the migrations");
-        let app = Arc::new(App {
-            db: Db::open(&database).unwrap(),
-            vault: Vault::new(
-                &std::env::var("ROSTER__SECRETS__KEY").unwrap_or_else(|_| Vault::generate_key()),
-            )
-            .unwrap(),
-            // Nothing kept: a test that changes a tenant sees it at once.
-            tenancy: Tenancy::new(1000, Duration::from_millis(1), None),
-            tokens: Tokens::default(),
-            buckets: Buckets::default(),
-            hasher: Hasher::new(2),
-            body_limit: 1_048_576,
-            trust_forwarded_for: false,
-        });
-        let sockets = Sockets {
-            http: Some("127.0.0.1:0".parse().unwrap()),
-            https: None,
-            workers: Some(2),
-            shutdown_timeout: Duration::ZERO,
-        };
-        let running = server::start(Arc::clone(&app), sockets).unwrap();
-        let address = running.http.unwrap();
-        tokio::spawn(running.server);
-        (app, address)
+        instance(&database, &key)
     });
-    Server { app, address, database, runtime }
+    Server { app, address, database, key, runtime }
+}
+
+/// A Roster over the database that listens; it must be called on the server's runtime.
+fn instance(database: &Options, key: &str) -> (Arc<App>, SocketAddr) {
+    let app = Arc::new(App {
+        db: Db::open(database).unwrap(),
+        vault: Vault::new(key).unwrap(),
+        // Nothing kept: a test that changes a tenant sees it at once.
+        tenancy: Tenancy::new(1000, Duration::from_millis(1), None),
+        tokens: Tokens::default(),
+        buckets: Buckets::default(),
+        hasher: Hasher::new(2),
+        body_limit: 1_048_576,
+        trust_forwarded_for: false,
+    });
+    let sockets = Sockets {
+        http: Some("127.0.0.1:0".parse().unwrap()),
+        https: None,
+        workers: Some(2),
+        shutdown_timeout: Duration::ZERO,
+    };
+    let running = server::start(Arc::clone(&app), sockets).unwrap();
+    let address = running.http.unwrap();
+    tokio::spawn(running.server);
+    (app, address)
+}
+
+/// Another instance over the same database.
+pub async fn another_instance() -> SocketAddr {
+    on_server(async { instance(&server().database, &server().key).1 }).await
 }
 
 /// The server of this run.
@@ -163,7 +172,12 @@ impl Tenant {
 
     /// A request to this tenant without a token.
     pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
-        let url = format!("http://{}{path}", server().address);
+        self.request_to(server().address, method, path)
+    }
+
+    /// The same to another instance.
+    pub fn request_to(&self, address: SocketAddr, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let url = format!("http://{address}{path}");
         self.http.request(method.parse().unwrap(), url).header("host", &self.host)
     }
 

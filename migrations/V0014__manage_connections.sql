@@ -1,0 +1,45 @@
+-- Connections are managed through the API. Which clients may use one is a row each: thousands of them are no burden to
+-- a login that looks for one, and whoever adds one does not overwrite what another adds.
+alter table connections
+    -- what the document has besides id, name, strategy, options and enabled_clients
+    add column settings jsonb not null default '{}',
+    -- what options show as *****, sealed with the key of the deployment
+    add column secrets bytea,
+    -- whatever connection_clients has: all clients of the tenant
+    add column for_all_clients boolean not null default false,
+    -- not read any more; an instance of before takes a connection that is new for one that no client may use
+    alter column enabled_clients set default '{}';
+
+create table connection_clients (
+    tenant_id     text not null,
+    connection_id text not null,
+    client_id     text not null,
+    primary key (tenant_id, connection_id, client_id),
+    foreign key (tenant_id, connection_id) references connections on delete cascade,
+    constraint connection_clients_client_fkey foreign key (tenant_id, client_id) references clients on delete cascade
+);
+create index connection_clients_client_id_idx on connection_clients (tenant_id, client_id);
+
+update connections set for_all_clients = enabled_clients is null;
+insert into connection_clients (tenant_id, connection_id, client_id)
+select c.tenant_id, c.connection_id, k.client_id
+  from connections c
+  join clients k on k.tenant_id = c.tenant_id and k.client_id = any(c.enabled_clients);
+
+-- Connections that are gone and whose users may still be there: the queue of whoever erases them, for all tenants.
+create table connection_deletions (
+    tenant_id     text not null references tenants on delete cascade,
+    connection_id text not null,
+    name          text not null,
+    -- who deleted it, as the journal's columns from entry_id on
+    author        text[] not null,
+    deleted_at    timestamptz not null,
+    -- when to look for users again
+    due_at        timestamptz not null,
+    primary key (tenant_id, connection_id)
+);
+create index connection_deletions_name_idx on connection_deletions (tenant_id, name);
+create index connection_deletions_due_at_idx on connection_deletions (due_at);
+
+-- For the users of one connection among those of many.
+create index identities_connection_idx on identities (tenant_id, connection);

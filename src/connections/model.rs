@@ -1,0 +1,888 @@
+//! What a connection is, and what a request may say about one.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::error::{Result, codes};
+use crate::json::Object;
+use crate::passwords::{Policy, Report};
+use crate::schema::{Fault, Field, Format, Kind, Part, Schema, Text, refuse};
+use crate::users::model::{Fields, NewUser};
+
+/// The strategy of a database of ours.
+pub const DATABASE: &str = "auth0";
+
+/// A connection.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// `con_` and 16 letters and digits.
+    pub connection_id: String,
+    /// Its name, unique in the tenant.
+    pub name: String,
+    /// `auth0` for a database of ours.
+    pub strategy: String,
+    /// What is asked of its users.
+    pub options: Options,
+    /// Is it enabled for any client at all?
+    pub is_enabled: bool,
+}
+
+impl Connection {
+    /// Is it a database of ours, where people have passwords?
+    pub fn is_database(&self) -> bool {
+        self.strategy == DATABASE
+    }
+
+    /// Is a password strong enough here?
+    pub fn allows_password(&self, password: &str) -> bool {
+        self.report_on_password(password).verified
+    }
+
+    /// What is asked of a password here, and whether this one is strong enough.
+    pub fn report_on_password(&self, password: &str) -> Report {
+        self.options.password_policy.report(password, self.options.min_length())
+    }
+
+    /// Does signup ask for an identifier?
+    pub fn demand(&self, identifier: Identifier) -> Demand {
+        match (&self.options.attributes, identifier) {
+            (Some(attributes), _) => attributes.of(identifier).map_or(Demand::Inactive, |a| a.signup.status),
+            (None, Identifier::Email) => Demand::Required,
+            (None, Identifier::Username) if self.options.requires_username => Demand::Required,
+            (None, Identifier::Username) => Demand::Inactive,
+            (None, Identifier::PhoneNumber) => Demand::Optional,
+        }
+    }
+
+    /// An identifier that a new user has to have and does not. A username that `requires_username` asks for is
+    /// signup's business alone.
+    pub fn missing(&self, new: &NewUser) -> Option<Identifier> {
+        let has = |identifier: &Identifier| new.identifier(*identifier).is_some();
+        let required = |identifier: &Identifier| {
+            self.demand(*identifier) == Demand::Required
+                && (self.options.attributes.is_some() || *identifier != Identifier::Username)
+        };
+        let identifies = |identifier: &Identifier| self.identifies(*identifier);
+        let missing = Identifier::ALL.into_iter().find(|i| required(i) && !has(i));
+        let nameless = !Identifier::ALL.iter().any(|i| identifies(i) && has(i));
+        missing.or_else(|| Identifier::ALL.into_iter().find(identifies).filter(|_| nameless))
+    }
+
+    /// Can people log in by it?
+    pub fn identifies(&self, identifier: Identifier) -> bool {
+        match &self.options.attributes {
+            Some(attributes) => attributes.of(identifier).is_some_and(|a| a.identifier.active),
+            None => identifier != Identifier::PhoneNumber && self.demand(identifier) == Demand::Required,
+        }
+    }
+
+    /// Is a username of a length that is allowed here, and made of what usernames are made of?
+    pub fn allows_username(&self, username: &str) -> bool {
+        let own = self.options.attributes.as_ref().and_then(|a| a.username.as_ref()?.validation);
+        let own = own.map(|Lengths { min_length, max_length }| Range { min: min_length, max: max_length });
+        let Range { min, max } = own.or(self.options.validation.and_then(|v| v.username)).unwrap_or_default();
+        (min..=max).contains(&username.chars().count()) && crate::users::model::is_username(username)
+    }
+}
+
+/// What is enforced of a database connection's options, with Auth0's names for it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Options {
+    /// Do users have usernames here?
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub requires_username: bool,
+    /// How strong a password has to be.
+    #[serde(rename = "passwordPolicy")]
+    pub password_policy: Policy,
+    /// Exceptions from the policy.
+    #[serde(rename = "password_complexity_options")]
+    pub password_complexity: PasswordComplexity,
+    /// The newer place of the same.
+    #[serde(skip_serializing)]
+    pub password_options: PasswordOptions,
+    /// The lengths of usernames; not with attributes, which have their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Validation>,
+    /// Is signup refused?
+    pub disable_signup: bool,
+    /// Is an account blocked after too many wrong passwords?
+    pub brute_force_protection: bool,
+    /// What users are known by, where it is not an address and perhaps a username.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<Attributes>,
+}
+
+impl Options {
+    /// How long a password has to be, where the policy is not what says so.
+    pub fn min_length(&self) -> Option<usize> {
+        self.password_complexity.min_length.or(self.password_options.complexity.min_length)
+    }
+}
+
+/// What a user can be known by within a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identifier {
+    /// An e-mail address, in lower case.
+    Email,
+    /// A username, in lower case.
+    Username,
+    /// A phone number (E.164).
+    PhoneNumber,
+}
+
+impl Identifier {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::Email, Self::Username, Self::PhoneNumber];
+
+    /// The attribute that holds it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Username => "username",
+            Self::PhoneNumber => "phone_number",
+        }
+    }
+}
+
+/// Whether signup asks for an attribute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Demand {
+    /// It has to be given.
+    Required,
+    /// It may be given.
+    Optional,
+    /// It is not asked for.
+    #[default]
+    Inactive,
+}
+
+/// The identifiers of a connection (flexible identifiers:
+/// <https://auth0.com/docs/authenticate/database-connections/flexible-identifiers-and-attributes>).
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Attributes {
+    /// E-mail addresses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<Attribute>,
+    /// Usernames.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<Attribute>,
+    /// Phone numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone_number: Option<Attribute>,
+}
+
+impl Attributes {
+    fn of(&self, identifier: Identifier) -> Option<&Attribute> {
+        match identifier {
+            Identifier::Email => self.email.as_ref(),
+            Identifier::Username => self.username.as_ref(),
+            Identifier::PhoneNumber => self.phone_number.as_ref(),
+        }
+    }
+}
+
+/// One of them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Attribute {
+    /// Whether people log in by it.
+    pub identifier: Active,
+    /// Whether signup asks for it.
+    pub signup: Signup,
+    /// Lengths of usernames, in place of those of [`Validation`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Lengths>,
+}
+
+/// A switch.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Active {
+    /// Is it on?
+    pub active: bool,
+}
+
+/// How signup treats an attribute.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Signup {
+    /// Does it ask for it?
+    pub status: Demand,
+}
+
+/// Exceptions from the password policy.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub struct PasswordComplexity {
+    /// Another length, in characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_length: Option<usize>,
+}
+
+/// The newer form of all that is asked of passwords.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct PasswordOptions {
+    /// What passwords are made of.
+    pub complexity: PasswordComplexity,
+}
+
+/// What is asked of identifiers.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Validation {
+    /// Usernames.
+    pub username: Option<Range>,
+}
+
+/// Lengths in characters, both included.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Range {
+    /// At least.
+    pub min: usize,
+    /// At most.
+    pub max: usize,
+}
+
+impl Default for Range {
+    fn default() -> Self {
+        Self { min: 1, max: 15 }
+    }
+}
+
+/// The same in the words of attributes.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Lengths {
+    /// At least.
+    pub min_length: usize,
+    /// At most.
+    pub max_length: usize,
+}
+
+impl Default for Lengths {
+    fn default() -> Self {
+        let Range { min, max } = Range::default();
+        Self { min_length: min, max_length: max }
+    }
+}
+
+/// All strategies of Auth0's API; the users of all but [`DATABASE`] are somebody else's.
+const STRATEGIES: Kind = Kind::OneOf(&[
+    "ad",
+    "adfs",
+    "amazon",
+    "apple",
+    "auth0",
+    "auth0-oidc",
+    "baidu",
+    "bitbucket",
+    "bitly",
+    "box",
+    "custom",
+    "daccount",
+    "dropbox",
+    "dwolla",
+    "email",
+    "evernote",
+    "evernote-sandbox",
+    "exact",
+    "facebook",
+    "fitbit",
+    "github",
+    "google-apps",
+    "google-oauth2",
+    "instagram",
+    "ip",
+    "line",
+    "linkedin",
+    "oauth1",
+    "oauth2",
+    "office365",
+    "oidc",
+    "okta",
+    "paypal",
+    "paypal-sandbox",
+    "pingfederate",
+    "planningcenter",
+    "salesforce",
+    "salesforce-community",
+    "salesforce-sandbox",
+    "samlp",
+    "sharepoint",
+    "shop",
+    "shopify",
+    "sms",
+    "soundcloud",
+    "thirtysevensignals",
+    "twitter",
+    "untappd",
+    "vkontakte",
+    "waad",
+    "weibo",
+    "windowslive",
+    "wordpress",
+    "yahoo",
+    "yandex",
+]);
+/// Those of companies, which have a button and a name to show from the start, as a recorded one did.
+const ENTERPRISE: &[&str] = &[
+    "ad",
+    "adfs",
+    "google-apps",
+    "ip",
+    "office365",
+    "oidc",
+    "okta",
+    "pingfederate",
+    "samlp",
+    "sharepoint",
+    "waad",
+];
+
+const NAME: Kind =
+    Kind::Text(Text::between(1, 128).pattern("^[a-zA-Z0-9](-[a-zA-Z0-9]|[a-zA-Z0-9])*$", |text| {
+        text.split('-').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric()))
+    }));
+const WORD: Kind = Kind::Text(Text::at_least(1));
+const CLIENT_ID: Kind = Kind::Text(Text::format(Format::ClientId));
+const METADATA: &str = "Metadata associated with the connection";
+/// How many keys `metadata` can have, and how many characters a key or a value of it.
+const METADATA_KEYS: usize = 10;
+const METADATA_LENGTH: usize = 255;
+/// How many clients one request can enable and disable.
+const CLIENTS: usize = 50;
+
+const fn switch(name: &'static str, about: &'static str) -> Field {
+    Field::new(name, Kind::Boolean, about)
+}
+
+static ACTIVE: Schema = Schema::closed(&[switch("active", "Whether it is active").required()]);
+static CONNECTED_ACCOUNTS: Schema = Schema::closed(&[
+    switch("active", "Whether it is active").required(),
+    switch("cross_app_access", "Whether cross app access is enabled"),
+]);
+
+/// `$own` is what creations and changes have each for themselves.
+macro_rules! schema {
+    ($($own:expr),+) => {
+        Schema::closed(&[
+            $($own,)+
+            Field::new("display_name", Kind::Text(Text::between(0, 128)), "Connection name used in the new universal login experience"),
+            switch("is_domain_connection", "Whether the connection is domain level"),
+            switch("show_as_button", "Whether a button is shown for it"),
+            Field::new("realms", Kind::Array(0, &WORD), "Realms for which the connection is used"),
+            Field::new("metadata", Kind::AnyObject, METADATA),
+            Field::new("authentication", Kind::Object(&ACTIVE), "Whether the connection is for logging in"),
+            Field::new("connected_accounts", Kind::Object(&CONNECTED_ACCOUNTS), "Whether the connection is for connected accounts"),
+            Field::new("cross_app_access_requesting_app", Kind::Object(&ACTIVE), "Whether it is a requesting app of cross app access"),
+        ])
+    };
+}
+
+/// The body of `POST /api/v2/connections`.
+pub static CREATE: Schema = schema!(
+    Field::new("name", NAME, "The name of the connection").required(),
+    Field::new("strategy", STRATEGIES, "The identity provider identifier for the connection").required(),
+    Field::new("options", Kind::AnyObject, OPTIONS_ABOUT),
+    Field::new(
+        "enabled_clients",
+        Kind::Array(0, &CLIENT_ID),
+        "The clients for which the connection is enabled"
+    )
+);
+
+/// The body of `PATCH /api/v2/connections/{id}`.
+pub static UPDATE: Schema = schema!(
+    Field::new("options", Kind::AnyObject, OPTIONS_ABOUT).nullable(),
+    Field::new(
+        "enabled_clients",
+        Kind::Array(0, &CLIENT_ID),
+        "The clients for which the connection is enabled"
+    )
+    .nullable()
+)
+.at_least(1);
+
+/// An element of the body of `PATCH /api/v2/connections/{id}/clients`.
+static CLIENT: Schema = Schema::closed(&[
+    Field::new("client_id", CLIENT_ID, "The client_id of the client").required(),
+    switch("status", "Whether the connection is enabled for the client").required(),
+]);
+
+const OPTIONS_ABOUT: &str = "The connection's options (depend on the connection strategy)";
+const IDENTIFIER: Kind = Kind::OneOf(&["email", "phone_number", "username"]);
+const LENGTH: Kind = Kind::Integer(1, 128);
+
+static VALIDATION: Schema = Schema::closed(&[Field::new(
+    "username",
+    Kind::Object(&Schema::closed(&[
+        Field::new("min", LENGTH, "The least characters").required(),
+        Field::new("max", LENGTH, "The most characters").required(),
+    ])),
+    "Lengths of usernames",
+)
+.nullable()]);
+
+/// `$own` is what one kind of attribute has for itself.
+macro_rules! attribute {
+    ($($own:expr),*) => {
+        Kind::Object(&Schema::closed(&[
+            $($own,)*
+            Field::new(
+                "identifier",
+                Kind::Object(&Schema::closed(&[
+                    switch("active", "Whether people log in by it"),
+                    Field::new("default_method", WORD, "The method people log in by first"),
+                ])),
+                "Whether people log in by it",
+            ),
+            switch("unique", "Whether only one user has it"),
+            switch("profile_required", "Whether users must have it"),
+            Field::new(
+                "signup",
+                Kind::Object(&Schema::closed(&[
+                    Field::new("status", Kind::OneOf(&["required", "optional", "inactive"]), "Whether signup asks for it"),
+                    Field::new("verification", Kind::Object(&VERIFICATION), "Whether signup verifies it"),
+                ])),
+                "Whether signup asks for it",
+            ),
+        ]))
+    };
+}
+
+static VERIFICATION: Schema = Schema::closed(&[switch("active", "Whether it is verified")]);
+static ATTRIBUTES: Schema = Schema::closed(&[
+    Field::new(
+        "email",
+        attribute!(Field::new(
+            "verification_method",
+            Kind::OneOf(&["link", "code", "otp"]),
+            "How it is verified"
+        )),
+        "Configuration for the email attribute for users",
+    ),
+    Field::new("phone_number", attribute!(), "Configuration for the phone number attribute for users"),
+    Field::new(
+        "username",
+        attribute!(Field::new(
+            "validation",
+            Kind::Object(&Schema::closed(&[
+                Field::new("min_length", LENGTH, "The least characters"),
+                Field::new("max_length", LENGTH, "The most characters"),
+                Field::new("allowed_types", Kind::AnyObject, "What else a username may be"),
+            ])),
+            "Lengths of usernames"
+        )),
+        "Configuration for the username attribute for users",
+    ),
+])
+.at_least(1);
+
+const fn enable(name: &'static str, of: &'static Schema, about: &'static str) -> Field {
+    Field::new(name, Kind::Object(of), about).nullable()
+}
+
+static ENABLE: Schema = Schema::closed(&[switch("enable", "Whether it is enabled").required()]);
+static HISTORY: Schema = Schema::closed(&[
+    switch("enable", "Whether it is enabled").required(),
+    Field::new("size", Kind::Integer(0, 24), "How many passwords are remembered"),
+]);
+static DICTIONARY: Schema = Schema::closed(&[
+    switch("enable", "Whether it is enabled").required(),
+    Field::new(
+        "dictionary",
+        Kind::Array(0, &Kind::Text(Text::between(0, 50))),
+        "Words that are no passwords",
+    ),
+]);
+static COMPLEXITY: Schema = Schema::closed(&[Field::new("min_length", LENGTH, "Minimum password length")]);
+static METHODS: Schema = Schema::open(&[
+    Field::new("password", Kind::AnyObject, "Password authentication"),
+    Field::new("passkey", Kind::AnyObject, "Passkey authentication"),
+]);
+static PASSWORD_OPTIONS: Schema = Schema::closed(&[
+    Field::new(
+        "complexity",
+        Kind::Object(&Schema::open(&[Field::new("min_length", LENGTH, "Minimum password length")])),
+        "What passwords are made of",
+    ),
+    Field::new("dictionary", Kind::AnyObject, "Words that are no passwords"),
+    Field::new("history", Kind::AnyObject, "Passwords of before"),
+    Field::new("profile_data", Kind::AnyObject, "What is known of the user"),
+]);
+
+/// What is known of the options of a database connection; others are kept as they are.
+static OPTIONS: Schema = Schema::open(&[
+    enable("validation", &VALIDATION, "Options for validation"),
+    Field::new("non_persistent_attrs", Kind::Array(0, &WORD), "Attributes that are not stored").nullable(),
+    Field::new("precedence", Kind::Array(3, &IDENTIFIER), "Order of precedence for attribute types"),
+    Field::new("attributes", Kind::Object(&ATTRIBUTES), "Attribute configuration"),
+    switch("enable_script_context", "Whether context is passed to scripts"),
+    switch("enabledDatabaseCustomization", "Whether a legacy user store is used"),
+    switch("import_mode", "Whether users are imported gradually"),
+    Field::new("configuration", Kind::AnyObject, "Configuration variables of scripts").nullable(),
+    Field::new("customScripts", Kind::AnyObject, "Scripts of a custom database"),
+    enable("authentication_methods", &METHODS, "Options for enabling authentication methods"),
+    Field::new("passkey_options", Kind::AnyObject, "Options for the passkey authentication method")
+        .nullable(),
+    Field::new(
+        "passwordPolicy",
+        Kind::OneOf(&["none", "low", "fair", "good", "excellent"]),
+        "Password strength level",
+    )
+    .nullable(),
+    enable("password_complexity_options", &COMPLEXITY, "Password complexity options"),
+    enable("password_history", &HISTORY, "Options for password history policy"),
+    enable("password_no_personal_info", &ENABLE, "Options for personal info in passwords policy"),
+    enable("password_dictionary", &DICTIONARY, "Options for password dictionary policy"),
+    Field::new("password_options", Kind::Object(&PASSWORD_OPTIONS), "Password policy options"),
+    switch("disable_self_service_change_password", "Whether people cannot change their password"),
+    Field::new("upstream_params", Kind::AnyObject, "Parameters for the upstream provider").nullable(),
+    switch("requires_username", "Whether a username is required"),
+    switch("disable_signup", "Whether signup is disabled"),
+    switch("brute_force_protection", "Whether brute force protection is enabled"),
+    Field::new("mfa", Kind::AnyObject, "Multi-factor authentication"),
+    Field::new("strategy_version", Kind::Integer(0, 1_000), "Version of the strategy"),
+]);
+
+/// What every database connection has, said or not: what a change leaves out comes back.
+fn lasting() -> Value {
+    json!({
+        "authentication_methods": { "password": { "enabled": true }, "passkey": { "enabled": false } },
+        "passkey_options": { "challenge_ui": "both", "progressive_enrollment_enabled": true, "local_enrollment_enabled": true },
+        "brute_force_protection": true,
+    })
+}
+
+/// What only a new one has: what a change leaves out is gone.
+fn initial() -> Value {
+    json!({
+        "mfa": { "active": true, "return_enroll_settings": true },
+        "passwordPolicy": "good",
+        "strategy_version": 2,
+    })
+}
+
+/// The options of a database connection as they are kept, from those that were sent; refused where they exclude each
+/// other.
+fn of_database(sent: &Object<'_>, mut defaults: Map<String, Value>) -> Result<Value> {
+    let faults: Vec<Fault> = OPTIONS.faults_at("options", sent);
+    refuse(Part::Payload, &faults)?;
+    let mut options = Map::new();
+    for (name, value) in sent.members() {
+        options.insert(name.to_owned(), serde_json::from_str(value.get()).unwrap_or_default());
+    }
+    let refused = |message: &'static str| Err(codes::INVALID_BODY.because(message));
+    let lengths =
+        [("validation", "username", "min", "max"), ("attributes", "username", "min_length", "max_length")];
+    for (field, attribute, min, max) in lengths {
+        let of = &options.get(field).unwrap_or_default()[attribute];
+        let of = if field == "attributes" { &of["validation"] } else { of };
+        if let (Some(min), Some(max)) = (of[min].as_f64(), of[max].as_f64())
+            && min > max
+        {
+            return refused("The least length of a username cannot be more than the most");
+        }
+    }
+    if let Some(Value::Object(attributes)) = options.get_mut("attributes") {
+        for (name, attribute) in &*attributes {
+            if attribute["profile_required"] == true && attribute["signup"]["status"] != "required" {
+                return Err(
+                    codes::INVALID_BODY.because(format!("attribute {name} must also be required on signup"))
+                );
+            }
+        }
+        if !attributes.values().any(|attribute| attribute["identifier"]["active"] == true) {
+            return refused("attributes must contain one active identifier");
+        }
+        if let Some(Value::Object(email)) = attributes.get_mut("email") {
+            email.entry("verification_method").or_insert(json!("link"));
+        }
+        if options.get("requires_username") == Some(&json!(true)) {
+            return refused("Cannot set both options.attributes and options.requires_username");
+        }
+        if options.get("validation").is_some_and(|validation| !validation.is_null()) {
+            return refused("Cannot set both options.attributes and options.validation");
+        }
+    }
+    if options.contains_key("password_options") {
+        defaults.remove("passwordPolicy");
+    }
+    options.retain(|name, value| !(value.is_null() && defaults.contains_key(name)));
+    defaults.extend(options);
+    Ok(Value::Object(defaults))
+}
+
+fn map(value: Value) -> Map<String, Value> {
+    if let Value::Object(map) = value { map } else { Map::new() }
+}
+
+/// The options of a connection as they are kept. `is_new`: before it is made.
+pub fn options(strategy: &str, sent: &Object<'_>, is_new: bool) -> Result<Value> {
+    if strategy != DATABASE {
+        let read = |(name, value): (&str, &serde_json::value::RawValue)| {
+            (name.to_owned(), serde_json::from_str(value.get()).unwrap_or_default())
+        };
+        return Ok(Value::Object(sent.members().map(read).collect()));
+    }
+    let mut defaults = map(lasting());
+    if is_new {
+        defaults.extend(map(initial()));
+    }
+    of_database(sent, defaults)
+}
+
+/// The members that are secrets where they are texts, wherever in the options they stand.
+const SECRETS: &[&str] = &[
+    "api_key",
+    "apiKey",
+    "api_secret",
+    "app_secret",
+    "client_secret",
+    "consumerSecret",
+    "consumer_secret",
+    "decryptionKey",
+    "decryption_key",
+    "key",
+    "password",
+    "privateKey",
+    "private_key",
+    "secret",
+    "signingKey",
+    "signing_key",
+    "token",
+    "twilio_token",
+];
+/// Members of which every text is one.
+const SECRET_OBJECTS: &[&str] = &["configuration"];
+/// What stands where a secret is.
+const HIDDEN: &str = "*****";
+
+/// Takes the secrets out of options: each by its place, as a JSON pointer (RFC 6901).
+pub fn hide(options: &mut Value) -> BTreeMap<String, String> {
+    fn walk(value: &mut Value, place: &str, all: bool, found: &mut BTreeMap<String, String>) {
+        match value {
+            Value::Object(object) => {
+                for (name, value) in object {
+                    let place = format!("{place}/{}", name.replace('~', "~0").replace('/', "~1"));
+                    match value {
+                        Value::String(text) if all || SECRETS.contains(&name.as_str()) => {
+                            found.insert(place, std::mem::replace(text, HIDDEN.to_owned()));
+                        }
+                        value => walk(value, &place, all || SECRET_OBJECTS.contains(&name.as_str()), found),
+                    }
+                }
+            }
+            Value::Array(list) => {
+                for (n, value) in list.iter_mut().enumerate() {
+                    walk(value, &format!("{place}/{n}"), all, found);
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut found = BTreeMap::new();
+    walk(options, "", false, &mut found);
+    found
+}
+
+/// Puts them back.
+pub fn reveal(options: &mut Value, secrets: BTreeMap<String, String>) {
+    for (place, secret) in secrets {
+        if let Some(value) = options.pointer_mut(&place) {
+            *value = Value::String(secret);
+        }
+    }
+}
+
+/// A connection to be made.
+#[derive(Debug)]
+pub struct NewConnection {
+    /// Its name.
+    pub name: String,
+    /// Its strategy.
+    pub strategy: String,
+    /// Its options, defaults included, secrets too.
+    pub options: Value,
+    /// The rest of its document.
+    pub settings: Map<String, Value>,
+    /// The clients that may use it.
+    pub enabled_clients: Vec<String>,
+}
+
+impl NewConnection {
+    /// Reads a body. Every fault it has is told at once; then what excludes each other.
+    pub fn read(body: &Object<'_>) -> Result<Self> {
+        check(&CREATE, body)?;
+        let text = |name| body.value::<String>(name).unwrap_or_default();
+        let (name, strategy) = (text("name"), text("strategy"));
+        let sent = body.get("options").and_then(Object::of).unwrap_or_default();
+        let options = options(&strategy, &sent, true)?;
+        let mut new = settings(body);
+        if ENTERPRISE.contains(&strategy.as_str()) {
+            new.entry("display_name").or_insert_with(|| json!(name));
+            new.entry("show_as_button").or_insert(json!(false));
+        }
+        let enabled_clients = body.value("enabled_clients").unwrap_or_default();
+        Ok(Self { name, strategy, options, settings: new, enabled_clients })
+    }
+}
+
+/// What a body says beside name, strategy, options and clients.
+fn settings(body: &Object<'_>) -> Map<String, Value> {
+    let apart = ["name", "strategy", "options", "enabled_clients"];
+    let others = body.members().filter(|(name, _)| !apart.contains(name));
+    others
+        .map(|(name, value)| (name.to_owned(), serde_json::from_str(value.get()).unwrap_or_default()))
+        .collect()
+}
+
+/// A change of a connection.
+#[derive(Debug)]
+pub struct ConnectionPatch<'a> {
+    /// In place of all options there are; not judged yet, for that takes the strategy.
+    pub options: Option<Object<'a>>,
+    /// What to put in place of the rest of the document, member by member.
+    pub settings: Map<String, Value>,
+    /// In place of all clients that may use it.
+    pub enabled_clients: Option<Vec<String>>,
+}
+
+impl<'a> ConnectionPatch<'a> {
+    /// Reads a body. Every fault it has is told at once.
+    pub fn read(body: &Object<'a>) -> Result<Self> {
+        check(&UPDATE, body)?;
+        let options = body.get("options").map(|options| Object::of(options).unwrap_or_default());
+        let enabled_clients =
+            body.get("enabled_clients").map(|_| body.value("enabled_clients").unwrap_or_default());
+        Ok(Self { options, settings: settings(body), enabled_clients })
+    }
+}
+
+fn check(schema: &Schema, body: &Object<'_>) -> Result<()> {
+    let mut faults = schema.faults(body);
+    let metadata = body.get("metadata").and_then(Object::of).unwrap_or_default();
+    let count = metadata.members().count();
+    if count > METADATA_KEYS {
+        let reason = format!("Too many properties defined ({count}), maximum {METADATA_KEYS}");
+        faults.push(Fault::of("metadata", METADATA, reason));
+    }
+    for (name, value) in metadata.members() {
+        let length = |text: &str| text.chars().count();
+        let reason = match serde_json::from_str::<String>(value.get()) {
+            Err(_) => format!("Expected type string but found type {}", crate::json::type_name(value)),
+            Ok(text) if length(&text) > METADATA_LENGTH => {
+                format!("String is too long ({} chars), maximum {METADATA_LENGTH}", length(&text))
+            }
+            Ok(_) if length(name) > METADATA_LENGTH => {
+                format!("Property name is too long, maximum {METADATA_LENGTH}")
+            }
+            Ok(_) => continue,
+        };
+        faults.push(Fault::of(format!("metadata.{name}"), METADATA, reason));
+    }
+    refuse(Part::Payload, &faults)
+}
+
+/// Which clients to enable a connection for and for which not any more.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct ClientsPatch {
+    /// For these it is enabled.
+    pub enable: Vec<String>,
+    /// For these it is not.
+    pub disable: Vec<String>,
+}
+
+impl ClientsPatch {
+    /// Reads a body. Of a client that is named twice the last word counts.
+    pub fn read(body: &[&serde_json::value::RawValue]) -> Result<Self> {
+        let mut faults = CLIENT.faults_of_list(body);
+        if body.is_empty() {
+            faults.push(Fault::of_root("Array is too short (0), minimum 1"));
+        } else if body.len() > CLIENTS {
+            faults.push(Fault::of_root(format!("Array is too long ({}), maximum {CLIENTS}", body.len())));
+        }
+        refuse(Part::Payload, &faults)?;
+        let named = body.iter().filter_map(|element| {
+            let client = Object::of(element)?;
+            Some((client.value::<String>("client_id")?, client.value::<bool>("status")?))
+        });
+        let (enable, disable): (Vec<_>, Vec<_>) =
+            named.collect::<BTreeMap<_, _>>().into_iter().partition(|(_, status)| *status);
+        let ids = |clients: Vec<(String, bool)>| clients.into_iter().map(|(id, _)| id).collect();
+        Ok(Self { enable: ids(enable), disable: ids(disable) })
+    }
+}
+
+/// Which connections are asked for.
+#[derive(Debug, Default)]
+pub struct Filter {
+    /// With this name.
+    pub name: Option<String>,
+    /// With any of these strategies; all if there is none.
+    pub strategies: Vec<String>,
+    /// Enabled for this client.
+    pub client_id: Option<String>,
+}
+
+/// A connection as it is answered.
+#[derive(Debug)]
+pub struct Document {
+    /// `con_` and 16 letters and digits.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its strategy.
+    pub strategy: String,
+    /// With their secrets.
+    pub options: Value,
+    /// The rest.
+    pub settings: Map<String, Value>,
+    /// The clients that may use it, in the order of their ids; `None` where that was not asked.
+    pub enabled_clients: Option<Vec<String>>,
+    /// The tag of this state of it.
+    pub etag: String,
+}
+
+impl Document {
+    /// As JSON text, of the fields that are wanted. `is_domain_connection` always is, as recorded.
+    pub fn text(self, fields: &Fields) -> String {
+        let mut document = self.settings;
+        let realms = json!([self.name]);
+        document.insert("id".into(), self.id.into());
+        document.insert("name".into(), self.name.into());
+        document.insert("strategy".into(), self.strategy.into());
+        document.insert("options".into(), self.options);
+        document.entry("is_domain_connection").or_insert(json!(false));
+        document.entry("realms").or_insert(realms);
+        document.extend(self.enabled_clients.map(|clients| ("enabled_clients".to_owned(), json!(clients))));
+        document.retain(|name, _| name == "is_domain_connection" || fields.wants(name));
+        Value::Object(document).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_taken_out_and_put_back() {
+        let whole = json!({
+            "client_secret": "a", "client_id": "b", "authentication_methods": { "password": { "enabled": true } },
+            "configuration": { "x/y": "c", "n": { "deep": "d" } }, "signing": [{ "key": "e", "cert": "f" }], "token": null,
+        });
+        let mut hidden = whole.clone();
+        let secrets = hide(&mut hidden);
+        assert_eq!(secrets.values().collect::<Vec<_>>(), ["a", "d", "c", "e"]);
+        assert_eq!(hidden["configuration"], json!({ "x/y": HIDDEN, "n": { "deep": HIDDEN } }));
+        assert_eq!((&hidden["client_id"], &hidden["signing"][0]["cert"]), (&json!("b"), &json!("f")));
+        reveal(&mut hidden, secrets);
+        assert_eq!(hidden, whole);
+    }
+}

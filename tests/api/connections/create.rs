@@ -1,0 +1,240 @@
+//! `POST /api/v2/connections` with strategy `auth0`.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use super::{PATH, UNKNOWN, count, enabled, invalid, kinds, made, path_of};
+use crate::support::{Tenant, send, unique};
+
+#[tokio::test]
+async fn a_database_has_the_recorded_defaults() {
+    let tenant = Tenant::new().await;
+    let connection = made(&tenant, json!({})).await;
+    let (id, name) = (connection["id"].as_str().unwrap(), &connection["name"]);
+    assert!(id.len() == 20 && id.starts_with("con_"), "{id}");
+    let recorded = json!({
+        "id": id,
+        "options": {
+            "mfa": { "active": true, "return_enroll_settings": true }, "passwordPolicy": "good", "strategy_version": 2,
+            "authentication_methods": { "password": { "enabled": true }, "passkey": { "enabled": false } },
+            "passkey_options": { "challenge_ui": "both", "progressive_enrollment_enabled": true, "local_enrollment_enabled": true },
+            "brute_force_protection": true,
+        },
+        "strategy": "auth0", "name": name, "is_domain_connection": false, "enabled_clients": [], "realms": [name],
+    });
+    assert_eq!(connection, recorded);
+    assert_eq!(tenant.get(&path_of(&connection)).await.json, connection);
+    assert_eq!(kinds(&tenant, &connection).await, ["connection.created"]);
+    assert_eq!(tenant.get(&format!("{PATH}/con_0000000000000000")).await.refusal(), UNKNOWN);
+    assert_eq!(
+        tenant.get(&format!("{}?fields=name", path_of(&connection))).await.json,
+        json!({ "name": name, "is_domain_connection": false })
+    );
+}
+
+#[tokio::test]
+async fn options_come_back_as_they_were_sent() {
+    let tenant = Tenant::new().await;
+    let sent = json!({
+        "passwordPolicy": "excellent", "password_history": { "enable": true, "size": 5 },
+        "password_dictionary": { "enable": true, "dictionary": ["roster"] }, "validation": { "username": { "min": 2, "max": 20 } },
+        "requires_username": true, "upstream_params": { "a": { "alias": "b" } }, "non_persistent_attrs": null,
+        "customScripts": { "login": "function login() {}" }, "of_tomorrow": [1, { "x": null }], "passkey_options": null,
+    });
+    let more = json!({
+        "options": sent, "display_name": "D", "is_domain_connection": true, "realms": ["r"], "show_as_button": true,
+        "metadata": { "k": "v" }, "authentication": { "active": true }, "connected_accounts": { "active": false },
+    });
+    let connection = made(&tenant, more.clone()).await;
+    for (name, value) in more.as_object().unwrap().iter().filter(|(name, _)| *name != "options") {
+        assert_eq!(&connection[name], value, "{name}");
+    }
+    for (name, value) in sent.as_object().unwrap().iter().filter(|(name, _)| *name != "passkey_options") {
+        assert_eq!(&connection["options"][name], value, "{name}");
+    }
+    assert_eq!(
+        connection["options"]["passkey_options"]["challenge_ui"], "both",
+        "null is as not sent where there is a default"
+    );
+    let email = json!({ "options": { "attributes": { "email": { "identifier": { "active": true } } } } });
+    let email = made(&tenant, email).await;
+    assert_eq!(email["options"]["attributes"]["email"]["verification_method"], "link");
+}
+
+#[tokio::test]
+async fn what_excludes_each_other_is_refused() {
+    let tenant = Tenant::new().await;
+    let email = json!({ "identifier": { "active": true }, "profile_required": true, "signup": { "status": "required" } });
+    let off = json!({ "identifier": { "active": false } });
+    for (options, message) in [
+        (
+            json!({ "requires_username": true, "attributes": { "email": email } }),
+            "Cannot set both options.attributes and options.requires_username",
+        ),
+        (
+            json!({ "validation": { "username": { "min": 1, "max": 5 } }, "attributes": { "email": email } }),
+            "Cannot set both options.attributes and options.validation",
+        ),
+        (
+            json!({ "attributes": { "email": off, "username": off } }),
+            "attributes must contain one active identifier",
+        ),
+        (
+            json!({ "attributes": { "phone_number": { "identifier": { "active": true }, "profile_required": true, "signup": { "status": "inactive" } } } }),
+            "attribute phone_number must also be required on signup",
+        ),
+        (
+            json!({ "validation": { "username": { "min": 6, "max": 5 } } }),
+            "The least length of a username cannot be more than the most",
+        ),
+    ] {
+        let answer = tenant.post(PATH, json!({ "name": "x", "strategy": "auth0", "options": options })).await;
+        assert_eq!(invalid(&answer), message);
+    }
+    assert_eq!(count(&tenant).await, 1);
+}
+
+#[tokio::test]
+async fn bad_bodies_are_told_precisely_and_change_nothing() {
+    let tenant = Tenant::new().await;
+    let metadata = Value::Object((0..11).map(|n| (format!("k{n}"), json!("v"))).collect());
+    let long = "x".repeat(256);
+    for (more, reason) in [
+        (
+            json!({ "name": "a--b" }),
+            "String does not match pattern ^[a-zA-Z0-9](-[a-zA-Z0-9]|[a-zA-Z0-9])*$: a--b' on property name",
+        ),
+        (json!({ "name": "-a" }), "on property name"),
+        (json!({ "name": "" }), "String is too short (0 chars), minimum 1' on property name"),
+        (json!({ "name": "x".repeat(129) }), "String is too long (129 chars), maximum 128' on property name"),
+        (json!({ "name": null }), "Expected type string but found type null' on property name"),
+        (json!({ "strategy": "toaster" }), "No enum match for: toaster' on property strategy"),
+        (json!({ "options": [] }), "Expected type object but found type array' on property options"),
+        (
+            json!({ "options": { "passwordPolicy": "strong" } }),
+            "No enum match for: strong' on property options.passwordPolicy",
+        ),
+        (
+            json!({ "options": { "disable_signup": "yes" } }),
+            "Expected type boolean but found type string' on property options.disable_signup",
+        ),
+        (
+            json!({ "options": { "validation": { "username": { "min": 0, "max": 5 } } } }),
+            "Value 0 is less than minimum 1' on property options.validation.username.min",
+        ),
+        (
+            json!({ "options": { "validation": { "username": { "min": 1.5, "max": 5 } } } }),
+            "Expected type integer but found type number' on property options.validation.username.min",
+        ),
+        (
+            json!({ "options": { "password_complexity_options": { "min_length": 129 } } }),
+            "Value 129 is greater than maximum 128",
+        ),
+        (
+            json!({ "options": { "password_history": { "enable": true, "size": 25 } } }),
+            "Value 25 is greater than maximum 24",
+        ),
+        (
+            json!({ "options": { "attributes": {} } }),
+            "Too few properties defined (0), minimum 1' on property options.attributes",
+        ),
+        (
+            json!({ "options": { "attributes": { "shoe_size": {} } } }),
+            "Additional properties not allowed: shoe_size' on property options.attributes",
+        ),
+        (
+            json!({ "options": { "attributes": { "email": { "signup": { "status": "perhaps" } } } } }),
+            "No enum match for: perhaps' on property options.attributes.email.signup.status",
+        ),
+        (
+            json!({ "enabled_clients": ["a b"] }),
+            "Object didn't pass validation for format client-id: a b' on property enabled_clients.0",
+        ),
+        (
+            json!({ "enabled_clients": null }),
+            "Expected type array but found type null' on property enabled_clients",
+        ),
+        (
+            json!({ "metadata": metadata }),
+            "Too many properties defined (11), maximum 10' on property metadata",
+        ),
+        (
+            json!({ "metadata": { "k": 1 } }),
+            "Expected type string but found type integer' on property metadata.k",
+        ),
+        (
+            json!({ "metadata": { "k": long } }),
+            "String is too long (256 chars), maximum 255' on property metadata.k",
+        ),
+        (json!({ "authentication": {} }), "Missing required property: active' on property authentication"),
+        (json!({ "id": "con_1", "nonsense": 1 }), "Additional properties not allowed: nonsense,id"),
+    ] {
+        let mut body = json!({ "name": "x", "strategy": "auth0" });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let answer = tenant.post(PATH, body).await;
+        assert!(invalid(&answer).contains(reason), "{reason}: {}", answer.text);
+    }
+    let answer = tenant.post(PATH, json!({})).await;
+    assert!(invalid(&answer).contains("Missing required property: name"));
+    for raw in
+        [r#"{"name":"x","strategy":"auth0","options":{"a":"\u0000"}}"#, r#"{"name":"x\ud800"}"#, "[", "[]"]
+    {
+        let request = tenant.authorized("POST", PATH).header("content-type", "application/json").body(raw);
+        assert_eq!(send(request).await.status, 400, "{raw}");
+    }
+    let unknown =
+        tenant.post(PATH, json!({ "name": "x", "strategy": "auth0", "enabled_clients": ["nobody"] })).await;
+    assert_eq!(unknown.refusal(), (400, Some("inexistent_client"), "The client does not exist"));
+    assert_eq!(count(&tenant).await, 1);
+}
+
+#[tokio::test]
+async fn a_name_is_somebodys_once() {
+    let tenant = Tenant::new().await;
+    let body = json!({ "name": unique("c"), "strategy": "auth0" });
+    let answers = join_all((0..8).map(|_| tenant.post(PATH, body.clone()))).await;
+    let (made, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
+    assert_eq!((made.len(), refused.len()), (1, 7));
+    for answer in refused {
+        assert_eq!(
+            answer.refusal(),
+            (409, Some("connection_conflict"), "A connection with the same name already exists")
+        );
+    }
+    assert_eq!(Tenant::new().await.post(PATH, body).await.status, 201, "in another tenant it is free");
+}
+
+#[tokio::test]
+async fn what_is_asked_is_enforced() {
+    let tenant = Tenant::new().await;
+    let connection = enabled(
+        &tenant,
+        json!({ "options": {
+            "passwordPolicy": "low", "password_complexity_options": { "min_length": 3 },
+            "requires_username": true, "validation": { "username": { "min": 3, "max": 5 } },
+        } }),
+    )
+    .await;
+    let user = async |password: &str, username: &str| {
+        let body = json!({ "connection": connection["name"], "email": format!("{}@example.com", unique("u")), "password": password, "username": username });
+        tenant.post("/api/v2/users", body).await
+    };
+    assert_eq!(user("abc", "jane").await.status, 201);
+    assert_eq!(user("ab", "john").await.refusal().1, Some("invalid_password"));
+    for username in ["jo", "johnny"] {
+        assert_eq!(user("abc", username).await.status, 400, "{username}");
+    }
+    let plain = enabled(
+        &tenant,
+        json!({ "options": { "password_options": { "complexity": { "min_length": 20 } } } }),
+    )
+    .await;
+    assert!(plain["options"].get("passwordPolicy").is_none(), "the newer form is in its place");
+    let body =
+        json!({ "connection": plain["name"], "email": "j@example.com", "password": "Correct-Horse-1" });
+    assert_eq!(tenant.post("/api/v2/users", body).await.refusal().1, Some("invalid_password"));
+    let nobodys = made(&tenant, json!({})).await;
+    let body =
+        json!({ "connection": nobodys["name"], "email": "j@example.com", "password": "Correct-Horse-1" });
+    assert_eq!(tenant.post("/api/v2/users", body).await.refusal().2, "Connection is disabled.");
+}

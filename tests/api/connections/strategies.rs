@@ -1,0 +1,94 @@
+//! Connections of other strategies: documents, with secrets.
+
+use serde_json::json;
+
+use super::{PATH, changed, made, path_of};
+use crate::support::{PASSWORD, Tenant, send, sql};
+
+#[tokio::test]
+async fn any_strategy_goes_round() {
+    let tenant = Tenant::new().await;
+    for (strategy, options) in [
+        (
+            "google-oauth2",
+            json!({ "client_id": "a", "client_secret": "b", "allowed_audiences": ["x"], "scope": ["email"] }),
+        ),
+        (
+            "samlp",
+            json!({ "signInEndpoint": "https://x.test", "signingCert": "c", "decryptionKey": { "key": "k", "cert": "c" } }),
+        ),
+        (
+            "waad",
+            json!({ "tenant_domain": "x.test", "app_id": "1", "app_secret": "s", "validation": "not of a database" }),
+        ),
+        ("sms", json!({ "from": "+1", "twilio_sid": "s", "twilio_token": "t", "template": "x" })),
+        ("oidc", json!({ "issuer": "https://x.test", "nothing": null, "deep": { "list": [1, 2.5] } })),
+        ("twitter", json!({})),
+    ] {
+        let connection = made(&tenant, json!({ "strategy": strategy, "options": options })).await;
+        assert_eq!((&connection["options"], &connection["strategy"]), (&options, &json!(strategy)));
+        assert_eq!(tenant.get(&path_of(&connection)).await.json, connection);
+        let after = changed(&tenant, &connection, json!({ "options": connection["options"] })).await;
+        assert_eq!(after, connection, "a tool that writes what it read changes nothing");
+        let found = tenant.get(&format!("{PATH}?strategy={strategy}")).await.json;
+        assert_eq!(found, json!([connection]));
+        let user =
+            json!({ "connection": connection["name"], "email": "a@example.com", "password": PASSWORD });
+        assert_eq!(
+            tenant.post("/api/v2/users", user).await.refusal(),
+            (
+                400,
+                Some("operation_not_supported"),
+                "Connection does not support user creation through the API. It must either be a database or passwordless connection."
+            )
+        );
+        assert_eq!(tenant.delete(&path_of(&connection)).await.status, 202);
+    }
+    let okta = made(&tenant, json!({ "name": "Okta", "strategy": "okta" })).await;
+    assert_eq!((&okta["display_name"], &okta["show_as_button"]), (&json!("Okta"), &json!(false)));
+}
+
+#[tokio::test]
+async fn secrets_are_sealed_and_never_in_the_journal() {
+    let tenant = Tenant::new().await;
+    let options =
+        json!({ "client_id": "a", "client_secret": "first-hush", "gateway": [{ "secret": "second-hush" }] });
+    let connection = made(&tenant, json!({ "strategy": "oidc", "options": options })).await;
+    changed(&tenant, &connection, json!({ "options": { "client_id": "a", "client_secret": "third-hush" } }))
+        .await;
+    let stored = sql(
+        "select options, secrets from connections where tenant_id = $1 and strategy = 'oidc'",
+        &[&tenant.name],
+    )
+    .await;
+    assert_eq!(stored[0][0], json!({ "client_id": "a", "client_secret": "*****" }));
+    assert!(stored[0][1].as_str().unwrap().starts_with("\\x"));
+    changed(&tenant, &connection, json!({ "display_name": "D" })).await;
+    assert_eq!(tenant.get(&path_of(&connection)).await.json["options"]["client_secret"], "third-hush");
+    tenant.delete(&path_of(&connection)).await;
+    let journal = tenant.journal(connection["id"].as_str().unwrap()).await;
+    assert!(!format!("{journal:?}").contains("hush"), "{journal:?}");
+    let secrets: Vec<_> = journal.iter().map(|(_, changes)| changes.get("secrets").cloned()).collect();
+    assert_eq!(
+        secrets,
+        [
+            Some(json!({ "after": "*****" })),
+            Some(json!({ "before": "*****", "after": "*****" })),
+            None,
+            Some(json!({ "before": "*****" }))
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_tool_that_reads_connections_reads_secrets_and_no_other_does() {
+    let tenant = Tenant::new().await;
+    let connection =
+        made(&tenant, json!({ "strategy": "oidc", "options": { "client_secret": "hush" } })).await;
+    let read = async |scope: &str| {
+        let token = tenant.token_with(&[scope]).await;
+        send(tenant.request("GET", &path_of(&connection)).bearer_auth(token)).await
+    };
+    assert_eq!(read("read:connections").await.json["options"]["client_secret"], "hush");
+    assert_eq!(read("update:connections").await.status, 403);
+}

@@ -1,0 +1,44 @@
+//! What tools ask for and no tenant has.
+
+use roster::unconfigured::{Answer, RESOURCES};
+use serde_json::{Value, json};
+
+use crate::support::Tenant;
+
+#[tokio::test]
+async fn each_is_answered_as_by_a_tenant_that_has_none() {
+    let tenant = Tenant::new().await;
+    for resource in RESOURCES {
+        let path = resource
+            .path
+            .replace("{prompt}", "login")
+            .replace("{language}", "pt-BR")
+            .replace("{template}", "verify_email");
+        let answer = tenant.get(&path).await;
+        match resource.answer {
+            Answer::Document(text) => assert_eq!((answer.status, &*answer.text), (200, text), "{path}"),
+            Answer::Nothing(sentence) => assert_eq!(answer.refusal(), (404, None, sentence), "{path}"),
+            Answer::List(plural) => {
+                assert_eq!((answer.status, answer.json), (200, json!([])), "{path}");
+                let total = tenant.get(&format!("{path}?page=0&per_page=100&include_totals=true")).await.json;
+                assert_eq!(total, json!({ "start": 0, "limit": 100, "total": 0, plural: [] }), "{path}");
+                assert_eq!(
+                    tenant.get(&format!("{path}?take=50")).await.json,
+                    json!({ plural: [] }),
+                    "{path}"
+                );
+            }
+        }
+        let written = tenant.post(&path, json!({ "name": "x" })).await;
+        assert_eq!(written.status, 405, "{path}");
+    }
+}
+
+#[test]
+fn documents_are_json() {
+    for resource in RESOURCES {
+        if let Answer::Document(text) = resource.answer {
+            assert!(serde_json::from_str::<Value>(text).is_ok(), "{}", resource.path);
+        }
+    }
+}
