@@ -95,6 +95,7 @@ macro_rules! sealed {
 sealed! {
     signing_keys [kid 2] private_key at "signing_keys";
     clients [client_id 2] client_secret at "clients";
+    connections [connection_id 2] secrets at "connections";
     resource_servers [resource_server_id 2] signing_secret at "resource_servers";
     mails [mail_id 2] content at "mails";
 }
