@@ -1,6 +1,8 @@
-use sqlx::Row;
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row};
 
 use super::api::Api;
+use crate::db::batch::{Batch, place};
 use crate::db::{Db, Statement};
 use crate::error::Error;
 
@@ -28,7 +30,8 @@ impl Client {
 
 static CLIENT: Statement = Statement::new(
     "auth.client",
-    "select c.client_secret,
+    "select k.n,
+            c.client_secret,
             c.settings ->> 'token_endpoint_auth_method' as authentication,
             array(select jsonb_array_elements_text(c.settings -> 'grant_types')) as grant_types,
             c.settings #>> '{jwt_configuration,lifetime_in_seconds}' as lifetime,
@@ -44,23 +47,44 @@ static CLIENT: Statement = Statement::new(
                           when 'deny_all' then false when 'require_client_grant' then g.scope is not null end, true) as allows_people,
             r.settings ? 'token_encryption'
                 or coalesce(r.settings #>> '{proof_of_possession,required}' = 'true', false) as wants_more
-       from clients c
+       from unnest($1::text[], $2::text[], $3::text[]) with ordinality as k(tenant_id, client_id, audience, n)
+       join clients c
+         on c.tenant_id = k.tenant_id and c.client_id = k.client_id
        left join client_grants g
-         on g.tenant_id = c.tenant_id and g.client_id = c.client_id and g.audience = $3
+         on g.tenant_id = k.tenant_id and g.client_id = k.client_id and g.audience = k.audience
        left join resource_servers r
-         on r.tenant_id = c.tenant_id and r.identifier = $3
-      where c.tenant_id = $1
-        and c.client_id = $2",
+         on r.tenant_id = k.tenant_id and r.identifier = k.audience",
 );
 
-pub(crate) async fn client(
-    db: &Db,
-    tenant: &str,
-    client_id: &str,
-    audience: &str,
-) -> Result<Option<Client>, Error> {
-    let row = CLIENT.query().bind(tenant).bind(client_id).bind(audience).fetch_optional(db.pool()).await?;
-    let Some(row) = row else { return Ok(None) };
+/// Clients and what they may ask of an API: tenant, client id, audience.
+pub(crate) struct Clients;
+
+impl Batch for Clients {
+    type Item = [String; 3];
+    type Output = Option<Client>;
+    type Key = ();
+    const IDEMPOTENT: bool = true;
+
+    fn key(_: &Self::Item) -> Option<()> {
+        None
+    }
+
+    async fn run(
+        connection: &mut PgConnection,
+        items: &[&Self::Item],
+    ) -> Result<Vec<Option<Self::Output>>, sqlx::Error> {
+        let column = |n: usize| items.iter().map(|item| item[n].as_str()).collect::<Vec<_>>();
+        let rows =
+            CLIENT.query().bind(column(0)).bind(column(1)).bind(column(2)).fetch_all(connection).await?;
+        let mut found: Vec<Option<Self::Output>> = items.iter().map(|_| Some(None)).collect();
+        for row in &rows {
+            found[place(row)?] = Some(Some(read(row)?));
+        }
+        Ok(found)
+    }
+}
+
+fn read(row: &PgRow) -> Result<Client, sqlx::Error> {
     let api = match row.try_get("resource_server_id")? {
         None => None,
         Some(id) => Some(Api {
@@ -75,12 +99,21 @@ pub(crate) async fn client(
             wants_more: row.try_get("wants_more")?,
         }),
     };
-    Ok(Some(Client {
+    Ok(Client {
         secret: row.try_get("client_secret")?,
         authentication: row.try_get("authentication")?,
         grant_types: row.try_get("grant_types")?,
         lifetime: row.try_get("lifetime")?,
         scope: row.try_get("scope")?,
         api,
-    }))
+    })
+}
+
+pub(crate) async fn client(
+    db: &Db,
+    tenant: &str,
+    client_id: &str,
+    audience: &str,
+) -> Result<Option<Client>, Error> {
+    db.token_clients.run([tenant.to_owned(), client_id.to_owned(), audience.to_owned()]).await
 }

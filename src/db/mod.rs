@@ -1,7 +1,8 @@
 //! The only general code that knows sqlx: the pool, what its errors mean, migrations, coalescing, and a Postgres of
 //! our own for development and tests.
 
-pub mod coalesce;
+pub(crate) mod batch;
+mod coalesce;
 pub mod embedded;
 pub mod migrate;
 mod statement;
@@ -11,15 +12,23 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
 
+use self::batch::Batches;
+use crate::auth::store as auth;
 use crate::error::{Error, Meaning, codes};
+use crate::users::store as users;
 
 pub use statement::Statement;
+
+/// How many connections the three kinds of batches keep.
+const KEPT: u32 = 6;
 
 /// The database, as every store function takes it. Cheap to clone.
 #[derive(Clone)]
 pub struct Db {
     pool: PgPool,
-    pub(crate) users: crate::users::store::Batches,
+    pub(crate) user_fetches: Batches<users::Fetch>,
+    pub(crate) user_changes: Batches<users::Update>,
+    pub(crate) token_clients: Batches<auth::Clients>,
 }
 
 /// How to reach the database.
@@ -27,7 +36,7 @@ pub struct Db {
 pub struct Options {
     /// `postgres://user:password@host:port/database`, or with `?host=/socket/directory`.
     pub url: String,
-    /// Connections at most, beside the four that the workers of the hot statements keep; about twice the cores of the
+    /// Connections at most, beside the six that the hot statements keep; about twice the cores of the
     /// database.
     pub max_connections: u32,
     /// How long a request waits for a connection before it is told that the database cannot be reached.
@@ -65,14 +74,14 @@ impl Db {
     /// Opens the pool. Connections are made when they are first needed, so the database may be away right now.
     pub fn open(options: &Options) -> anyhow::Result<Self> {
         let pool = PgPoolOptions::new()
-            .max_connections(options.max_connections + crate::users::store::Batches::CONNECTIONS)
+            .max_connections(options.max_connections + KEPT)
             .acquire_timeout(options.acquire_timeout)
             .connect_lazy_with(options.connect_options()?);
+        let patience = options.statement_timeout + Duration::from_secs(5);
         Ok(Self {
-            users: crate::users::store::Batches::start(
-                &pool,
-                options.statement_timeout + Duration::from_secs(5),
-            ),
+            user_fetches: Batches::over(&pool, patience),
+            user_changes: Batches::over(&pool, patience),
+            token_clients: Batches::over(&pool, patience),
             pool,
         })
     }
@@ -94,8 +103,9 @@ impl Db {
         }
     }
 
-    /// Closes all connections, after what is running on them.
+    /// Closes all connections, after what is running on them and all that waits for its batch.
     pub async fn close(&self) {
+        tokio::join!(self.user_fetches.close(), self.user_changes.close(), self.token_clients.close());
         self.pool.close().await;
     }
 }

@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::{PgConnection, Row};
 
 use super::model::{NewUser, User};
-use crate::db::coalesce::{Batch, Coalescer};
+use crate::db::batch::{Batch, place};
 use crate::db::{self, Db, Statement};
 use crate::error::{Error, Meaning, codes};
 use crate::journal::{Author, array_literal, author, insert_journal};
@@ -14,27 +14,6 @@ use crate::tickets::model::Issue;
 use crate::tickets::store::issue;
 
 pub(crate) const STATEMENTS: &[&Statement] = &[&FETCH, &UPDATE, &UPDATE_IDENTITY, &CREATE, &DELETE, &TARGET];
-
-/// The hot statements, each with its queue and workers.
-#[derive(Clone)]
-pub(crate) struct Batches {
-    fetch: Coalescer<Fetch>,
-    update: Coalescer<Update>,
-}
-
-impl Batches {
-    /// Workers of each statement, each with a connection of its own.
-    const WORKERS: usize = 2;
-    /// How many connections the workers keep.
-    pub(crate) const CONNECTIONS: u32 = 4;
-
-    pub(crate) fn start(pool: &PgPool, patience: Duration) -> Self {
-        Self {
-            fetch: Coalescer::start(pool, Self::WORKERS, patience),
-            update: Coalescer::start(pool, Self::WORKERS, patience),
-        }
-    }
-}
 
 /// What makes a [`User`], of a table or CTE `u`.
 macro_rules! user {
@@ -96,7 +75,8 @@ static FETCH: Statement = Statement::new(
     ),
 );
 
-struct Fetch;
+/// Users by id.
+pub(crate) struct Fetch;
 
 impl Batch for Fetch {
     type Item = (String, String);
@@ -111,30 +91,20 @@ impl Batch for Fetch {
     async fn run(
         connection: &mut PgConnection,
         items: &[&Self::Item],
-    ) -> Result<Vec<Option<User>>, sqlx::Error> {
+    ) -> Result<Vec<Option<Option<User>>>, sqlx::Error> {
         let tenants: Vec<&str> = items.iter().map(|i| i.0.as_str()).collect();
         let ids: Vec<&str> = items.iter().map(|i| i.1.as_str()).collect();
         let rows = FETCH.query().bind(tenants).bind(ids).fetch_all(connection).await?;
-        let mut found = vec![None; items.len()];
+        let mut found = vec![Some(None); items.len()];
         for row in &rows {
-            found[place(row)?] = Some(user(row)?);
+            found[place(row)?] = Some(Some(user(row)?));
         }
         Ok(found)
     }
-
-    fn refusal(error: sqlx::Error) -> Error {
-        error.into()
-    }
-}
-
-/// The place of a row's request in its batch.
-fn place(row: &PgRow) -> Result<usize, sqlx::Error> {
-    let n: i64 = row.try_get("n")?;
-    usize::try_from(n - 1).map_err(|e| sqlx::Error::Decode(e.into()))
 }
 
 pub(crate) async fn fetch(db: &Db, tenant: &str, user_id: &str) -> Result<Option<User>, Error> {
-    db.users.fetch.run((tenant.to_owned(), user_id.to_owned())).await
+    db.user_fetches.run((tenant.to_owned(), user_id.to_owned())).await
 }
 
 /// Those of some users of one tenant that exist, in the order they were asked for.
@@ -252,7 +222,8 @@ static UPDATE: Statement = Statement::new(
     ),
 );
 
-struct Update;
+/// Changes of attributes and metadata.
+pub(crate) struct Update;
 
 impl Batch for Update {
     type Item = Change;
@@ -264,7 +235,7 @@ impl Batch for Update {
         Some((change.tenant.clone(), change.user_id.clone()))
     }
 
-    async fn run(connection: &mut PgConnection, items: &[&Change]) -> Result<Vec<Updated>, sqlx::Error> {
+    async fn run(connection: &mut PgConnection, items: &[&Change]) -> Result<Vec<Option<Updated>>, sqlx::Error> {
         let tenants: Vec<&str> = items.iter().map(|c| c.tenant.as_str()).collect();
         let ids: Vec<&str> = items.iter().map(|c| c.user_id.as_str()).collect();
         let set: Vec<String> = items.iter().map(|c| json(&c.set)).collect();
@@ -289,15 +260,11 @@ impl Batch for Update {
             .bind(authors)
             .fetch_all(connection)
             .await?;
-        let mut outcomes: Vec<Updated> = items.iter().map(|_| Updated::NoSuchUser).collect();
+        let mut outcomes: Vec<Option<Updated>> = items.iter().map(|_| Some(Updated::NoSuchUser)).collect();
         for row in &rows {
-            outcomes[place(row)?] = updated(row)?;
+            outcomes[place(row)?] = Some(updated(row)?);
         }
         Ok(outcomes)
-    }
-
-    fn refusal(error: sqlx::Error) -> Error {
-        error.into()
     }
 }
 
@@ -307,7 +274,7 @@ fn json(map: &Map<String, Value>) -> String {
 }
 
 pub(crate) async fn update(db: &Db, change: Change) -> Result<Updated, Error> {
-    db.users.update.run(change).await
+    db.user_changes.run(change).await
 }
 
 /// What one of a user's identities is known by or proves itself with.
