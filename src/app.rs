@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use crate::auth::{Claims, Tokens};
 use crate::db::Db;
 use crate::error::{Result, codes};
+use crate::http::load::Load;
 use crate::journal::Author;
 use crate::passwords::Hasher;
 use crate::tenancy::{Tenancy, Tenant};
@@ -24,6 +25,8 @@ pub struct App {
     pub tokens: Tokens,
     /// Hashes passwords.
     pub hasher: Hasher,
+    /// Counts the requests in work.
+    pub load: Load,
     /// The largest body that is read, in bytes.
     pub body_limit: usize,
     /// Is the address in `X-Forwarded-For` believed? Only behind a proxy that sets it.

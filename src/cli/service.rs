@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::app::App;
 use crate::auth::Tokens;
 use crate::db::{Db, Options, migrate};
+use crate::http::load::Load;
 use crate::mail::smtp::Smtp;
 use crate::mail::{Sender, Worker};
 use crate::passwords::Hasher;
@@ -66,6 +67,7 @@ pub fn app(
         tenancy: Tenancy::new(settings.tenants.cache_size, settings.tenants.cache_seconds, loopback),
         tokens: Tokens::default(),
         hasher: Hasher::new(settings.passwords.computations()),
+        load: Load::default(),
         body_limit: settings.server.body_limit,
         trust_forwarded_for: settings.server.trust_forwarded_for,
     }))

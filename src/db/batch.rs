@@ -44,7 +44,8 @@ impl<B: Batch> Batches<B> {
     /// A batch without an answer for `patience` is given up with its connection: a database that went away without a
     /// word must not stop everybody behind it.
     pub(crate) fn over(pool: &PgPool, patience: Duration) -> Self {
-        let lines = Lines { pool: pool.clone(), patience, idle: Mutex::default(), batch: std::marker::PhantomData };
+        let lines =
+            Lines { pool: pool.clone(), patience, idle: Mutex::default(), batch: std::marker::PhantomData };
         Self::new(lines, Self::LANES)
     }
 

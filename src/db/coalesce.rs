@@ -172,7 +172,10 @@ impl<E: Executor> Inner<E> {
     }
 
     fn open_lane(self: &Arc<Self>, state: &mut State<E>) {
-        if state.open - state.stalled < self.lanes && state.open < self.lanes + SPARE && !state.ready.is_empty() {
+        if state.open - state.stalled < self.lanes
+            && state.open < self.lanes + SPARE
+            && !state.ready.is_empty()
+        {
             state.open += 1;
             self.runtime.spawn(Arc::clone(self).lane());
         }
@@ -200,7 +203,8 @@ impl<E: Executor> Inner<E> {
         let mut state = self.lock();
         let mut batch = Vec::with_capacity(state.ready.len().min(CAP));
         if state.open - state.stalled <= self.lanes {
-            while batch.len() < CAP && state.ready.front().is_some_and(|next| !next.alone || batch.is_empty()) {
+            while batch.len() < CAP && state.ready.front().is_some_and(|next| !next.alone || batch.is_empty())
+            {
                 let Some(member) = state.ready.pop_front() else { break };
                 state.waiting -= 1;
                 if member.reply.is_closed() {
@@ -319,7 +323,8 @@ mod tests {
             if any(Does::Fail) {
                 return Err(Failure::Member(codes::USER_EXISTS.into()));
             }
-            let answer = |r: &&Request| (r.does != Does::WantToBeAlone || requests.len() == 1).then_some(r.id);
+            let answer =
+                |r: &&Request| (r.does != Does::WantToBeAlone || requests.len() == 1).then_some(r.id);
             Ok(requests.iter().map(answer).collect())
         }
     }
@@ -340,7 +345,10 @@ mod tests {
             sent
         }
 
-        async fn send_all(&self, requests: impl IntoIterator<Item = Request>) -> Vec<JoinHandle<Result<usize, Error>>> {
+        async fn send_all(
+            &self,
+            requests: impl IntoIterator<Item = Request>,
+        ) -> Vec<JoinHandle<Result<usize, Error>>> {
             let mut sent = Vec::new();
             for request in requests {
                 sent.push(self.send(request).await);

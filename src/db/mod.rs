@@ -19,13 +19,24 @@ use crate::users::store as users;
 
 pub use statement::Statement;
 
-/// How many connections the three kinds of batches keep.
-const KEPT: u32 = 6;
+/// Connections for batches: two for each of their three kinds, and as many for those that take long.
+const BATCHES: u32 = 12;
+
+/// One plan for each statement over arrays, made once: every row by its key. Left alone, Postgres plans anew for each
+/// short array, and has seen tables it then read whole when they had been empty at the time of planning.
+const PINNED: [(&str, &str); 4] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+];
 
 /// The database, as every store function takes it. Cheap to clone.
 #[derive(Clone)]
 pub struct Db {
     pool: PgPool,
+    /// Of those below.
+    batches: PgPool,
     pub(crate) user_fetches: Batches<users::Fetch>,
     pub(crate) user_changes: Batches<users::Update>,
     pub(crate) token_clients: Batches<auth::Clients>,
@@ -36,7 +47,7 @@ pub struct Db {
 pub struct Options {
     /// `postgres://user:password@host:port/database`, or with `?host=/socket/directory`.
     pub url: String,
-    /// Connections at most, beside the six that the hot statements keep; about twice the cores of the
+    /// Connections at most, beside up to twelve for the hot statements; about twice the cores of the
     /// database.
     pub max_connections: u32,
     /// How long a request waits for a connection before it is told that the database cannot be reached.
@@ -73,16 +84,21 @@ impl Options {
 impl Db {
     /// Opens the pool. Connections are made when they are first needed, so the database may be away right now.
     pub fn open(options: &Options) -> anyhow::Result<Self> {
-        let pool = PgPoolOptions::new()
-            .max_connections(options.max_connections + KEPT)
-            .acquire_timeout(options.acquire_timeout)
-            .connect_lazy_with(options.connect_options()?);
+        let pool = |connections, connect: PgConnectOptions| {
+            PgPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(options.acquire_timeout)
+                .connect_lazy_with(connect)
+        };
+        let connect = options.connect_options()?;
+        let batches = pool(BATCHES, connect.clone().options(PINNED));
         let patience = options.statement_timeout + Duration::from_secs(5);
         Ok(Self {
-            user_fetches: Batches::over(&pool, patience),
-            user_changes: Batches::over(&pool, patience),
-            token_clients: Batches::over(&pool, patience),
-            pool,
+            user_fetches: Batches::over(&batches, patience),
+            user_changes: Batches::over(&batches, patience),
+            token_clients: Batches::over(&batches, patience),
+            pool: pool(options.max_connections, connect),
+            batches,
         })
     }
 
@@ -106,7 +122,7 @@ impl Db {
     /// Closes all connections, after what is running on them and all that waits for its batch.
     pub async fn close(&self) {
         tokio::join!(self.user_fetches.close(), self.user_changes.close(), self.token_clients.close());
-        self.pool.close().await;
+        tokio::join!(self.batches.close(), self.pool.close());
     }
 }
 

@@ -15,6 +15,7 @@ use roster::app::App;
 use roster::auth::Tokens;
 use roster::db::embedded::{Embedded, Kind, Options as EmbeddedOptions};
 use roster::db::{Db, Options, migrate};
+use roster::http::load::Load;
 use roster::journal::Author;
 use roster::passwords::Hasher;
 use roster::server::{self, Sockets};
@@ -68,6 +69,7 @@ fn start() -> Server {
             tenancy: Tenancy::new(1000, Duration::from_millis(1), None),
             tokens: Tokens::default(),
             hasher: Hasher::new(2),
+            load: Load::default(),
             body_limit: 1_048_576,
             trust_forwarded_for: false,
         });
