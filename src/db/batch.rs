@@ -56,9 +56,9 @@ impl<B: Batch> Batches<B> {
     }
 }
 
-/// A connection that is broken goes back to the pool to be replaced; one that was idle for longer than this is asked
-/// whether it is alive before a change goes out on it.
-const IDLE: Duration = Duration::from_secs(1);
+/// A connection that was idle for longer is asked whether it is alive before anything goes out on it that cannot be
+/// sent twice.
+pub(super) const IDLE: Duration = Duration::from_secs(1);
 
 /// Runs batches on connections that are kept: the pool tests each connection that comes back to it by a round trip.
 pub(crate) struct Lines<B> {

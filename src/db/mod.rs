@@ -88,6 +88,11 @@ impl Db {
             PgPoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(options.acquire_timeout)
+                .test_before_acquire(false)
+                .before_acquire(|connection, meta| {
+                    let lately = meta.idle_for < batch::IDLE;
+                    Box::pin(async move { Ok(lately || connection.ping().await.is_ok()) })
+                })
                 .connect_lazy_with(connect)
         };
         let connect = options.connect_options()?;
