@@ -15,6 +15,7 @@ pub mod ids;
 pub mod jobs;
 pub mod journal;
 pub mod json;
+pub mod load;
 pub mod logins;
 pub mod mail;
 pub mod metadata;

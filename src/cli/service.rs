@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::app::App;
 use crate::auth::Tokens;
 use crate::db::{Db, Options, migrate};
-use crate::http::load::Load;
+use crate::load::Load;
 use crate::mail::smtp::Smtp;
 use crate::mail::{Sender, Worker};
 use crate::passwords::Hasher;
