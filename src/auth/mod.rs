@@ -148,7 +148,8 @@ impl Tokens {
 
     /// The claims of a token that this tenant issued, for whomever.
     fn believe(&self, tenant: &Tenant, token: &str, now: i64) -> Result<Arc<Claims>, Error> {
-        let end = *token.as_bytes().last_chunk::<32>().ok_or(codes::BAD_BEARER)?;
+        // A shorter one has no signature that could be right, so it is never known.
+        let end = token.as_bytes().last_chunk::<32>().copied().unwrap_or_default();
         if let Some(known) = self.0.get(&end)
             && *known.0 == *token
             && known.1 == tenant.id

@@ -27,7 +27,7 @@ pub fn from_files(certificate: &Path, key: &Path) -> anyhow::Result<ServerConfig
         .with_no_client_auth()
         .with_single_cert(chain, private)
         .with_context(|| format!("{} and {} do not belong together", certificate.display(), key.display()))?;
-    // Who comes again need not sign again, whatever TLS version, whichever connection: half of what a handshake costs.
+    // Who comes again resumes: the server need not sign, nor remember anybody.
     config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()?;
     Ok(config)
 }

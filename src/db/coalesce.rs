@@ -57,7 +57,7 @@ pub(crate) enum Failure {
 
 /// How many requests travel together at most.
 const CAP: usize = 64;
-/// How many may wait for a lane. At the rate of one core that is a wait of a tenth of a second.
+/// How many may wait for a lane: sixteen full batches.
 const WAITING: usize = 1024;
 /// How long a batch may take before another lane opens in its place.
 const STALL: Duration = Duration::from_millis(50);

@@ -22,8 +22,8 @@ pub use statement::Statement;
 /// Connections for batches: two for each of their three kinds, and as many for those that take long.
 const BATCHES: u32 = 12;
 
-/// One plan for each statement over arrays, made once: every row by its key. Left alone, Postgres plans anew for each
-/// short array, and has seen tables it then read whole when they had been empty at the time of planning.
+/// One plan for each statement over arrays, made once: every row by its key. Left alone, Postgres plans anew for every
+/// short array, and may keep a plan that reads a whole table, made when the table was nearly empty.
 const PINNED: [(&str, &str); 4] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
