@@ -8,6 +8,7 @@ use crate::auth::{Claims, Tokens};
 use crate::db::Db;
 use crate::error::{Result, codes};
 use crate::journal::Author;
+use crate::load::Load;
 use crate::passwords::Hasher;
 use crate::rate_limits::Buckets;
 use crate::tenancy::{Tenancy, Tenant};
@@ -27,6 +28,8 @@ pub struct App {
     pub buckets: Buckets,
     /// Hashes passwords.
     pub hasher: Hasher,
+    /// Counts the requests in work.
+    pub load: Load,
     /// The largest body that is read, in bytes.
     pub body_limit: usize,
     /// Is the address in `X-Forwarded-For` believed? Only behind a proxy that sets it.

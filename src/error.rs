@@ -54,6 +54,7 @@ pub mod codes {
         PRECONDITION_FAILED = 412, Some("precondition_failed"), "The resource was changed since the version named in If-Match. Fetch it again and repeat the change.";
         INTERNAL = 500, None, "An internal server error occurred";
         UNAVAILABLE = 503, None, "The database cannot be reached at the moment. Please try again.";
+        OVERLOADED = 503, None, "There are more requests at the moment than can be answered. Please try again.";
 
         INEXISTENT_JOB = 404, Some("inexistent_job"), "Job not found.";
         INEXISTENT_CLIENT = 400, Some("inexistent_client"), "The client does not exist";
@@ -125,7 +126,7 @@ impl Meaning {
 }
 
 /// A refusal on its way to the client.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Error {
     /// What it means.
     pub meaning: Meaning,

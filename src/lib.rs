@@ -16,6 +16,7 @@ pub mod jobs;
 pub mod journal;
 pub mod json;
 pub mod keys;
+pub mod load;
 pub mod logins;
 pub mod mail;
 pub mod metadata;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, codes};
 
 /// How strong a password has to be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,12 +172,21 @@ const NOBODYS: &str =
 
 /// Hashes and verifies passwords, a bounded number at a time.
 #[derive(Clone, Debug)]
-pub struct Hasher(Arc<Semaphore>);
+pub struct Hasher {
+    computing: Arc<Semaphore>,
+    /// Those that wait for a computation as well: one more is refused with 503.
+    admitted: Arc<Semaphore>,
+}
+
+/// How many may wait for each computation: about a second.
+const WAITING: usize = 64;
 
 impl Hasher {
     /// At most so many computations at once.
     pub fn new(concurrency: usize) -> Self {
-        Self(Arc::new(Semaphore::new(concurrency.max(1))))
+        let concurrency = concurrency.max(1);
+        let semaphore = |permits| Arc::new(Semaphore::new(permits));
+        Self { computing: semaphore(concurrency), admitted: semaphore(concurrency * (1 + WAITING)) }
     }
 
     /// The hash of a password: Argon2id, 19 MiB, two passes, as a PHC string.
@@ -212,7 +221,8 @@ impl Hasher {
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-        let _place = self.0.acquire().await.map_err(Error::internal)?;
+        let _admitted = self.admitted.try_acquire().map_err(|_| codes::OVERLOADED)?;
+        let _computing = self.computing.acquire().await.map_err(Error::internal)?;
         tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
     }
 }
@@ -259,6 +269,15 @@ mod tests {
          * upper case letters (A-Z)
          * numbers (i.e. 0-9)
         ");
+    }
+
+    #[tokio::test]
+    async fn who_comes_when_too_many_wait_is_refused() {
+        let hasher = Hasher::new(1);
+        let waiting: Vec<_> = (0..=WAITING).map(|_| hasher.admitted.try_acquire().unwrap()).collect();
+        assert_eq!(hasher.hash("x".into()).await.unwrap_err().meaning, codes::OVERLOADED);
+        drop(waiting);
+        assert!(hasher.hash("x".into()).await.is_ok());
     }
 
     #[tokio::test]

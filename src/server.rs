@@ -1,6 +1,6 @@
 //! The assembled application: the one registration table, what every request passes, and the sockets.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::db::Statement;
 use crate::error::{Error, codes};
 use crate::http::endpoint::endpoint;
 use crate::http::render::json_value;
-use crate::http::{Endpoint, log};
+use crate::http::{Endpoint, load, log};
 
 /// The registration table: every resource is one line here.
 const RESOURCES: &[fn() -> Vec<Endpoint>] = &[
@@ -93,8 +93,8 @@ fn routes(config: &mut web::ServiceConfig) {
         let (here, others): (Vec<_>, Vec<_>) = endpoints.into_iter().partition(|e| e.path == path);
         endpoints = others;
         let allowed = here.iter().map(|e| e.method.as_str()).collect::<Vec<_>>().join(", ");
-        let resource =
-            here.into_iter().fold(web::resource(path), |resource, endpoint| resource.route(endpoint.route));
+        let resource = web::resource(path).app_data(log::Route(path));
+        let resource = here.into_iter().fold(resource, |resource, endpoint| resource.route(endpoint.route));
         config.service(resource.default_service(web::to(move || {
             let mut response = Error::from(codes::METHOD_NOT_ALLOWED).error_response();
             if let Ok(value) = HeaderValue::from_str(&allowed) {
@@ -134,26 +134,32 @@ pub struct Running {
 pub fn start(app: Arc<App>, sockets: Sockets) -> anyhow::Result<Running> {
     let data = web::Data::from(app);
     let mut server = HttpServer::new(move || {
-        ActixApp::new().app_data(data.clone()).wrap(from_fn(log::line)).configure(routes)
+        // The one that is wrapped last is the outermost.
+        ActixApp::new()
+            .app_data(data.clone())
+            .wrap(from_fn(load::limit))
+            .wrap(from_fn(log::line))
+            .configure(routes)
     })
     .disable_signals()
+    .tcp_nodelay(true)
     .shutdown_timeout(sockets.shutdown_timeout.as_secs());
     if let Some(workers) = sockets.workers {
         server = server.workers(workers);
     }
-    let bind = |address: SocketAddr| {
-        TcpListener::bind(address).with_context(|| format!("cannot listen on {address}: is something else using it? Choose another address, or port 0 for any free one"))
+    let failed = |address: SocketAddr| {
+        format!(
+            "cannot listen on {address}: is something else using it? Choose another address, or port 0 for any free one"
+        )
     };
     let (mut http, mut https) = (None, None);
     if let Some(address) = sockets.http {
-        let listener = bind(address)?;
-        http = Some(listener.local_addr()?);
-        server = server.listen(listener)?;
+        server = server.bind(address).with_context(|| failed(address))?;
+        http = server.addrs().last().copied();
     }
     if let Some((address, tls)) = sockets.https {
-        let listener = bind(address)?;
-        https = Some(listener.local_addr()?);
-        server = server.listen_rustls_0_23(listener, tls)?;
+        server = server.bind_rustls_0_23(address, tls).with_context(|| failed(address))?;
+        https = server.addrs().last().copied();
     }
     let server = server.run();
     Ok(Running { handle: server.handle(), server, http, https })

@@ -2,7 +2,8 @@
 //! asked, killed and started again.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -205,6 +206,20 @@ async fn https_works_for_whoever_trusts_the_certificate_and_the_default_audience
     }
     let untrusting = reqwest::Client::new().get(dev.said("https_url")).send().await;
     assert!(untrusting.is_err());
+}
+
+#[tokio::test]
+async fn requests_sent_without_waiting_for_answers_are_answered_in_order() {
+    let dev = Running::dev(&["--ephemeral"]);
+    let mut connection = TcpStream::connect(dev.said("url").trim_start_matches("http://")).unwrap();
+    let ask = |path: &str, more: &str| format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{more}\r\n");
+    let all = [ask("/health/ready", ""), ask("/nothing", ""), ask("/health/live", "connection: close\r\n")];
+    connection.write_all(all.concat().as_bytes()).unwrap();
+    let mut answers = String::new();
+    connection.read_to_string(&mut answers).unwrap();
+    let statuses: Vec<&str> = answers.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
+    assert_eq!(statuses, ["200", "404", "200"], "{answers}");
+    assert!(answers.find("\"ready\"") < answers.find("\"live\""));
 }
 
 #[tokio::test]

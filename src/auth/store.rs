@@ -1,8 +1,10 @@
-use sqlx::Row;
+use sqlx::postgres::PgRow;
 use sqlx::types::Json;
+use sqlx::{PgConnection, Row};
 
 use super::api::Api;
 use super::assertion::Key;
+use crate::db::batch::{Batch, place};
 use crate::db::{Db, Statement};
 use crate::error::Error;
 
@@ -62,14 +64,15 @@ macro_rules! given {
 /// The audience that was asked for, or the tenant's.
 macro_rules! audience {
     () => {
-        "coalesce($3, t.default_audience)"
+        "coalesce(k.audience, t.default_audience)"
     };
 }
 
 static CLIENT: Statement = Statement::new(
     "auth.client",
     concat!(
-        "select c.client_secret,
+        "select k.n,
+            c.client_secret,
             c.settings ->> 'token_endpoint_auth_method' as authentication,
             c.settings ? 'client_authentication_methods' as has_methods,
             array(select d.document || jsonb_build_object('jwk', d.public_key)
@@ -105,36 +108,57 @@ static CLIENT: Statement = Statement::new(
         " end as scope_for_people,
             r.settings ? 'token_encryption'
                 or coalesce(r.settings #>> '{proof_of_possession,required}' = 'true', false) as wants_more
-       from clients c
+       from unnest($1::text[], $2::text[], $3::text[]) with ordinality as k(tenant_id, client_id, audience, n)
+       join clients c
+         on c.tenant_id = k.tenant_id and c.client_id = k.client_id
        join tenants t
-         on t.tenant_id = c.tenant_id
+         on t.tenant_id = k.tenant_id
        left join client_grants g
-         on g.tenant_id = c.tenant_id and g.client_id = c.client_id and g.subject_type = 'client' and g.audience = ",
+         on g.tenant_id = k.tenant_id and g.client_id = k.client_id and g.subject_type = 'client' and g.audience = ",
         audience!(),
         "
        left join client_grants p
-         on p.tenant_id = c.tenant_id and p.client_id = c.client_id and p.subject_type = 'user' and p.audience = ",
+         on p.tenant_id = k.tenant_id and p.client_id = k.client_id and p.subject_type = 'user' and p.audience = ",
         audience!(),
         "
        left join resource_servers r
-         on r.tenant_id = c.tenant_id and r.identifier = ",
+         on r.tenant_id = k.tenant_id and r.identifier = ",
         audience!(),
         "
-      where c.tenant_id = $1
-        and c.client_id = $2
-        and c.settings -> 'global' is distinct from 'true'"
+      where c.settings -> 'global' is distinct from 'true'"
     ),
 );
 
-/// A client and what it may have of an API: of the tenant's default one if none is named.
-pub(crate) async fn client(
-    db: &Db,
-    tenant: &str,
-    client_id: &str,
-    audience: Option<&str>,
-) -> Result<Option<Client>, Error> {
-    let row = CLIENT.query().bind(tenant).bind(client_id).bind(audience).fetch_optional(db.pool()).await?;
-    let Some(row) = row else { return Ok(None) };
+/// Clients and what they may have of an API: tenant, client id, audience; that of the tenant's default API if none is named.
+pub(crate) struct Clients;
+
+impl Batch for Clients {
+    type Item = (String, String, Option<String>);
+    type Output = Option<Client>;
+    type Key = ();
+    const IDEMPOTENT: bool = true;
+
+    fn key(_: &Self::Item) -> Option<()> {
+        None
+    }
+
+    async fn run(
+        connection: &mut PgConnection,
+        items: &[&Self::Item],
+    ) -> Result<Vec<Option<Self::Output>>, sqlx::Error> {
+        let tenants: Vec<&str> = items.iter().map(|item| item.0.as_str()).collect();
+        let ids: Vec<&str> = items.iter().map(|item| item.1.as_str()).collect();
+        let audiences: Vec<Option<&str>> = items.iter().map(|item| item.2.as_deref()).collect();
+        let rows = CLIENT.query().bind(tenants).bind(ids).bind(audiences).fetch_all(connection).await?;
+        let mut found: Vec<Option<Self::Output>> = items.iter().map(|_| Some(None)).collect();
+        for row in &rows {
+            found[place(row)?] = Some(Some(read(row)?));
+        }
+        Ok(found)
+    }
+}
+
+fn read(row: &PgRow) -> Result<Client, sqlx::Error> {
     let api = match row.try_get("resource_server_id")? {
         None => None,
         Some(id) => Some(Api {
@@ -158,7 +182,7 @@ pub(crate) async fn client(
             requires_organization: row.try_get("requires_organization")?,
         }),
     };
-    Ok(Some(Client {
+    Ok(Client {
         secret: row.try_get("client_secret")?,
         authentication: row.try_get("authentication")?,
         has_methods: row.try_get("has_methods")?,
@@ -169,7 +193,16 @@ pub(crate) async fn client(
         default_directory: row.try_get("default_directory")?,
         grant,
         api,
-    }))
+    })
+}
+
+pub(crate) async fn client(
+    db: &Db,
+    tenant: &str,
+    client_id: &str,
+    audience: Option<&str>,
+) -> Result<Option<Client>, Error> {
+    db.token_clients.run((tenant.to_owned(), client_id.to_owned(), audience.map(str::to_owned))).await
 }
 
 static USE_ASSERTION: Statement = Statement::new(

@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::auth::Tokens;
 use crate::connections::deletion::Eraser;
 use crate::db::{Db, Options, migrate};
+use crate::load::Load;
 use crate::mail::smtp::Smtp;
 use crate::mail::{Mailer, Sender};
 use crate::passwords::Hasher;
@@ -73,6 +74,7 @@ pub fn app(
         tokens: Tokens::default(),
         buckets: Buckets::default(),
         hasher: Hasher::new(settings.passwords.computations()),
+        load: Load::default(),
         body_limit: settings.server.body_limit,
         trust_forwarded_for: settings.server.trust_forwarded_for,
     }))

@@ -22,11 +22,13 @@ pub fn from_files(certificate: &Path, key: &Path) -> anyhow::Result<ServerConfig
     let private = PrivateKeyDer::from_pem_file(key)
         .map_err(|e| anyhow!("{}: not a PEM private key: {e}", key.display()))?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
+    let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain, private)
         .with_context(|| format!("{} and {} do not belong together", certificate.display(), key.display()))?;
+    // Who comes again resumes: the server need not sign, nor remember anybody.
+    config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()?;
     Ok(config)
 }
 
@@ -106,4 +108,49 @@ pub fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write {}", path.display()))?;
     file.write_all(text.as_bytes())?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, ServerConnection};
+
+    use super::*;
+
+    /// What a handshake came to, with all that follows it on the wire.
+    fn shake_hands(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> HandshakeKind {
+        let mut client = ClientConnection::new(Arc::clone(client), "localhost".try_into().unwrap()).unwrap();
+        let mut server = ServerConnection::new(Arc::clone(server)).unwrap();
+        while client.wants_write() || server.wants_write() {
+            let mut wire = Vec::new();
+            while client.wants_write() {
+                client.write_tls(&mut wire).unwrap();
+            }
+            server.read_tls(&mut &*wire).unwrap();
+            server.process_new_packets().unwrap();
+            wire.clear();
+            while server.wants_write() {
+                server.write_tls(&mut wire).unwrap();
+            }
+            client.read_tls(&mut &*wire).unwrap();
+            client.process_new_packets().unwrap();
+        }
+        client.handshake_kind().unwrap()
+    }
+
+    #[test]
+    fn who_comes_again_resumes_the_session() {
+        let directory = tempfile::tempdir().unwrap();
+        let local = Local::in_directory(directory.path(), &[], time::OffsetDateTime::now_utc()).unwrap();
+        let server = Arc::new(local.config().unwrap());
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(&local.ca).unwrap()).unwrap();
+        for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+            let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+            let client =
+                ClientConfig::builder_with_provider(provider).with_protocol_versions(&[version]).unwrap();
+            let client = Arc::new(client.with_root_certificates(roots.clone()).with_no_client_auth());
+            assert_eq!(shake_hands(&client, &server), HandshakeKind::Full);
+            assert_eq!(shake_hands(&client, &server), HandshakeKind::Resumed, "{version:?}");
+        }
+    }
 }

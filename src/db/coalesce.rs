@@ -1,208 +1,528 @@
 //! Concurrent requests of one kind travel in one statement.
 //!
-//! Natural batching: a free worker takes all that is queued, up to a cap, at once; with nothing else queued a request
-//! goes alone and waits for nobody. A request is queued after it arrived, so a read sees every write acknowledged
-//! before. Two changes of one row never share a batch, because one statement can change a row only once. If a batch
-//! fails, its members are run one by one, so that only the culprit is refused. A caller that goes away cancels nobody.
+//! Natural batching: whoever finds a free lane goes at once and alone; who comes while all lanes are busy waits for the
+//! next one to be free, which takes all that wait, up to a cap. The contract, which the tests below hold:
+//!
+//! - Nobody waits for company. A request is queued after it arrived, so a read sees every write acknowledged before.
+//! - Two changes of one row (one [`Executor::key`]) are made one after the other, in the order of their arrival: the
+//!   second waits until the first is answered, in whichever lane that is.
+//! - A batch that fails is run again member by member, so that only the culprit is refused; the others go on between.
+//! - A batch that takes long ([`STALL`]) stops counting: another lane opens in its place, up to [`SPARE`] of them.
+//! - A caller that goes away cancels nobody. Its own request is made if it was under way, else it is not.
+//! - What waits is bounded ([`WAITING`]): who comes beyond that is refused with 503 at once.
+//! - [`Coalescer::drain`] refuses what comes and returns after all that was accepted is answered.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::hash::Hash;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::FutureExt;
-use sqlx::pool::PoolConnection;
-use sqlx::{Connection, PgConnection, PgPool, Postgres};
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
 use crate::error::{Error, codes};
 
-/// A statement over arrays.
-pub(crate) trait Batch: Send + Sync + 'static {
-    /// What one request binds.
+/// Carries out what travels together.
+pub(crate) trait Executor: Send + Sync + 'static {
+    /// One request.
     type Item: Send + Sync + 'static;
-    /// What one request gets.
+    /// What it gets.
     type Output: Send + 'static;
-    /// Members with the same key do not share a batch. `None`: any can.
-    type Key: Hash + Eq + Send;
-    /// May the statement be run again when nobody knows whether it was run?
-    const IDEMPOTENT: bool;
+    /// What requests that must not overtake each other have in common.
+    type Key: Clone + Hash + Eq + Send + 'static;
 
-    /// The key of an item.
+    /// The key of a request; `None` if it can travel with any other.
     fn key(item: &Self::Item) -> Option<Self::Key>;
-    /// Runs the statement for all items; as many outputs, in the same order.
+    /// Carries out all of them: as many answers, in the same order. `None` for one that can only go alone; nothing was
+    /// done for it.
     fn run(
-        connection: &mut PgConnection,
+        &self,
         items: &[&Self::Item],
-    ) -> impl Future<Output = Result<Vec<Self::Output>, sqlx::Error>> + Send;
-    /// What an error of a single item means.
-    fn refusal(error: sqlx::Error) -> Error;
+    ) -> impl Future<Output = Result<Vec<Option<Self::Output>>, Failure>> + Send;
+}
+
+/// Why a batch came to nothing.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// For a reason that is one member's own; nothing was done for any.
+    Member(Error),
+    /// For a reason that all have in common, such as a lost connection.
+    Common(Error),
 }
 
 /// How many requests travel together at most.
 const CAP: usize = 64;
-/// A connection that was idle for longer is asked whether it is still alive before a change goes out on it.
-const IDLE: Duration = Duration::from_secs(1);
+/// How many may wait for a lane: sixteen full batches.
+const WAITING: usize = 1024;
+/// How long a batch may take before another lane opens in its place.
+const STALL: Duration = Duration::from_millis(50);
+/// How many lanes may open beyond the usual number.
+const SPARE: usize = 6;
 
-type Reply<B> = oneshot::Sender<Result<<B as Batch>::Output, Error>>;
+/// The queue of one kind of request, and its lanes. Cheap to clone.
+pub(crate) struct Coalescer<E: Executor>(Arc<Inner<E>>);
 
-struct Queue<B: Batch> {
-    waiting: Mutex<VecDeque<(B::Item, Reply<B>)>>,
-    arrived: Notify,
-}
-
-/// The queue of one kind of request, and its workers.
-pub(crate) struct Coalescer<B: Batch>(Arc<Queue<B>>);
-
-impl<B: Batch> Clone for Coalescer<B> {
+impl<E: Executor> Clone for Coalescer<E> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<B: Batch> Coalescer<B> {
-    /// Starts the workers on the current runtime. They end with the pool.
-    ///
-    /// A batch without an answer for `patience` is given up with its connection: a database that went away without a
-    /// word must not stop everybody behind it.
-    pub(crate) fn start(pool: &PgPool, workers: usize, patience: Duration) -> Self {
-        let queue = Arc::new(Queue { waiting: Mutex::new(VecDeque::new()), arrived: Notify::new() });
-        for _ in 0..workers {
-            tokio::spawn(work(Arc::clone(&queue), pool.clone(), patience));
-        }
-        Self(queue)
+struct Inner<E: Executor> {
+    executor: E,
+    lanes: usize,
+    runtime: Handle,
+    state: Mutex<State<E>>,
+    ended: Notify,
+}
+
+struct State<E: Executor> {
+    /// At most one of each key.
+    ready: VecDeque<Member<E>>,
+    /// The keys that are ready or under way, each with those that wait for it.
+    keys: HashMap<E::Key, VecDeque<Member<E>>>,
+    /// How many are in either of them.
+    waiting: usize,
+    /// Lanes that are open, and those of them whose batch takes long.
+    open: usize,
+    stalled: usize,
+    closed: bool,
+}
+
+struct Member<E: Executor> {
+    item: E::Item,
+    key: Option<E::Key>,
+    reply: oneshot::Sender<Result<E::Output, Error>>,
+    /// Its batch failed, or it asked for it.
+    alone: bool,
+}
+
+impl<E: Executor> Coalescer<E> {
+    /// A queue whose batches run on the current runtime, usually in so many lanes at a time.
+    pub(crate) fn new(executor: E, lanes: usize) -> Self {
+        let state = State {
+            ready: VecDeque::new(),
+            keys: HashMap::new(),
+            waiting: 0,
+            open: 0,
+            stalled: 0,
+            closed: false,
+        };
+        let (runtime, ended) = (Handle::current(), Notify::new());
+        Self(Arc::new(Inner { executor, lanes, runtime, state: Mutex::new(state), ended }))
     }
 
     /// Runs one request together with whoever comes at the same time.
-    pub(crate) async fn run(&self, item: B::Item) -> Result<B::Output, Error> {
+    pub(crate) async fn run(&self, item: E::Item) -> Result<E::Output, Error> {
         let (reply, answer) = oneshot::channel();
-        self.0.lock().push_back((item, reply));
-        self.0.arrived.notify_one();
+        let member = Member { key: E::key(&item), item, reply, alone: false };
+        self.0.enqueue(member)?;
         answer.await.unwrap_or_else(|_| Err(codes::UNAVAILABLE.into()))
     }
-}
 
-impl<B: Batch> Queue<B> {
-    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<(B::Item, Reply<B>)>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// All that can travel together now; whoever cannot stays, in order.
-    fn take(&self) -> Vec<(B::Item, Reply<B>)> {
-        let mut waiting = self.lock();
-        let mut keys = HashSet::new();
-        let mut batch = Vec::new();
-        let mut left = VecDeque::new();
-        while batch.len() < CAP
-            && let Some((item, reply)) = waiting.pop_front()
-        {
-            let fits = B::key(&item).is_none_or(|key| keys.insert(key));
-            if fits { batch.push((item, reply)) } else { left.push_back((item, reply)) }
-        }
-        while let Some(member) = left.pop_back() {
-            waiting.push_front(member);
-        }
-        if !waiting.is_empty() {
-            self.arrived.notify_one();
-        }
-        batch
-    }
-}
-
-async fn work<B: Batch>(queue: Arc<Queue<B>>, pool: PgPool, patience: Duration) {
-    let mut line = Line { pool, patience, connection: None };
-    loop {
-        tokio::select! {
-            () = queue.arrived.notified() => {}
-            () = line.pool.close_event() => return,
-        }
+    /// Refuses all that comes from now on; returns when all that came before is answered.
+    pub(crate) async fn drain(&self) {
         loop {
-            let (items, replies): (Vec<B::Item>, Vec<Reply<B>>) = queue.take().into_iter().unzip();
-            if items.is_empty() {
-                break;
-            }
-            let items: Vec<&B::Item> = items.iter().collect();
-            // A panic in one batch must not leave the queue without workers: its callers are told, the next are served.
-            let Ok(answers) = AssertUnwindSafe(line.answer::<B>(&items)).catch_unwind().await else {
-                continue;
-            };
-            for (reply, answer) in replies.into_iter().zip(answers) {
-                // Nobody listens any more where a caller went away: its change was made all the same.
-                let _ = reply.send(answer);
-            }
-        }
-    }
-}
-
-/// A worker's connection, kept from batch to batch.
-struct Line {
-    pool: PgPool,
-    patience: Duration,
-    connection: Option<(PoolConnection<Postgres>, Instant)>,
-}
-
-impl Line {
-    async fn answer<B: Batch>(&mut self, items: &[&B::Item]) -> Vec<Result<B::Output, Error>> {
-        match self.attempt::<B>(items).await {
-            Ok(outputs) => outputs.into_iter().map(Ok).collect(),
-            Err(error) if items.len() == 1 => vec![Err(B::refusal(error))],
-            Err(error) if super::is_disconnect(&error) => {
-                items.iter().map(|_| Err(super::refusal(sqlx::Error::PoolTimedOut, &[]))).collect()
-            }
-            Err(_) => {
-                let mut answers = Vec::with_capacity(items.len());
-                for item in items {
-                    answers.push(match self.attempt::<B>(&[item]).await {
-                        Ok(mut outputs) => {
-                            outputs.pop().ok_or_else(|| Error::internal("a batch of one had no answer"))
-                        }
-                        Err(error) => Err(B::refusal(error)),
-                    });
+            let ended = self.0.ended.notified();
+            {
+                let mut state = self.0.lock();
+                state.closed = true;
+                if state.open == 0 {
+                    return;
                 }
-                answers
             }
+            ended.await;
         }
     }
 
-    async fn attempt<B: Batch>(&mut self, items: &[&B::Item]) -> Result<Vec<B::Output>, sqlx::Error> {
-        let (kept, mut result) = (self.connection.is_some(), self.once::<B>(items).await);
-        if kept && B::IDEMPOTENT && result.as_ref().is_err_and(super::is_disconnect) {
-            result = self.once::<B>(items).await;
+    pub(crate) fn executor(&self) -> &E {
+        &self.0.executor
+    }
+}
+
+impl<E: Executor> Inner<E> {
+    fn lock(&self) -> MutexGuard<'_, State<E>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enqueue(self: &Arc<Self>, member: Member<E>) -> Result<(), Error> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(codes::UNAVAILABLE.into());
         }
-        if let Ok(outputs) = &result
-            && outputs.len() != items.len()
+        if state.waiting >= WAITING {
+            return Err(codes::OVERLOADED.into());
+        }
+        state.waiting += 1;
+        if let Some(behind) = member.key.as_ref().and_then(|key| state.keys.get_mut(key)) {
+            behind.push_back(member);
+            return Ok(());
+        }
+        if let Some(key) = &member.key {
+            state.keys.insert(key.clone(), VecDeque::new());
+        }
+        state.ready.push_back(member);
+        self.open_lane(&mut state);
+        Ok(())
+    }
+
+    fn open_lane(self: &Arc<Self>, state: &mut State<E>) {
+        if state.open - state.stalled < self.lanes
+            && state.open < self.lanes + SPARE
+            && !state.ready.is_empty()
         {
-            return Err(sqlx::Error::Decode(
-                format!("{} answers for {} requests", outputs.len(), items.len()).into(),
-            ));
+            state.open += 1;
+            self.runtime.spawn(Arc::clone(self).lane());
         }
-        result
     }
 
-    async fn once<B: Batch>(&mut self, items: &[&B::Item]) -> Result<Vec<B::Output>, sqlx::Error> {
-        let mut connection = match self.connection.take() {
-            Some((connection, used)) if B::IDEMPOTENT || used.elapsed() < IDLE => connection,
-            Some((mut connection, _)) => {
-                if let Ok(Ok(())) = timeout(self.patience, connection.ping()).await {
-                    connection
-                } else {
-                    drop(connection.detach());
-                    self.pool.acquire().await?
+    /// Takes batches until nothing waits any more.
+    async fn lane(self: Arc<Self>) {
+        while let Some(batch) = self.next_batch() {
+            let mut carried = pin!(self.carry(batch));
+            if timeout(STALL, &mut carried).await.is_err() {
+                {
+                    let mut state = self.lock();
+                    state.stalled += 1;
+                    self.open_lane(&mut state);
+                }
+                carried.await;
+                self.lock().stalled -= 1;
+            }
+        }
+        self.ended.notify_waiters();
+    }
+
+    /// The next batch of a lane; without one, or when others took the lane's place, the lane is closed.
+    fn next_batch(&self) -> Option<Vec<Member<E>>> {
+        let mut state = self.lock();
+        let mut batch = Vec::with_capacity(state.ready.len().min(CAP));
+        if state.open - state.stalled <= self.lanes {
+            while batch.len() < CAP && state.ready.front().is_some_and(|next| !next.alone || batch.is_empty())
+            {
+                let Some(member) = state.ready.pop_front() else { break };
+                state.waiting -= 1;
+                if member.reply.is_closed() {
+                    state.release(member.key.as_ref());
+                    continue;
+                }
+                let alone = member.alone;
+                batch.push(member);
+                if alone {
+                    break;
                 }
             }
-            None => self.pool.acquire().await?,
-        };
-        let silence = |_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
-        let result = timeout(self.patience, B::run(&mut connection, items)).await.unwrap_or_else(silence);
-        if result.as_ref().is_err_and(super::is_disconnect) {
-            // Not back into the pool: it is broken, and its place is needed for a fresh one.
-            drop(connection.detach());
-        } else {
-            self.connection = Some((connection, Instant::now()));
         }
-        result
+        if batch.is_empty() {
+            state.open -= 1;
+            return None;
+        }
+        Some(batch)
+    }
+
+    async fn carry(&self, batch: Vec<Member<E>>) {
+        let items: Vec<&E::Item> = batch.iter().map(|member| &member.item).collect();
+        // A panic must not take the lane along: its callers are told, the next are served.
+        let result = AssertUnwindSafe(self.executor.run(&items)).catch_unwind().await;
+        let (mut answers, refusal) = match result {
+            Ok(Ok(answers)) => (answers, None),
+            Ok(Err(failure)) => (Vec::new(), Some(failure)),
+            Err(_) => (Vec::new(), Some(Failure::Common(codes::INTERNAL.into()))),
+        };
+        answers.resize_with(batch.len(), || None);
+        let is_alone = batch.len() == 1;
+        let mut replies = Vec::with_capacity(batch.len());
+        {
+            let mut state = self.lock();
+            for (mut member, answer) in batch.into_iter().zip(answers) {
+                let answer = match (answer, &refusal) {
+                    (Some(answer), _) => Ok(answer),
+                    (None, Some(Failure::Common(error))) => Err(error.clone()),
+                    (None, Some(Failure::Member(error))) if is_alone => Err(error.clone()),
+                    (None, None) if is_alone => Err(Error::internal("a batch of one had no answer")),
+                    (None, _) => {
+                        member.alone = true;
+                        state.waiting += 1;
+                        state.ready.push_back(member);
+                        continue;
+                    }
+                };
+                state.release(member.key.as_ref());
+                replies.push((member.reply, answer));
+            }
+        }
+        for (reply, answer) in replies {
+            // Nobody listens any more where a caller went away.
+            let _ = reply.send(answer);
+        }
+    }
+}
+
+impl<E: Executor> State<E> {
+    /// Lets the next one of a key go, if there is one.
+    fn release(&mut self, key: Option<&E::Key>) {
+        let Some(key) = key else { return };
+        match self.keys.get_mut(key).and_then(VecDeque::pop_front) {
+            Some(next) => self.ready.push_back(next),
+            None => drop(self.keys.remove(key)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::{JoinHandle, yield_now};
+    use tokio::time::{Instant, advance, sleep};
+
+    use super::*;
+
+    #[derive(Clone, Copy, Default)]
+    struct Request {
+        id: usize,
+        key: Option<&'static str>,
+        takes: Duration,
+        does: Does,
+    }
+
+    #[derive(Clone, Copy, Default, PartialEq)]
+    enum Does {
+        #[default]
+        Well,
+        Fail,
+        LoseTheConnection,
+        Panic,
+        WantToBeAlone,
+    }
+
+    /// A statement that takes as long as its slowest member, and writes down who travelled together.
+    #[derive(Default)]
+    struct Fake(Mutex<Vec<Vec<usize>>>);
+
+    impl Executor for Fake {
+        type Item = Request;
+        type Output = usize;
+        type Key = &'static str;
+
+        fn key(request: &Request) -> Option<&'static str> {
+            request.key
+        }
+
+        async fn run(&self, requests: &[&Request]) -> Result<Vec<Option<usize>>, Failure> {
+            self.0.lock().unwrap().push(requests.iter().map(|r| r.id).collect());
+            sleep(requests.iter().map(|r| r.takes).max().unwrap()).await;
+            let any = |does| requests.iter().any(|r| r.does == does);
+            assert!(!any(Does::Panic), "a panic of the test's own");
+            if any(Does::LoseTheConnection) {
+                return Err(Failure::Common(codes::UNAVAILABLE.into()));
+            }
+            if any(Does::Fail) {
+                return Err(Failure::Member(codes::USER_EXISTS.into()));
+            }
+            let answer =
+                |r: &&Request| (r.does != Does::WantToBeAlone || requests.len() == 1).then_some(r.id);
+            Ok(requests.iter().map(answer).collect())
+        }
+    }
+
+    fn queue(lanes: usize) -> Coalescer<Fake> {
+        Coalescer::new(Fake::default(), lanes)
+    }
+
+    const MS: Duration = Duration::from_millis(1);
+
+    impl Coalescer<Fake> {
+        /// Hands a request in, and lets whatever can be done at this moment be done.
+        async fn send(&self, request: Request) -> JoinHandle<Result<usize, Error>> {
+            let this = self.clone();
+            let sent = tokio::spawn(async move { this.run(request).await });
+            yield_now().await;
+            yield_now().await;
+            sent
+        }
+
+        async fn send_all(
+            &self,
+            requests: impl IntoIterator<Item = Request>,
+        ) -> Vec<JoinHandle<Result<usize, Error>>> {
+            let mut sent = Vec::new();
+            for request in requests {
+                sent.push(self.send(request).await);
+            }
+            sent
+        }
+
+        fn travelled(&self) -> Vec<Vec<usize>> {
+            self.0.executor.0.lock().unwrap().clone()
+        }
+    }
+
+    fn slow(id: usize, takes: Duration) -> Request {
+        Request { id, takes, ..Request::default() }
+    }
+
+    fn quick(id: usize) -> Request {
+        slow(id, Duration::ZERO)
+    }
+
+    fn of_key(key: &'static str) -> impl Fn(usize) -> Request {
+        move |id| Request { key: Some(key), ..slow(id, MS) }
+    }
+
+    async fn answers(sent: Vec<JoinHandle<Result<usize, Error>>>) -> Vec<Result<usize, u16>> {
+        let mut answers = Vec::new();
+        for one in sent {
+            answers.push(one.await.unwrap().map_err(|error| error.meaning.status));
+        }
+        answers
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_is_alone_goes_at_once() {
+        let (queue, began) = (queue(1), Instant::now());
+        assert_eq!(queue.run(quick(1)).await.unwrap(), 1);
+        assert!(began.elapsed() <= MS, "nobody waits for company");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_who_come_while_all_lanes_are_busy_travel_together_up_to_a_cap() {
+        let queue = queue(1);
+        let sent = queue.send_all((0..CAP + 3).map(|id| slow(id, MS))).await;
+        assert_eq!(answers(sent).await, (0..CAP + 3).map(Ok).collect::<Vec<_>>());
+        assert_eq!(queue.travelled(), [vec![0], (1..=CAP).collect(), vec![CAP + 1, CAP + 2]]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_batch_does_not_hold_others() {
+        let (queue, began) = (queue(1), Instant::now());
+        let mut stuck = Vec::new();
+        for id in 0..SPARE {
+            stuck.push(queue.send(slow(id, 3600 * 1000 * MS)).await);
+            sleep(STALL + MS).await;
+        }
+        let stuck_at = began.elapsed();
+        assert_eq!(queue.run(quick(99)).await.unwrap(), 99);
+        assert!(began.elapsed() <= stuck_at + MS, "the others went on at once");
+        assert!(stuck.iter().all(|one| !one.is_finished()));
+        answers(stuck).await;
+        assert_eq!(queue.0.lock().open, 0, "what opened in its place is closed again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_is_its_members_own() {
+        let queue = queue(1);
+        let failing = Request { does: Does::Fail, ..quick(2) };
+        let sent = queue.send_all([slow(0, MS), quick(1), failing, quick(3)]).await;
+        assert_eq!(answers(sent).await, [Ok(0), Ok(1), Err(409), Ok(3)]);
+        assert_eq!(queue.travelled(), [vec![0], vec![1, 2, 3], vec![1], vec![2], vec![3]]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn others_go_between_the_members_of_a_failed_batch() {
+        let queue = queue(1);
+        let failing = Request { does: Does::Fail, ..slow(2, MS) };
+        let mut sent = queue.send_all([slow(0, MS), slow(1, MS), failing]).await;
+        advance(MS).await;
+        sent.extend(queue.send_all([slow(3, MS), slow(4, MS)]).await);
+        assert_eq!(answers(sent).await, [Ok(0), Ok(1), Err(409), Ok(3), Ok(4)]);
+        assert_eq!(queue.travelled(), [vec![0], vec![1, 2], vec![3, 4], vec![1], vec![2]]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_fails_for_all_is_told_to_all_and_not_tried_again() {
+        let queue = queue(1);
+        let losing = Request { does: Does::LoseTheConnection, ..quick(1) };
+        let sent = queue.send_all([slow(0, MS), losing, quick(2)]).await;
+        assert_eq!(answers(sent).await, [Ok(0), Err(503), Err(503)]);
+        assert_eq!(queue.travelled(), [vec![0], vec![1, 2]]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_cannot_be_served_in_company_is_served_alone() {
+        let queue = queue(1);
+        let shy = Request { does: Does::WantToBeAlone, ..quick(2) };
+        let sent = queue.send_all([slow(0, MS), quick(1), shy, quick(3)]).await;
+        assert_eq!(answers(sent).await, [Ok(0), Ok(1), Ok(2), Ok(3)]);
+        assert_eq!(queue.travelled(), [vec![0], vec![1, 2, 3], vec![2]]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn changes_of_one_row_are_made_one_after_the_other_in_the_order_they_came() {
+        let queue = queue(2);
+        let sent = queue.send_all((0..5).map(of_key("jane")).chain((5..7).map(of_key("john")))).await;
+        assert_eq!(answers(sent).await, (0..7).map(Ok).collect::<Vec<_>>());
+        let order: Vec<usize> = queue.travelled().concat();
+        let of_jane: Vec<usize> = order.iter().copied().filter(|id| *id < 5).collect();
+        assert_eq!(of_jane, [0, 1, 2, 3, 4]);
+        let together = |a, b| queue.travelled().iter().any(|batch| batch.contains(&a) && batch.contains(&b));
+        assert!(!(0..4).any(|id| together(id, id + 1)));
+        assert!(queue.0.lock().keys.is_empty(), "nothing of a key is kept");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_order_of_one_row_outlives_a_failed_batch() {
+        let queue = queue(2);
+        let failing = Request { does: Does::Fail, ..slow(2, MS) };
+        let (jane, busy) = (of_key("jane"), [slow(0, MS), slow(10, MS)]);
+        let sent = queue.send_all(busy.into_iter().chain([jane(1), failing, jane(3)])).await;
+        assert_eq!(answers(sent).await, [Ok(0), Ok(10), Ok(1), Err(409), Ok(3)]);
+        assert_eq!(queue.travelled().last(), Some(&vec![3]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_that_goes_away_cancels_nobody() {
+        let queue = queue(1);
+        let under_way = queue.send(of_key("jane")(0)).await;
+        let mut sent = queue.send_all([of_key("jane")(1), of_key("jane")(2), quick(3)]).await;
+        let waiting = sent.remove(0);
+        under_way.abort();
+        waiting.abort();
+        assert_eq!(answers(sent).await, [Ok(2), Ok(3)]);
+        let carried = queue.travelled().concat();
+        assert!(carried.contains(&0), "it was under way: it was made");
+        assert!(!carried.contains(&1), "it waited: it was not made");
+        assert!(queue.0.lock().keys.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_is_not_the_end_of_the_queue() {
+        let queue = queue(1);
+        let panicking = Request { does: Does::Panic, ..of_key("jane")(1) };
+        assert_eq!(answers(vec![queue.send(panicking).await]).await, [Err(500)]);
+        assert_eq!(queue.run(of_key("jane")(2)).await.unwrap(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_when_too_many_wait_is_refused() {
+        let queue = queue(1);
+        let under_way = queue.send(slow(0, MS)).await;
+        let half = WAITING / 2;
+        let mut sent = queue.send_all((0..half).map(quick).chain((half..WAITING).map(of_key("jane")))).await;
+        let refused = queue.run(quick(1)).await.unwrap_err();
+        assert_eq!(refused.meaning, codes::OVERLOADED);
+        sent.push(under_way);
+        assert!(answers(sent).await.iter().all(Result::is_ok));
+        assert_eq!(queue.run(quick(7)).await.unwrap(), 7);
+        assert_eq!(queue.0.lock().waiting, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn draining_answers_what_was_accepted_and_refuses_the_rest() {
+        let queue = queue(1);
+        let sent = queue.send_all((0..5).map(of_key("jane"))).await;
+        let drained = tokio::spawn({
+            let queue = queue.clone();
+            async move { queue.drain().await }
+        });
+        yield_now().await;
+        assert_eq!(queue.run(quick(9)).await.unwrap_err().meaning.status, 503);
+        assert!(!drained.is_finished());
+        drained.await.unwrap();
+        assert!(sent.iter().all(JoinHandle::is_finished));
+        assert_eq!(answers(sent).await, (0..5).map(Ok).collect::<Vec<_>>());
     }
 }

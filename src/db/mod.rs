@@ -1,7 +1,8 @@
 //! The only general code that knows sqlx: the pool, what its errors mean, migrations, coalescing, and a Postgres of
 //! our own for development and tests.
 
-pub mod coalesce;
+pub(crate) mod batch;
+mod coalesce;
 pub mod embedded;
 pub mod migrate;
 mod statement;
@@ -11,15 +12,34 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
 
+use self::batch::Batches;
+use crate::auth::store as auth;
 use crate::error::{Error, Meaning, codes};
+use crate::users::store as users;
 
 pub use statement::Statement;
+
+/// Connections for batches: two for each of their three kinds, and as many for those that take long.
+const BATCHES: u32 = 12;
+
+/// One plan for each statement over arrays, made once: every row by its key. Left alone, Postgres plans anew for every
+/// short array, and may keep a plan that reads a whole table, made when the table was nearly empty.
+const PINNED: [(&str, &str); 4] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+];
 
 /// The database, as every store function takes it. Cheap to clone.
 #[derive(Clone)]
 pub struct Db {
     pool: PgPool,
-    pub(crate) users: crate::users::store::Batches,
+    /// Of those below.
+    batches: PgPool,
+    pub(crate) user_fetches: Batches<users::Fetch>,
+    pub(crate) user_changes: Batches<users::Update>,
+    pub(crate) token_clients: Batches<auth::Clients>,
 }
 
 /// How to reach the database.
@@ -27,7 +47,7 @@ pub struct Db {
 pub struct Options {
     /// `postgres://user:password@host:port/database`, or with `?host=/socket/directory`.
     pub url: String,
-    /// Connections at most, beside the four that the workers of the hot statements keep; about twice the cores of the
+    /// Connections at most, beside up to twelve for the hot statements; about twice the cores of the
     /// database.
     pub max_connections: u32,
     /// How long a request waits for a connection before it is told that the database cannot be reached.
@@ -64,16 +84,26 @@ impl Options {
 impl Db {
     /// Opens the pool. Connections are made when they are first needed, so the database may be away right now.
     pub fn open(options: &Options) -> anyhow::Result<Self> {
-        let pool = PgPoolOptions::new()
-            .max_connections(options.max_connections + crate::users::store::Batches::CONNECTIONS)
-            .acquire_timeout(options.acquire_timeout)
-            .connect_lazy_with(options.connect_options()?);
+        let pool = |connections, connect: PgConnectOptions| {
+            PgPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(options.acquire_timeout)
+                .test_before_acquire(false)
+                .before_acquire(|connection, meta| {
+                    let lately = meta.idle_for < batch::IDLE;
+                    Box::pin(async move { Ok(lately || connection.ping().await.is_ok()) })
+                })
+                .connect_lazy_with(connect)
+        };
+        let connect = options.connect_options()?;
+        let batches = pool(BATCHES, connect.clone().options(PINNED));
+        let patience = options.statement_timeout + Duration::from_secs(5);
         Ok(Self {
-            users: crate::users::store::Batches::start(
-                &pool,
-                options.statement_timeout + Duration::from_secs(5),
-            ),
-            pool,
+            user_fetches: Batches::over(&batches, patience),
+            user_changes: Batches::over(&batches, patience),
+            token_clients: Batches::over(&batches, patience),
+            pool: pool(options.max_connections, connect),
+            batches,
         })
     }
 
@@ -94,9 +124,10 @@ impl Db {
         }
     }
 
-    /// Closes all connections, after what is running on them.
+    /// Closes all connections, after what is running on them and all that waits for its batch.
     pub async fn close(&self) {
-        self.pool.close().await;
+        tokio::join!(self.user_fetches.close(), self.user_changes.close(), self.token_clients.close());
+        tokio::join!(self.batches.close(), self.pool.close());
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::time::timeout_at;
 
 use crate::app::App;
 use crate::error::{Error, codes};
+use crate::http::caller::app;
 use crate::json::{self, Object};
 
 /// How long a body may take to arrive.
@@ -25,7 +26,7 @@ pub struct Body {
     payload: Payload,
     content_type: Option<String>,
     length: Option<usize>,
-    limit: usize,
+    app: web::Data<App>,
 }
 
 impl FromRequest for Body {
@@ -34,12 +35,14 @@ impl FromRequest for Body {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-        ready(Ok(Self {
-            payload: payload.take(),
-            content_type: text(CONTENT_TYPE)
-                .map(|t| t.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()),
-            length: text(CONTENT_LENGTH).and_then(|n| n.parse().ok()),
-            limit: request.app_data::<web::Data<App>>().map_or(1_048_576, |app| app.body_limit),
+        ready(app(request).map(|app| {
+            Self {
+                payload: payload.take(),
+                content_type: text(CONTENT_TYPE)
+                    .map(|t| t.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()),
+                length: text(CONTENT_LENGTH).and_then(|n| n.parse().ok()),
+                app,
+            }
         }))
     }
 }
@@ -75,20 +78,22 @@ impl Body {
     }
 
     async fn bytes(&mut self) -> Result<BytesMut, Error> {
+        let limit = self.app.body_limit;
         let too_large = || {
             codes::PAYLOAD_TOO_LARGE
-                .because(format!("Payload content length greater than maximum allowed: {}", self.limit))
+                .because(format!("Payload content length greater than maximum allowed: {limit}"))
         };
-        if self.length.is_some_and(|length| length > self.limit) {
+        if self.length.is_some_and(|length| length > limit) {
             return Err(too_large());
         }
         let mut bytes = BytesMut::with_capacity(self.length.unwrap_or(0).min(PROMISED));
+        let _outside = self.app.load.step_out();
         let until = tokio::time::Instant::now() + PATIENCE;
         while let Some(chunk) =
             timeout_at(until, self.payload.next()).await.map_err(|_| codes::REQUEST_TIMEOUT)?
         {
             let chunk = chunk.map_err(|_| codes::INVALID_JSON)?;
-            if bytes.len() + chunk.len() > self.limit {
+            if bytes.len() + chunk.len() > limit {
                 return Err(too_large());
             }
             bytes.extend_from_slice(&chunk);

@@ -12,13 +12,13 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use time::OffsetDateTime;
 
 use crate::app::{App, Context};
+use crate::auth::Claims;
 use crate::auth::scopes::Scope;
-use crate::auth::{Claims, is_jwt};
 use crate::error::{Error, codes};
 use crate::http::rate_limit;
 use crate::journal::Author;
 use crate::rate_limits::{self, Limited};
-use crate::tenancy::{Tenant, host_of, is_of_this_machine};
+use crate::tenancy::{Tenant, host_of, stays_on_this_machine};
 
 /// A caller of the Management API whose token has the scopes that `S` demands: everything a verb has to know.
 pub struct Caller<S: Scope>(pub Context, PhantomData<S>);
@@ -78,9 +78,7 @@ pub struct Visitor {
 
 impl Visitor {
     async fn find(request: &HttpRequest) -> Result<Self, Error> {
-        let app =
-            request.app_data::<web::Data<App>>().ok_or_else(|| Error::internal("no App in the server"))?;
-        let app = Arc::clone(app);
+        let app = app(request)?.into_inner();
         // HTTP/2 has the host in the target; HTTP/1 in a header.
         let host = match request.uri().authority() {
             Some(authority) => authority.as_str().to_owned(),
@@ -95,16 +93,15 @@ impl Visitor {
             ip: ip(request, app.trust_forwarded_for),
             user_agent: header(request, &USER_AGENT),
         };
-        let plain = !request.app_config().secure() && is_of_this_machine(&host);
-        let scheme = if plain { "http" } else { "https" };
+        let bare = host_of(&host).unwrap_or_default();
+        let plain = !request.app_config().secure() && stays_on_this_machine(&bare);
+        let mut origin = String::from(if plain { "http://" } else { "https://" });
+        origin.push_str(&bare);
         // A caller may name any port; a link in a mail leads only to one that Roster listens on.
         let port = request.app_config().local_addr().port();
-        let bare = host_of(&host).unwrap_or_default();
-        let origin = if host.ends_with(&format!(":{port}")) {
-            format!("{scheme}://{bare}:{port}")
-        } else {
-            format!("{scheme}://{bare}")
-        };
+        if host.rsplit_once(':').is_some_and(|(_, named)| named.parse() == Ok(port)) {
+            origin = format!("{origin}:{port}");
+        }
         Ok(Self { app, tenant, host, origin, author, now: OffsetDateTime::now_utc() })
     }
 
@@ -132,10 +129,16 @@ impl FromRequest for Visitor {
     }
 }
 
+/// What every request shares.
+pub(super) fn app(request: &HttpRequest) -> Result<web::Data<App>, Error> {
+    request.app_data().cloned().ok_or_else(|| Error::internal("no App in the server"))
+}
+
 /// A header as text, as far as it can be kept.
 fn header(request: &HttpRequest, name: &HeaderName) -> Option<String> {
     let value = request.headers().get(name)?.to_str().ok()?;
-    Some(value.chars().take(1024).collect())
+    // It is ASCII: every byte is a character.
+    Some(value.get(..1024).unwrap_or(value).to_owned())
 }
 
 fn ip(request: &HttpRequest, trust_forwarded_for: bool) -> Option<String> {
@@ -154,10 +157,7 @@ fn ip(request: &HttpRequest, trust_forwarded_for: bool) -> Option<String> {
 /// The token of an `Authorization: Bearer` header.
 fn bearer(request: &HttpRequest) -> Result<&str, Error> {
     let value = request.headers().get(AUTHORIZATION).ok_or(codes::MISSING_AUTHENTICATION)?;
-    let (scheme, token) = value.to_str().ok().and_then(|v| v.split_once(' ')).ok_or(codes::BAD_BEARER)?;
-    if scheme.eq_ignore_ascii_case("bearer") && is_jwt(token.trim()) {
-        Ok(token.trim())
-    } else {
-        Err(codes::BAD_BEARER.into())
-    }
+    let value = std::str::from_utf8(value.as_bytes()).map_err(|_| codes::BAD_BEARER)?;
+    let (scheme, token) = value.split_once(' ').ok_or(codes::BAD_BEARER)?;
+    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(codes::BAD_BEARER.into()) }
 }

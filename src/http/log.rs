@@ -22,6 +22,10 @@ pub struct RequestId(pub String);
 #[derive(Clone, Debug)]
 pub struct TenantName(pub Arc<str>);
 
+/// The path of a route, with `{parameters}`, as data of its resource: to ask the router again would be a second search.
+#[derive(Clone, Copy, Debug)]
+pub struct Route(pub &'static str);
+
 /// Wraps every request: an id in, a line out, and the headers that any answer may have. Nothing of a body, a query
 /// string or a header is in the line: they hold secrets and addresses.
 pub async fn line<B: MessageBody + 'static>(
@@ -41,7 +45,7 @@ pub async fn line<B: MessageBody + 'static>(
     }
     super::rate_limit::tell(&mut response);
     let (method, status) = (response.request().method().as_str(), response.status().as_u16());
-    let route = response.request().match_pattern().unwrap_or_else(|| "-".into());
+    let route = response.request().app_data::<Route>().map_or("-", |route| route.0);
     let tenant = response
         .request()
         .extensions()

@@ -5,6 +5,7 @@ pub mod body;
 pub mod caller;
 pub mod conditional;
 pub mod endpoint;
+pub mod load;
 pub mod log;
 pub mod page;
 pub mod params;

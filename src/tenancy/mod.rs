@@ -131,7 +131,12 @@ pub fn is_loopback(host: &str) -> bool {
 
 /// Does a request to this authority stay on this machine? Browsers take `*.localhost` for it too (RFC 6761, 6.3).
 pub fn is_of_this_machine(authority: &str) -> bool {
-    host_of(authority).is_some_and(|host| is_loopback(&host) || host.ends_with(".localhost"))
+    host_of(authority).is_some_and(|host| stays_on_this_machine(&host))
+}
+
+/// The same of a host, as [`host_of`] makes it.
+pub fn stays_on_this_machine(host: &str) -> bool {
+    is_loopback(host) || host.ends_with(".localhost")
 }
 
 /// Finds tenants, keeping those that were asked for lately.

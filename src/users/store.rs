@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::{PgConnection, Row};
 
 use super::model::{NewUser, User};
-use crate::db::coalesce::{Batch, Coalescer};
+use crate::db::batch::{Batch, place};
 use crate::db::{self, Db, Statement};
 use crate::error::{Error, Meaning, codes};
 use crate::journal::{Author, array_literal, author, insert_journal};
@@ -13,28 +13,8 @@ use crate::logins::store::forget_attempts;
 use crate::tickets::model::Issue;
 use crate::tickets::store::issue;
 
-pub(crate) const STATEMENTS: &[&Statement] = &[&FETCH, &UPDATE, &UPDATE_IDENTITY, &CREATE, &DELETE, &TARGET];
-
-/// The hot statements, each with its queue and workers.
-#[derive(Clone)]
-pub(crate) struct Batches {
-    fetch: Coalescer<Fetch>,
-    update: Coalescer<Update>,
-}
-
-impl Batches {
-    /// Workers of each statement, each with a connection of its own.
-    const WORKERS: usize = 2;
-    /// How many connections the workers keep.
-    pub(crate) const CONNECTIONS: u32 = 4;
-
-    pub(crate) fn start(pool: &PgPool, patience: Duration) -> Self {
-        Self {
-            fetch: Coalescer::start(pool, Self::WORKERS, patience),
-            update: Coalescer::start(pool, Self::WORKERS, patience),
-        }
-    }
-}
+pub(crate) const STATEMENTS: &[&Statement] =
+    &[&FETCH, &UPDATE, &UPDATE_MANY, &UPDATE_IDENTITY, &CREATE, &DELETE, &TARGET];
 
 /// What makes a [`User`], of a table or CTE `u`.
 macro_rules! user {
@@ -71,15 +51,58 @@ macro_rules! etag {
     };
 }
 
+/// What the function `journal_changes` tells of two objects, at half its price: Postgres cannot inline a function with a
+/// subselect.
+macro_rules! difference {
+    ($old:literal, $new:literal) => {
+        concat!(
+            "(
+                select coalesce(jsonb_object_agg(key,
+                           case when ",
+            $old,
+            " ? key then jsonb_build_object('before', ",
+            $old,
+            " -> key) else '{}' end
+                           || case when ",
+            $new,
+            " ? key then jsonb_build_object('after', ",
+            $new,
+            " -> key) else '{}' end), '{}')
+                  from jsonb_object_keys(coalesce(",
+            $old,
+            " || ",
+            $new,
+            ", ",
+            $old,
+            ", ",
+            $new,
+            ")) key
+                 where ",
+            $old,
+            " -> key is distinct from ",
+            $new,
+            " -> key)"
+        )
+    };
+}
+
+pub(crate) use difference;
+
 /// What changed between two versions of a user, for the journal. `$old` is a row or alias that has `old_profile`,
 /// `old_user_metadata` and `old_app_metadata` next to the new values.
 macro_rules! changes {
     () => {
-        "coalesce(journal_changes(old_profile, profile), '{}')
-            || case when user_metadata is distinct from old_user_metadata
-                    then jsonb_build_object('user_metadata', journal_changes(old_user_metadata, user_metadata)) else '{}' end
-            || case when app_metadata is distinct from old_app_metadata
-                    then jsonb_build_object('app_metadata', journal_changes(old_app_metadata, app_metadata)) else '{}' end"
+        concat!(
+            "case when profile is distinct from old_profile then ",
+            $crate::users::store::difference!("old_profile", "profile"),
+            " else '{}' end
+            || case when user_metadata is distinct from old_user_metadata then jsonb_build_object('user_metadata', ",
+            $crate::users::store::difference!("old_user_metadata", "user_metadata"),
+            ") else '{}' end
+            || case when app_metadata is distinct from old_app_metadata then jsonb_build_object('app_metadata', ",
+            $crate::users::store::difference!("old_app_metadata", "app_metadata"),
+            ") else '{}' end"
+        )
     };
 }
 pub(crate) use changes;
@@ -96,7 +119,8 @@ static FETCH: Statement = Statement::new(
     ),
 );
 
-struct Fetch;
+/// Users by id.
+pub(crate) struct Fetch;
 
 impl Batch for Fetch {
     type Item = (String, String);
@@ -111,30 +135,20 @@ impl Batch for Fetch {
     async fn run(
         connection: &mut PgConnection,
         items: &[&Self::Item],
-    ) -> Result<Vec<Option<User>>, sqlx::Error> {
+    ) -> Result<Vec<Option<Option<User>>>, sqlx::Error> {
         let tenants: Vec<&str> = items.iter().map(|i| i.0.as_str()).collect();
         let ids: Vec<&str> = items.iter().map(|i| i.1.as_str()).collect();
         let rows = FETCH.query().bind(tenants).bind(ids).fetch_all(connection).await?;
-        let mut found = vec![None; items.len()];
+        let mut found = vec![Some(None); items.len()];
         for row in &rows {
-            found[place(row)?] = Some(user(row)?);
+            found[place(row)?] = Some(Some(user(row)?));
         }
         Ok(found)
     }
-
-    fn refusal(error: sqlx::Error) -> Error {
-        error.into()
-    }
-}
-
-/// The place of a row's request in its batch.
-fn place(row: &PgRow) -> Result<usize, sqlx::Error> {
-    let n: i64 = row.try_get("n")?;
-    usize::try_from(n - 1).map_err(|e| sqlx::Error::Decode(e.into()))
 }
 
 pub(crate) async fn fetch(db: &Db, tenant: &str, user_id: &str) -> Result<Option<User>, Error> {
-    db.users.fetch.run((tenant.to_owned(), user_id.to_owned())).await
+    db.user_fetches.run((tenant.to_owned(), user_id.to_owned())).await
 }
 
 /// Those of some users of one tenant that exist, in the order they were asked for.
@@ -169,10 +183,11 @@ pub(crate) struct Change {
     pub author: Author,
 }
 
-/// The change of one user or of a batch, from a CTE `patch` to the CTE `changed`; rows are locked in one order.
-/// `$set` is what is set beyond the patch itself, `$and` what else has to hold, `$also` what other columns become.
+/// The change of one user or of a batch, from a CTE `patch` to the CTE `changed`. `$set` is what is set beyond the patch
+/// itself, `$and` what else has to hold, `$also` what other columns become, `$wait` whether a user whom somebody else is
+/// changing is waited for or passed over.
 macro_rules! change {
-    ($set:expr, $and:literal, $also:expr) => {
+    ($set:expr, $and:literal, $also:expr, $wait:literal) => {
         concat!(
             "before as (
              select u.*, p.n, p.set_profile, p.unset_profile, p.user_metadata_patch, p.app_metadata_patch, p.if_match, p.author
@@ -180,15 +195,18 @@ macro_rules! change {
                join users u on u.tenant_id = p.tenant_id and u.user_id = p.user_id",
             $and,
             "
-              order by u.tenant_id, u.user_id
-                for update of u
+                for no key update of u",
+            $wait,
+            "
          ), changed as (
              update users u
                 set profile = (u.profile || ",
             $set,
             "b.set_profile) - b.unset_profile,
-                    user_metadata = merge_metadata(u.user_metadata, b.user_metadata_patch),
-                    app_metadata = nullif(merge_metadata(u.app_metadata, b.app_metadata_patch), '{}'),
+                    user_metadata = case when b.user_metadata_patch is null then u.user_metadata
+                                         else merge_metadata(u.user_metadata, b.user_metadata_patch) end,
+                    app_metadata = case when b.app_metadata_patch is null then u.app_metadata
+                                        else nullif(merge_metadata(u.app_metadata, b.app_metadata_patch), '{}') end,
                     ",
             $also,
             "version = u.version + 1,
@@ -210,12 +228,20 @@ macro_rules! outcome {
     () => {
         concat!(
             "
-         select b.n, mismatch.tag, ",
+         select u.n, null as tag, ",
             user!(),
             "
-           from before b
-           left join changed u on u.n = b.n
-           left join lateral (select b.version || '-' || (extract(epoch from b.created_at) * 1000000)::bigint as tag where u.n is null) mismatch on true"
+           from changed u
+          union all
+         select u.n, ",
+            etag!(),
+            ", ",
+            user!(),
+            "
+           from before u
+          where ",
+            etag!(),
+            " <> all(u.if_match)"
         )
     };
 }
@@ -227,8 +253,9 @@ fn updated(row: &PgRow) -> Result<Updated, sqlx::Error> {
     })
 }
 
-static UPDATE: Statement = Statement::new(
-    "users.update",
+/// Changes of users, with `$wait` as [`change`] has it.
+macro_rules! update {
+    ($wait:literal) => {
     concat!(
         "with patch as (
              select p.tenant_id, p.user_id, p.n, p.set_profile::jsonb, p.unset_profile::text[],
@@ -236,7 +263,7 @@ static UPDATE: Statement = Statement::new(
                from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[]) with ordinality
                  as p(tenant_id, user_id, set_profile, unset_profile, user_metadata_patch, app_metadata_patch, if_match, author, n)
          ), ",
-        change!("", "", ""),
+        change!("", "", "", $wait),
         ", journal_entry as (
              ",
         insert_journal!(),
@@ -249,10 +276,17 @@ static UPDATE: Statement = Statement::new(
                from changed
          )",
         outcome!()
-    ),
-);
+    )
+    };
+}
 
-struct Update;
+static UPDATE: Statement = Statement::new("users.update", update!(""));
+
+/// Waits for nobody: one user whom somebody else is changing must not keep all others of a batch waiting.
+static UPDATE_MANY: Statement = Statement::new("users.update_many", update!(" skip locked"));
+
+/// Changes of attributes and metadata.
+pub(crate) struct Update;
 
 impl Batch for Update {
     type Item = Change;
@@ -264,7 +298,10 @@ impl Batch for Update {
         Some((change.tenant.clone(), change.user_id.clone()))
     }
 
-    async fn run(connection: &mut PgConnection, items: &[&Change]) -> Result<Vec<Updated>, sqlx::Error> {
+    async fn run(
+        connection: &mut PgConnection,
+        items: &[&Change],
+    ) -> Result<Vec<Option<Updated>>, sqlx::Error> {
         let tenants: Vec<&str> = items.iter().map(|c| c.tenant.as_str()).collect();
         let ids: Vec<&str> = items.iter().map(|c| c.user_id.as_str()).collect();
         let set: Vec<String> = items.iter().map(|c| json(&c.set)).collect();
@@ -277,7 +314,8 @@ impl Batch for Update {
             .map(|c| c.if_match.as_ref().map(|tags| array_literal(tags.iter().map(|t| Some(t.as_str())))))
             .collect();
         let authors: Vec<String> = items.iter().map(|c| c.author.entry_literal()).collect();
-        let rows = UPDATE
+        let is_alone = items.len() == 1;
+        let rows = if is_alone { &UPDATE } else { &UPDATE_MANY }
             .query()
             .bind(tenants)
             .bind(ids)
@@ -289,15 +327,12 @@ impl Batch for Update {
             .bind(authors)
             .fetch_all(connection)
             .await?;
-        let mut outcomes: Vec<Updated> = items.iter().map(|_| Updated::NoSuchUser).collect();
+        // In company, nobody there can also mean that somebody else is changing the user.
+        let mut outcomes: Vec<_> = items.iter().map(|_| is_alone.then_some(Updated::NoSuchUser)).collect();
         for row in &rows {
-            outcomes[place(row)?] = updated(row)?;
+            outcomes[place(row)?] = Some(updated(row)?);
         }
         Ok(outcomes)
-    }
-
-    fn refusal(error: sqlx::Error) -> Error {
-        error.into()
     }
 }
 
@@ -307,7 +342,7 @@ fn json(map: &Map<String, Value>) -> String {
 }
 
 pub(crate) async fn update(db: &Db, change: Change) -> Result<Updated, Error> {
-    db.users.update.run(change).await
+    db.user_changes.run(change).await
 }
 
 /// What one of a user's identities is known by or proves itself with.
@@ -362,7 +397,8 @@ static UPDATE_IDENTITY: Statement = Statement::new(
                                               else i.identity end order by i.place)
                           from jsonb_array_elements(u.identities) with ordinality as i(identity, place)) end,
                     "
-            )
+            ),
+            ""
         ),
         ", identity as (
              update identities i

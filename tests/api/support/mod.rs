@@ -16,6 +16,7 @@ use roster::auth::Tokens;
 use roster::db::embedded::{Embedded, Kind, Options as EmbeddedOptions};
 use roster::db::{Db, Options, migrate};
 use roster::journal::Author;
+use roster::load::Load;
 use roster::passwords::Hasher;
 use roster::rate_limits::Buckets;
 use roster::server::{self, Sockets};
@@ -76,6 +77,7 @@ fn instance(database: &Options, key: &str) -> (Arc<App>, SocketAddr) {
         tokens: Tokens::default(),
         buckets: Buckets::default(),
         hasher: Hasher::new(2),
+        load: Load::default(),
         body_limit: 1_048_576,
         trust_forwarded_for: false,
     });

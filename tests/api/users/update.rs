@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{CONNECTION, PASSWORD, Tenant, path_of, send, unique};
+use crate::support::{CONNECTION, PASSWORD, Tenant, on_server, path_of, send, server, unique};
 
 /// Jane Doe as the product's first example has her.
 async fn jane(tenant: &Tenant) -> String {
@@ -384,4 +384,47 @@ async fn a_change_can_be_tied_to_a_version() {
     assert_eq!(tied("*".into(), 4).await.status, 200);
     assert_eq!(tied("nonsense".into(), 5).await.refusal().0, 400);
     assert_eq!(tenant.get(&user).await.json["user_metadata"], json!({ "n": 4 }));
+}
+
+#[tokio::test]
+async fn a_user_whom_somebody_else_is_changing_keeps_only_its_own_changes_waiting() {
+    let tenant = Tenant::new().await;
+    let (held, mut others) = (jane(&tenant).await, Vec::new());
+    for _ in 0..6 {
+        others.push(path_of(&tenant.user(json!({})).await));
+    }
+    let id = tenant.get(&held).await.json["user_id"].as_str().unwrap().to_owned();
+    let (locked, wait_locked) = tokio::sync::oneshot::channel();
+    let (release, wait_release) = tokio::sync::oneshot::channel::<()>();
+    let name = tenant.name.clone();
+    let holder = tokio::spawn(on_server(async move {
+        use sqlx::Connection;
+        let options = server().database.connect_options().unwrap();
+        let mut connection = sqlx::PgConnection::connect_with(&options).await.unwrap();
+        let mut transaction = connection.begin().await.unwrap();
+        sqlx::query("select from users where tenant_id = $1 and user_id = $2 for update")
+            .bind(name)
+            .bind(id)
+            .execute(&mut *transaction)
+            .await
+            .unwrap();
+        locked.send(()).unwrap();
+        wait_release.await.unwrap();
+        transaction.commit().await.unwrap();
+    }));
+    wait_locked.await.unwrap();
+    let change = |path: &str, n: usize| {
+        send(tenant.authorized("PATCH", path).json(&json!({ "user_metadata": { "n": n } })))
+    };
+    let waiting: Vec<_> = (0..3).map(|n| tokio::spawn(change(&held, n))).collect();
+    for n in 0..5 {
+        let all = others.iter().map(|path| change(path, n));
+        assert!(futures_util::future::join_all(all).await.iter().all(|answer| answer.status == 200));
+    }
+    assert!(waiting.iter().all(|answer| !answer.is_finished()));
+    release.send(()).unwrap();
+    holder.await.unwrap();
+    for answer in waiting {
+        assert_eq!(answer.await.unwrap().status, 200);
+    }
 }
