@@ -25,6 +25,7 @@ pub mod permissions;
 pub mod resource_servers;
 pub mod roles;
 pub mod schema;
+pub mod search;
 pub mod server;
 pub mod settings;
 pub mod telemetry;
