@@ -5,7 +5,13 @@
 //! ```
 
 pub mod ast;
+pub mod fields;
 mod parse;
+pub mod plan;
+pub mod sql;
+pub mod users;
+pub mod value;
 
 pub use ast::{Bound, Expr, Leaf, Pattern, Piece, SyntaxError, Test, Value};
 pub use parse::parse;
+pub use plan::Plan;
