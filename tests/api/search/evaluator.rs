@@ -73,8 +73,7 @@ fn misfits(leaf: &Leaf) -> bool {
             [Piece::Text(_), ..] => return matches!(kind, Kind::Boolean | Kind::Number | Kind::Date),
             _ => {
                 let long = |piece: &Piece| matches!(piece, Piece::Text(text) if text.chars().count() >= 3);
-                return kind != Kind::Nothing && kind != Kind::Identities && !pieces.iter().any(long)
-                    || matches!(kind, Kind::Boolean | Kind::Number | Kind::Date);
+                return !pieces.iter().any(long) || matches!(kind, Kind::Boolean | Kind::Number | Kind::Date);
             }
         },
         Test::Range { .. } if kind == Kind::Boolean => return true,
