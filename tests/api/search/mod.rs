@@ -4,4 +4,5 @@ mod cases;
 mod evaluator;
 mod oracle;
 mod queries;
+mod strict;
 mod syntax;
