@@ -10,7 +10,7 @@ fn what_auth0_refuses_is_refused_when_asked_for() {
         ("user_metadata.n:[1 TO 2]", 1, range),
         ("name:x AND NOT user_metadata.n:>5", 16, range),
         ("user_metadata.city:Par*", 1, wildcard),
-        ("email:x OR (a b user_metadata.city:(x *ris))", 37, wildcard),
+        ("email:x OR (a b user_metadata.city:(x *ris))", 39, wildcard),
         ("name:jane?", 1, one),
         ("name:*sa", 1, short),
         ("name:j*n", 1, short),
