@@ -247,23 +247,23 @@ impl Parser {
 
     /// The path that was read from here to there, split at its dots.
     fn path(&self, from: usize, to: usize) -> Result<Vec<String>, SyntaxError> {
-        let mut path = vec![String::new()];
-        let mut at = from;
+        let (mut path, mut name, mut at) = (Vec::new(), String::new(), from);
         while at < to {
-            match (self.chars[at], path.last_mut()) {
-                ('*' | '?', _) => return self.refused(at, "the name of a field without wildcards"),
-                ('.', Some(last)) if !last.is_empty() => path.push(String::new()),
-                ('.', _) => return self.refused(at, "a name before the '.'"),
-                (c, last) => {
+            match self.chars[at] {
+                '*' | '?' => return self.refused(at, "the name of a field without wildcards"),
+                '.' if name.is_empty() => return self.refused(at, "a name before the '.'"),
+                '.' => path.push(std::mem::take(&mut name)),
+                c => {
                     at += usize::from(c == '\\');
-                    last.into_iter().for_each(|name| name.push(self.chars[at]));
+                    name.push(self.chars[at]);
                 }
             }
             at += 1;
         }
-        if path.last().is_some_and(String::is_empty) {
+        if name.is_empty() {
             return self.refused(to, "the name of a field");
         }
+        path.push(name);
         Ok(path)
     }
 

@@ -65,6 +65,11 @@ impl Builder {
         format!("${}", self.binds.len())
     }
 
+    /// All values, in order.
+    pub fn binds(&self) -> &[Bind] {
+        &self.binds
+    }
+
     /// The statement with its values.
     pub fn query(self, sql: &str) -> Query<'_, Postgres, PgArguments> {
         self.binds.into_iter().fold(sqlx::query(sqlx::AssertSqlSafe(sql)), |query, value| match value {

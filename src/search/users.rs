@@ -66,8 +66,8 @@ pub static USERS: Resource = Resource {
 };
 
 /// Which part of those who are meant, in which order.
-#[derive(Debug)]
-pub(crate) struct Part<'a> {
+#[derive(Debug, Default)]
+pub struct Part<'a> {
     /// How many at most.
     pub limit: i64,
     /// How many of the first are left out.
@@ -88,7 +88,7 @@ const FEW: u32 = 2_000;
 const ASKED: u32 = 10_000;
 
 /// The statement of a part of a list. `$1` is the tenant; a row for every user, or one without a user.
-pub(crate) fn statement(tenant: &str, plan: &Plan, part: &Part<'_>) -> (String, Builder) {
+pub fn statement(tenant: &str, plan: &Plan, part: &Part<'_>) -> (String, Builder) {
     let mut builder = Builder::new(tenant);
     let mut meant = builder.condition(plan);
     let behind = part.behind.map_or_else(String::new, |(created_at, user_id)| {

@@ -19,6 +19,7 @@ mod oauth;
 mod permissions;
 mod resource_servers;
 mod roles;
+mod search;
 mod statements;
 mod tickets;
 mod user_blocks;
