@@ -43,8 +43,6 @@ pub enum Test {
 pub struct Path {
     /// The column of the document.
     pub column: &'static str,
-    /// Its name as a field, if it is an object of any shape.
-    pub object: Option<&'static str>,
     /// The keys that lead there.
     pub keys: Vec<String>,
 }
@@ -103,8 +101,8 @@ impl Plan {
             let tests = fields.map(|field| of_field(field, leaf)).collect::<Result<_, _>>()?;
             return Ok(Self::joined(tests, true, Self::Or));
         };
-        if let Some((object, column)) = resource.objects.iter().find(|(object, _)| *object == path[0]) {
-            let path = Path { column, object: Some(object), keys: path[1..].to_vec() };
+        if let Some((_, column)) = resource.objects.iter().find(|(object, _)| *object == path[0]) {
+            let path = Path { column, keys: path[1..].to_vec() };
             return Ok(Self::Test(match is(&leaf.test) {
                 None => Test::JsonExists(path),
                 Some(is) => Test::Json(path, is),
@@ -120,7 +118,7 @@ impl Plan {
 fn of_field(field: &'static Field, leaf: &Leaf) -> Result<Plan, SyntaxError> {
     let number = || {
         let keys = field.path.iter().map(|key| (*key).to_owned()).collect();
-        Path { column: field.value, object: None, keys }
+        Path { column: field.value, keys }
     };
     let Some(is) = is(&leaf.test) else {
         return Ok(Plan::Test(match field.kind {

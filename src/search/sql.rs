@@ -190,16 +190,11 @@ impl Builder {
                 Some(all)
             }
             Plan::Test(Test::Json(path, is @ Is::Equal(_))) => {
-                let object = path.object?;
                 let mut text = String::from("$");
-                for key in [self.tenant.as_str(), object] {
-                    step(&mut text, key);
-                }
+                step(&mut text, &self.tenant);
                 let text = format!("{}[*][*] ? ({})", steps(path, text), values(is));
-                let path = self.bind(Bind::JsonPath(text));
-                let metadata = Some(format!(
-                    "searchable_metadata(u.tenant_id, u.user_metadata, u.app_metadata) @? {path}"
-                ));
+                let text = self.bind(Bind::JsonPath(text));
+                let metadata = Some(format!("searchable(u.tenant_id, {}) @? {text}", path.column));
                 Some(Candidates { metadata, terms: vec![], rank: 1 })
             }
             Plan::Test(Test::Text(field, is)) => {
