@@ -33,6 +33,7 @@ fn search(tenant: &str, q: &str, more: &[&str]) {
     for (n, value) in builder.binds().iter().enumerate() {
         let (of, value) = match value {
             Bind::Text(text) => ("text", text.clone()),
+            Bind::Texts(texts) => ("text[]", format!("{{{}}}", texts.join(","))),
             Bind::Integer(number) => ("bigint", number.to_string()),
             Bind::Time(time) => ("timestamptz", time.to_string()),
             Bind::JsonPath(path) => ("jsonpath", path.clone()),

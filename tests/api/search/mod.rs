@@ -4,5 +4,6 @@ mod cases;
 mod evaluator;
 mod oracle;
 mod queries;
+mod sql;
 mod strict;
 mod syntax;
