@@ -85,8 +85,14 @@
 //! - Types in metadata: a quoted number finds numbers too.
 
 pub mod ast;
+pub mod fields;
 mod parse;
+pub mod plan;
+pub mod sql;
 pub mod strict;
+pub mod users;
+pub mod value;
 
 pub use ast::{Bound, Expr, Leaf, Pattern, Piece, SyntaxError, Test, Value};
 pub use parse::parse;
+pub use plan::Plan;

@@ -29,6 +29,7 @@ use crate::app::Context;
 use crate::error::{Result, codes};
 use crate::page::{List, Page};
 use crate::schema::{Fault, Part, refusal};
+use crate::search::{self, Plan};
 
 /// Which users are asked for.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub struct Query {
     pub page: Page,
     /// In which order; that of creation if none is asked.
     pub sort: Option<Sort>,
+    /// Only those who are meant by it, as [`crate::search`] reads it.
+    pub q: Option<String>,
     /// Only those who have an identity in a connection of this name.
     pub connection: Option<String>,
 }
@@ -67,7 +70,7 @@ impl Sort {
 
     /// What can be sorted by.
     pub fn fields() -> impl Iterator<Item = &'static str> {
-        store::SORTED.iter().map(|(field, _)| *field)
+        store::SORTED.iter().map(|sorted| sorted.field)
     }
 }
 
@@ -124,10 +127,15 @@ pub fn check_search_engine(version: Option<&str>) -> Result<()> {
 pub async fn list(ctx: &Context, query: Query) -> Result<List<User>> {
     let page = query.page.within(ctx.tenant.compat.offset_cap)?;
     let connection = query.connection.as_deref();
-    let Page::Checkpoint { from, take } = &page else {
-        return store::list(ctx.db(), &ctx.tenant.id, &page, query.sort, connection).await;
-    };
     let invalid = |name, about, reason: &str| refusal(Part::Query, &[Fault::of(name, about, reason)]);
+    let about = "Query in Lucene query string syntax. Some query types cannot be used on metadata fields, for details see Searchable Fields";
+    let plan = match &query.q {
+        None => Plan::Constant(true),
+        Some(q) => plan(q).map_err(|fault| invalid("q", about, &fault.to_string()))?,
+    };
+    let Page::Checkpoint { from, take } = &page else {
+        return store::list(ctx.db(), &ctx.tenant.id, &plan, &page, query.sort, connection).await;
+    };
     if query.sort.is_some() {
         let reason = "Not available together with from and take, which follow the order of creation";
         return Err(invalid("sort", "", reason));
@@ -143,11 +151,16 @@ pub async fn list(ctx: &Context, query: Query) -> Result<List<User>> {
         })?),
     };
     // One more than asked tells whether anything follows.
-    let mut users = store::list_from(ctx.db(), &ctx.tenant.id, cursor.as_ref(), take + 1, connection).await?;
+    let mut users =
+        store::list_from(ctx.db(), &ctx.tenant.id, &plan, cursor.as_ref(), take + 1, connection).await?;
     let take = usize::try_from(*take).unwrap_or(usize::MAX);
     let next = (users.len() > take).then(|| Cursor::behind(&users[take - 1]).write());
     users.truncate(take);
     Ok(List { items: users, total: None, next })
+}
+
+fn plan(q: &str) -> std::result::Result<Plan, search::SyntaxError> {
+    Plan::of(&search::users::USERS, &search::parse(q)?)
 }
 
 /// The users with an address.

@@ -5,6 +5,8 @@ use super::{Cursor, Sort};
 use crate::db::{Db, Statement};
 use crate::error::Error;
 use crate::page::{List, Page};
+use crate::search::Plan;
+use crate::search::users::{self as search, Part};
 use crate::users::model::User;
 use crate::users::store::{user, user_columns};
 
@@ -13,7 +15,7 @@ pub(crate) const STATEMENTS: &[&Statement] = &{
     (all[1], all[2]) = (&LIST_FROM, &BY_EMAIL);
     let mut n = 0;
     while n < SORTED.len() {
-        (all[3 + 2 * n], all[4 + 2 * n]) = (&SORTED[n].1[0], &SORTED[n].1[1]);
+        (all[3 + 2 * n], all[4 + 2 * n]) = (&SORTED[n].lists[0], &SORTED[n].lists[1]);
         n += 1;
     }
     all
@@ -84,13 +86,15 @@ macro_rules! sorted {
         sorted!($field, $key, "key, made, id", "key desc nulls last, made, id")
     };
     ($field:literal, $key:expr, $ascending:literal, $descending:literal) => {
-        (
-            $field,
-            [
+        Sorted {
+            field: $field,
+            key: $key,
+            orders: [$ascending, $descending],
+            lists: [
                 Statement::new(concat!("users.list_by_", $field), list!($key, $ascending)),
                 Statement::new(concat!("users.list_by_", $field, "_descending"), list!($key, $descending)),
             ],
-        )
+        }
     };
 }
 
@@ -108,9 +112,19 @@ macro_rules! value {
     };
 }
 
-/// What users can be sorted by. The first two are the orders of an index, forwards and backwards; for all others every
+/// What users can be sorted by, with what is the smallest first and what is the largest first.
+pub(super) struct Sorted {
+    pub field: &'static str,
+    /// Of a user `u`.
+    pub key: &'static str,
+    /// Of `made`, `id` and `key`.
+    pub orders: [&'static str; 2],
+    lists: [Statement; 2],
+}
+
+/// All of it. The first two are the orders of an index, forwards and backwards; for all others every
 /// user of the tenant is looked at.
-pub(super) static SORTED: [(&str, [Statement; 2]); 17] = [
+pub(super) static SORTED: [Sorted; 17] = [
     sorted!("created_at", "null", "made, id", "made desc, id desc"),
     sorted!("user_id", "null", "id", "id desc"),
     sorted!("updated_at", "u.updated_at"),
@@ -136,16 +150,28 @@ pub(super) static SORTED: [(&str, [Statement; 2]); 17] = [
 pub(super) async fn list(
     db: &Db,
     tenant: &str,
+    plan: &Plan,
     page: &Page,
     sort: Option<Sort>,
     connection: Option<&str>,
 ) -> Result<List<User>, Error> {
     let sorted = sort.and_then(|sort| {
-        let (_, directions) = SORTED.iter().find(|(field, _)| *field == sort.field)?;
-        directions.get(usize::from(sort.descending))
+        let sorted = SORTED.iter().find(|sorted| sorted.field == sort.field)?;
+        Some((sorted, usize::from(sort.descending)))
     });
+    if *plan != Plan::Constant(true) {
+        let part = Part {
+            limit: page.limit(),
+            offset: page.start(),
+            total: page.include_totals(),
+            behind: None,
+            connection,
+            sort: sorted.map(|(sorted, direction)| (sorted.key, sorted.orders[direction])),
+        };
+        return listed(&search::list(db, tenant, plan, &part).await?);
+    }
     let rows = sorted
-        .unwrap_or(&LIST)
+        .map_or(&LIST, |(sorted, direction)| &sorted.lists[direction])
         .query()
         .bind(tenant)
         .bind(page.limit())
@@ -154,6 +180,10 @@ pub(super) async fn list(
         .bind(page.include_totals())
         .fetch_all(db.pool())
         .await?;
+    listed(&rows)
+}
+
+fn listed(rows: &[PgRow]) -> Result<List<User>, Error> {
     let total = rows.first().map(|row| row.try_get("total")).transpose()?.flatten();
     let is_user = |row: &&PgRow| !matches!(row.try_get_raw("user_id"), Ok(id) if id.is_null());
     let items = rows.iter().filter(is_user).map(user).collect::<Result<_, _>>()?;
@@ -180,10 +210,16 @@ static LIST_FROM: Statement = Statement::new(
 pub(super) async fn list_from(
     db: &Db,
     tenant: &str,
+    plan: &Plan,
     cursor: Option<&Cursor>,
     limit: i64,
     connection: Option<&str>,
 ) -> Result<Vec<User>, Error> {
+    if *plan != Plan::Constant(true) {
+        let behind = cursor.map(|cursor| (cursor.created_at, cursor.user_id.as_str()));
+        let part = Part { limit, offset: 0, total: false, behind, connection, sort: None };
+        return Ok(listed(&search::list(db, tenant, plan, &part).await?)?.items);
+    }
     let rows = LIST_FROM
         .query()
         .bind(tenant)

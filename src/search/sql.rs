@@ -1,0 +1,389 @@
+//! From a plan to SQL: one where-clause whose values are all bound, and where to look for candidates.
+//!
+//! The where-clause alone decides; it asks the document. What an index proposes ([`Candidates`]) may be more than what is
+//! meant, never less.
+
+use std::fmt::Write as _;
+
+use sqlx::encode::{Encode, IsNull};
+use sqlx::error::BoxDynError;
+use sqlx::postgres::types::Oid;
+use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgTypeInfo, Postgres};
+use sqlx::query::Query;
+use sqlx::types::Type;
+use time::OffsetDateTime;
+
+use super::ast::{Bound, Pattern, Piece};
+use super::fields::{Field, Kind};
+use super::plan::{Is, Path, Plan, Test, given};
+use super::value::is_number;
+use crate::error::{Error, codes};
+
+/// A value of a statement.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Bind {
+    /// A text.
+    Text(String),
+    /// A number.
+    Integer(i64),
+    /// A time.
+    Time(OffsetDateTime),
+    /// A path with filters through a JSON document.
+    JsonPath(String),
+}
+
+/// The text of a statement as it grows, and its values: `$1` is the tenant.
+#[derive(Debug)]
+pub struct Builder {
+    tenant: String,
+    binds: Vec<Bind>,
+}
+
+/// Arrays directly within arrays: so many are opened at every step, beside the one that the next step opens by itself.
+const OPENED: &str = "[*][*][*]";
+
+/// What can be asked for candidates: records that an index proposes.
+#[derive(Debug, Default)]
+pub struct Candidates {
+    /// Of `users u`, by the index on metadata.
+    metadata: Option<String>,
+    /// Selects of ids.
+    terms: Vec<String>,
+    /// The less the more is to be expected of it.
+    rank: u8,
+}
+
+impl Builder {
+    /// Nothing but the tenant.
+    pub fn new(tenant: &str) -> Self {
+        Self { tenant: tenant.to_owned(), binds: vec![Bind::Text(tenant.to_owned())] }
+    }
+
+    /// The name of one more value.
+    pub fn bind(&mut self, value: Bind) -> String {
+        self.binds.push(value);
+        format!("${}", self.binds.len())
+    }
+
+    /// The statement with its values.
+    pub fn query(self, sql: &str) -> Query<'_, Postgres, PgArguments> {
+        self.binds.into_iter().fold(sqlx::query(sqlx::AssertSqlSafe(sql)), |query, value| match value {
+            Bind::Text(text) => query.bind(text),
+            Bind::Integer(number) => query.bind(number),
+            Bind::Time(time) => query.bind(time),
+            Bind::JsonPath(path) => query.bind(JsonPath(path)),
+        })
+    }
+
+    /// What has to be true of a record: never null.
+    pub fn condition(&mut self, plan: &Plan) -> String {
+        match plan {
+            Plan::Constant(value) => value.to_string(),
+            Plan::And(operands) => self.joined(operands, " and "),
+            Plan::Or(operands) => self.joined(operands, " or "),
+            Plan::Not(operand) => format!("not {}", self.condition(operand)),
+            Plan::Test(test) => format!("(({}) is true)", self.test(test)),
+        }
+    }
+
+    fn joined(&mut self, operands: &[Plan], operator: &str) -> String {
+        let operands: Vec<String> = operands.iter().map(|operand| self.condition(operand)).collect();
+        format!("({})", operands.join(operator))
+    }
+
+    fn test(&mut self, test: &Test) -> String {
+        match test {
+            Test::Exists(field) => any(field, format!("{} is not null", field.value)),
+            Test::Text(field, is) => {
+                let folded = field.kind == Kind::FoldedText;
+                let value =
+                    if folded { format!("fold_case({})", field.value) } else { field.value.to_owned() };
+                let condition = self.text(&value, is, folded);
+                any(field, condition)
+            }
+            Test::Time(field, low, high) => {
+                let ends = [(">=", low), ("<", high)].into_iter().filter_map(|(operator, end)| {
+                    let end = (*end)?;
+                    let end = match field.kind {
+                        Kind::DateText => self.bind(Bind::Text(crate::users::model::timestamp(end))),
+                        _ => self.bind(Bind::Time(end)),
+                    };
+                    let collation = if field.kind == Kind::DateText { " collate \"C\"" } else { "" };
+                    Some(format!("{}{collation} {operator} {end}", field.value))
+                });
+                let ends: Vec<String> = ends.collect();
+                if ends.is_empty() { format!("{} is not null", field.value) } else { ends.join(" and ") }
+            }
+            Test::Json(path, is) => self.json(path, &values(is)),
+            Test::Number(path, is) => self.json(path, &numbers(is)),
+            Test::JsonExists(path) => {
+                let mut text = steps(path, String::from("$"));
+                text += ".** ? (@.type() == \"string\" || @.type() == \"number\" || @.type() == \"boolean\")";
+                format!("{} @? {}", path.column, self.bind(Bind::JsonPath(text)))
+            }
+        }
+    }
+
+    fn text(&mut self, value: &str, is: &Is, folded: bool) -> String {
+        match is {
+            Is::Equal(text) => format!("{value} = {}", self.operand(text, folded)),
+            Is::Like(pattern) => format!("{value} like {}", self.operand(&like(pattern), folded)),
+            Is::Between(low, high) => {
+                let ends: Vec<String> = [(">", low), ("<", high)]
+                    .into_iter()
+                    .filter_map(|(operator, bound)| {
+                        let end = self.operand(&given(bound)?.text, folded);
+                        let or_equal = if matches!(bound, Bound::Inclusive(_)) { "=" } else { "" };
+                        Some(format!("({value}) collate \"C\" {operator}{or_equal} {end}"))
+                    })
+                    .collect();
+                ends.join(" and ")
+            }
+        }
+    }
+
+    /// A text to compare with, folded once.
+    fn operand(&mut self, text: &str, folded: bool) -> String {
+        let name = self.bind(Bind::Text(text.to_owned()));
+        if folded { format!("(select fold_case({name}))") } else { name }
+    }
+
+    fn json(&mut self, path: &Path, filter: &str) -> String {
+        let text = format!("{}[*][*] ? ({filter})", steps(path, String::from("$")));
+        format!("{} @? {}", path.column, self.bind(Bind::JsonPath(text)))
+    }
+
+    /// Where an index can propose what a plan asks for; `None` if every record has to be asked.
+    pub fn candidates(&mut self, plan: &Plan) -> Option<Candidates> {
+        match plan {
+            Plan::Constant(_) | Plan::Not(_) => None,
+            Plan::And(operands) => {
+                let found: Vec<Candidates> =
+                    operands.iter().filter_map(|operand| self.candidates(operand)).collect();
+                let rank = found.iter().map(|candidates| candidates.rank).min()?;
+                // The index on metadata can be asked for all at once, of others one is enough.
+                let mut best = found.into_iter().filter(|candidates| candidates.rank == rank);
+                let mut first = best.next()?;
+                if first.terms.is_empty() {
+                    let others =
+                        best.filter(|other| other.terms.is_empty()).filter_map(|other| other.metadata);
+                    let all: Vec<String> = first.metadata.into_iter().chain(others).collect();
+                    first.metadata = Some(all.join(" and "));
+                }
+                Some(first)
+            }
+            Plan::Or(operands) => {
+                let mut all = Candidates::default();
+                let mut metadata = Vec::new();
+                for operand in operands {
+                    let found = self.candidates(operand)?;
+                    metadata.extend(found.metadata.map(|condition| format!("({condition})")));
+                    all.terms.extend(found.terms);
+                    all.rank = all.rank.max(found.rank);
+                }
+                all.metadata = (!metadata.is_empty()).then(|| format!("({})", metadata.join(" or ")));
+                Some(all)
+            }
+            Plan::Test(Test::Json(path, is @ Is::Equal(_))) => {
+                let object = path.object?;
+                let mut text = String::from("$");
+                for key in [self.tenant.as_str(), object] {
+                    step(&mut text, key);
+                }
+                let text = format!("{}[*][*] ? ({})", steps(path, text), values(is));
+                let path = self.bind(Bind::JsonPath(text));
+                let metadata = Some(format!(
+                    "searchable_metadata(u.tenant_id, u.user_metadata, u.app_metadata) @? {path}"
+                ));
+                Some(Candidates { metadata, terms: vec![], rank: 1 })
+            }
+            Plan::Test(Test::Text(field, is)) => {
+                let (terms, rank) = self.terms(field, is)?;
+                Some(Candidates { metadata: None, terms, rank })
+            }
+            Plan::Test(_) => None,
+        }
+    }
+
+    /// Selects of ids from `user_terms`.
+    fn terms(&mut self, field: &Field, is: &Is) -> Option<(Vec<String>, u8)> {
+        if field.path == ["user_id"] {
+            let Is::Equal(id) = is else { return None };
+            return Some((vec![format!("select {} as user_id", self.bind(Bind::Text(id.clone())))], 0));
+        }
+        if field.terms.is_empty() {
+            return None;
+        }
+        let (condition, rank): (Box<dyn Fn(&str) -> String>, u8) = match is {
+            // A computed name can be empty, and is nowhere but in the document.
+            Is::Equal(text) if text.is_empty() => return None,
+            Is::Equal(text) => {
+                let operand = self.operand(text, true);
+                (Box::new(move |column| format!("t.{column} = {operand}")), 0)
+            }
+            Is::Like(pattern) => match pattern.0.first() {
+                Some(Piece::Text(prefix)) => {
+                    let operand = self.operand(prefix, true);
+                    // No name has so many characters, and no character lies behind this one.
+                    let end = format!("{operand} || repeat(chr(1114111), 300)");
+                    (Box::new(move |column| format!("t.{column} >= {operand} and t.{column} <= {end}")), 2)
+                }
+                _ => {
+                    let operand = self.operand(&like(pattern), true);
+                    (Box::new(move |column| format!("t.{column} like {operand}")), 3)
+                }
+            },
+            Is::Between(low, _)
+                if field.kind == Kind::FoldedText && given(low).is_some_and(|v| !v.text.is_empty()) =>
+            {
+                let condition = self.text("t.column", is, true);
+                (Box::new(move |column| condition.replace("t.column", &format!("t.{column}"))), 3)
+            }
+            Is::Between(..) => return None,
+        };
+        let select = |column: &&str| {
+            format!("select t.user_id from user_terms t where t.tenant_id = $1 and {}", condition(column))
+        };
+        Some((field.terms.iter().map(select).collect(), rank))
+    }
+}
+
+impl Candidates {
+    /// What a user `u` has to meet to be one of them, if they all come from the index on metadata.
+    pub fn condition(&self) -> Option<&str> {
+        self.metadata.as_deref().filter(|_| self.terms.is_empty())
+    }
+
+    /// A select of their ids, of one some perhaps more than once.
+    pub fn select(&self) -> String {
+        // The tenant stands in the index already; were it a condition of its own, its own indexes would seem to serve.
+        let metadata = self.metadata.iter().map(|condition| {
+            format!("select u.user_id from users u where (u.tenant_id = $1) is true and {condition}")
+        });
+        self.terms.iter().cloned().chain(metadata).collect::<Vec<_>>().join(" union all ")
+    }
+}
+
+/// What a failed search means.
+pub(crate) fn refusal(error: sqlx::Error) -> Error {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    let meaning = match code.as_deref() {
+        Some("57014") => codes::SEARCH_TIMEOUT,
+        // 22: a value that cannot be; 54: too complex.
+        Some(code) if code.starts_with("22") || code.starts_with("54") => codes::INVALID_QUERY,
+        _ => return error.into(),
+    };
+    Error { cause: Some(error.to_string()), ..meaning.into() }
+}
+
+/// A condition of a field's value, or of any of its values.
+fn any(field: &Field, condition: String) -> String {
+    match field.of {
+        Some(of) => format!("exists (select from {of} where {condition})"),
+        None => condition,
+    }
+}
+
+/// One step further through a document.
+fn step(text: &mut String, key: &str) {
+    // A text always has a form as JSON; writing to a String cannot fail.
+    let _ = write!(text, ".{}", serde_json::Value::from(key));
+}
+
+fn steps(path: &Path, mut text: String) -> String {
+    for (n, key) in path.keys.iter().enumerate() {
+        text += if n == 0 { "" } else { OPENED };
+        step(&mut text, key);
+    }
+    text
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// What a value of any type has to be.
+fn values(is: &Is) -> String {
+    match is {
+        Is::Equal(text) => {
+            let mut filter = format!("@ == {}", quoted(text));
+            if is_number(text) || text == "true" || text == "false" {
+                let _ = write!(filter, " || @ == {text}");
+            }
+            filter
+        }
+        Is::Like(pattern) => match pattern.0.as_slice() {
+            [Piece::Text(prefix), Piece::AnyRun] => format!("@ starts with {}", quoted(prefix)),
+            _ => format!("@ like_regex {} flag \"s\"", quoted(&regex(pattern))),
+        },
+        Is::Between(low, high) => {
+            let numeric = [low, high].into_iter().filter_map(given).all(|v| !v.quoted && is_number(&v.text));
+            between(low, high, |text| if numeric { text.to_owned() } else { quoted(text) })
+        }
+    }
+}
+
+/// What a number has to be.
+fn numbers(is: &Is) -> String {
+    match is {
+        Is::Equal(text) => format!("@ == {text}"),
+        Is::Between(low, high) => between(low, high, str::to_owned),
+        // The plan has no such thing.
+        Is::Like(_) => String::from("false == true"),
+    }
+}
+
+fn between(low: &Bound, high: &Bound, literal: impl Fn(&str) -> String) -> String {
+    let ends = [(">", low), ("<", high)].into_iter().filter_map(|(operator, bound)| {
+        let or_equal = if matches!(bound, Bound::Inclusive(_)) { "=" } else { "" };
+        Some(format!("@ {operator}{or_equal} {}", literal(&given(bound)?.text)))
+    });
+    ends.collect::<Vec<_>>().join(" && ")
+}
+
+/// As a pattern of `like`.
+fn like(pattern: &Pattern) -> String {
+    written(pattern, "%", "_", |c| matches!(c, '%' | '_' | '\\'))
+}
+
+/// As a regular expression.
+fn regex(pattern: &Pattern) -> String {
+    format!("^{}$", written(pattern, ".*", ".", |c| c.is_ascii_punctuation()))
+}
+
+fn written(pattern: &Pattern, any_run: &str, any_one: &str, special: fn(char) -> bool) -> String {
+    let mut text = String::new();
+    for piece in &pattern.0 {
+        match piece {
+            Piece::AnyRun => text += any_run,
+            Piece::AnyOne => text += any_one,
+            Piece::Text(literal) => {
+                for c in literal.chars() {
+                    if special(c) {
+                        text.push('\\');
+                    }
+                    text.push(c);
+                }
+            }
+        }
+    }
+    text
+}
+
+/// A value of type `jsonpath`.
+struct JsonPath(String);
+
+impl Type<Postgres> for JsonPath {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(Oid(4072))
+    }
+}
+
+impl Encode<'_, Postgres> for JsonPath {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        // The version of the format, then the text.
+        buffer.push(1);
+        buffer.extend_from_slice(self.0.as_bytes());
+        Ok(IsNull::No)
+    }
+}
