@@ -22,7 +22,7 @@ async fn no_query_breaks_anything() {
         (r#"user_metadata.\"\)\ or\ 1=1:"x""#.to_owned(), Some(0)),
         (r#"user_metadata.$.a\[*\]:x"#.to_owned(), None),
         (r#"user_metadata.\$\[\*\]:"\" || true""#.to_owned(), Some(0)),
-        (r#"_exists_:user_metadata.\"\ ?\ \(true\)"#.to_owned(), Some(0)),
+        (r#"_exists_:user_metadata.\"\ \?\ \(true\)"#.to_owned(), Some(0)),
         ("name:\"$1\" OR name:\"$1::text\" OR name:\"%\" OR name:\"_\"".to_owned(), Some(0)),
         ("name:\"\\\\\" OR name:'' OR name:'a'".to_owned(), Some(0)),
         ("user_metadata.a:1e999 OR logins_count:1e999".to_owned(), Some(0)),
