@@ -5,6 +5,8 @@ use roster::search::parse;
 use serde_json::{Value, json};
 
 use super::evaluator::{matches, refuses};
+use super::{find, make};
+use crate::support::{CONNECTION, Tenant, path_of};
 
 /// The users by their names, as the API answers them, but for what says nothing here (`picture`).
 pub fn users() -> Vec<(&'static str, Value)> {
@@ -13,7 +15,7 @@ pub fn users() -> Vec<(&'static str, Value)> {
         let mut user = json!({
             "user_id": format!("auth0|{name}"), "email": email, "email_verified": false, "name": email,
             "nickname": name, "created_at": created_at, "updated_at": created_at,
-            "identities": [{"connection": "Username-Password-Authentication", "provider": "auth0",
+            "identities": [{"connection": CONNECTION, "provider": "auth0",
                 "user_id": name, "isSocial": false}],
         });
         for (attribute, value) in given.as_object().unwrap() {
@@ -42,7 +44,7 @@ pub fn users() -> Vec<(&'static str, Value)> {
             json!({
                 "email": "john@exampleco.com", "name": "john@exampleco.com",
                 "logins_count": 100, "last_login": "2017-12-01T00:00:00.000Z", "last_ip": "10.0.0.2",
-                "user_metadata": {"n": "5", "vip": "true", "city": "Paris", "nothing": null, "empty": [], "hollow": {}},
+                "user_metadata": {"n": "5", "vip": "true", "city": "Paris", "empty": [], "hollow": {"nothing": null}},
                 "app_metadata": {"plan": "free", "level": 2.5},
             }),
         ),
@@ -112,7 +114,7 @@ pub fn users() -> Vec<(&'static str, Value)> {
             "gil*1",
             "2019-01-01T00:00:00.000Z",
             json!({
-                "name": "Gil", "user_metadata": {"n": null}, "app_metadata": {"deep": {"a": {"b": {"c": "x"}}, "e": [{}, []]}},
+                "name": "Gil", "user_metadata": {"n": [null]}, "app_metadata": {"deep": {"a": {"b": {"c": "x"}}, "e": [{}, []]}},
             }),
         ),
         user("hal", "2020-02-29T00:00:00.000Z", json!({"name": "hal 9000"})),
@@ -326,7 +328,7 @@ pub const CASES: &[(&str, &str)] = &[
     ("_exists_:user_metadata", "everybody but bob carl fay gil*1 hal"),
     ("_exists_:app_metadata.deep", "gil*1"),
     ("_exists_:app_metadata.deep.e", "nobody"),
-    ("_exists_:user_metadata.nothing", "nobody"),
+    ("_exists_:user_metadata.hollow.nothing", "nobody"),
     ("_exists_:user_metadata.empty", "eve"),
     ("_exists_:user_metadata.hollow", "nobody"),
     ("_exists_:user_metadata.nested.lists", "janet"),
@@ -368,6 +370,25 @@ fn the_evaluator_keeps_the_rules() {
         let names: Vec<_> =
             users.iter().filter(|(_, user)| matches(user, &expr)).map(|(name, _)| *name).collect();
         assert_eq!(Some(names), expected(found, &users), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn the_api_keeps_the_rules() {
+    let (tenant, users) = (Tenant::new().await, users());
+    for (name, user) in &users {
+        make(&tenant, user.as_object().unwrap()).await;
+        let mut answered = tenant.get(&path_of(user)).await.json;
+        answered.as_object_mut().unwrap().remove("picture");
+        assert_eq!(answered, *user, "{name}");
+    }
+    for (query, found) in CASES {
+        let found = expected(found, &users);
+        let answered = find(&tenant, query).await.map(|answered| {
+            let is_there = |user: &Value| answered.iter().any(|other| other["user_id"] == user["user_id"]);
+            users.iter().filter(|(_, user)| is_there(user)).map(|(name, _)| *name).collect::<Vec<_>>()
+        });
+        assert_eq!(answered, found, "{query}");
     }
 }
 

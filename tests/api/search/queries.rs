@@ -16,10 +16,10 @@ pub fn without_columns(expr: Expr) -> Expr {
     }
 }
 
-/// Trees over these leaves.
-pub fn trees(leaf: impl Strategy<Value = Leaf> + 'static) -> impl Strategy<Value = Expr> {
+/// Trees of about so many of these leaves.
+pub fn trees(leaf: impl Strategy<Value = Leaf> + 'static, leaves: u32) -> impl Strategy<Value = Expr> {
     let leaf = prop_oneof![30 => leaf.prop_map(Expr::Leaf), 1 => Just(Expr::All)];
-    leaf.prop_recursive(5, 24, 4, |inner| {
+    leaf.prop_recursive(5, leaves, 4, |inner| {
         prop_oneof![
             vec(inner.clone(), 2..4).prop_map(Expr::And),
             vec(inner.clone(), 2..4).prop_map(Expr::Or),

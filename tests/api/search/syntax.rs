@@ -231,7 +231,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 2000, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_printed_tree_parses_to_itself(expr in trees(leaf())) {
+    fn a_printed_tree_parses_to_itself(expr in trees(leaf(), 24)) {
         let printed = expr.to_string();
         prop_assert_eq!(parse(&printed).map(without_columns), Ok(expr), "{}", printed);
     }
