@@ -78,8 +78,17 @@ pub struct Part<'a> {
     pub behind: Option<(OffsetDateTime, &'a str)>,
     /// Only those with an identity in a connection of this name.
     pub connection: Option<&'a str>,
-    /// An order other than that of creation: a key of a user `u`, and the order of `made`, `id` and `key`.
-    pub sort: Option<(&'a str, &'a str)>,
+    /// An order other than that of creation: by what, and the order of `made`, `id` and `key`.
+    pub sort: Option<(Key<'a>, &'a str)>,
+}
+
+/// What users are sorted by.
+#[derive(Debug)]
+pub enum Key<'a> {
+    /// An expression over a user `u`.
+    Sql(&'a str),
+    /// A value in an object: its column, and the keys that lead there.
+    Path(&'a str, &'a [String]),
 }
 
 /// So many users are asked in the order of the list before any index is.
@@ -107,7 +116,13 @@ pub fn statement(tenant: &str, plan: &Plan, part: &Part<'_>) -> (String, Builder
     let candidates = builder.candidates(plan);
     let limit = builder.bind(Bind::Integer(part.limit));
     let offset = builder.bind(Bind::Integer(part.offset));
-    let (key, order) = part.sort.unwrap_or(("null", "made, id"));
+    let (key, order) = match &part.sort {
+        None => ("null".to_owned(), "made, id"),
+        Some((Key::Sql(key), order)) => ((*key).to_owned(), *order),
+        Some((Key::Path(column, keys), order)) => {
+            (format!("{column} #> {}", builder.bind(Bind::Texts(keys.to_vec()))), *order)
+        }
+    };
     let hit = format!("u.user_id as id, u.created_at as made, {key} as key");
     let of = |ids: &str| {
         format!(

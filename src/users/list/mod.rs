@@ -8,8 +8,9 @@
 //! `GET /api/v2/users-by-email` finds users by the address at the root of their documents.
 //!
 //! Deviations and decisions:
-//! - `sort` takes root attributes, computed ones by the value that is answered, but `picture` and `identities`. Texts
-//!   are compared by code points. Users without the attribute come last in both directions, equals in the order of
+//! - `sort` takes root attributes, computed ones by the value that is answered, but `picture` and `identities`; and,
+//!   where Auth0 does not, what is in metadata (`app_metadata.plan.level:1`; PostgreSQL's order of JSON: texts, numbers,
+//!   booleans, arrays, objects). Attributes that are texts are compared by code points. Users without the attribute come last in both directions, equals in the order of
 //!   their creation. By checkpoint there is the order of creation only.
 //! - `connection` is honoured; Auth0 ignores it since search engine v2.
 //! - `primary_order` changes nothing: every order is deterministic.
@@ -45,12 +46,21 @@ pub struct Query {
 }
 
 /// An order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sort {
-    /// One of [`Sort::fields`].
-    pub field: &'static str,
+    /// By what.
+    pub by: By,
     /// The largest first?
     pub descending: bool,
+}
+
+/// What users are sorted by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    /// One of [`Sort::fields`].
+    Attribute(&'static str),
+    /// A value in an object: its column, and the keys that lead there.
+    Metadata(&'static str, Vec<String>),
 }
 
 impl Sort {
@@ -61,11 +71,16 @@ impl Sort {
             .map(|field| (field, false))
             .or_else(|| Some((text.strip_suffix(":-1")?, true)))
             .ok_or_else(|| format!("String does not match pattern ^[^:]+:(1|-1)$: {}", shown(text)))?;
-        let field = Self::fields().find(|known| *known == field).ok_or_else(|| {
+        let by = Self::fields().find(|known| *known == field).map(By::Attribute).or_else(|| {
+            let (object, keys) = field.split_once('.')?;
+            let (_, column) = search::users::USERS.objects.iter().find(|(name, _)| *name == object)?;
+            Some(By::Metadata(column, keys.split('.').map(str::to_owned).collect()))
+        });
+        let by = by.ok_or_else(|| {
             let fields = Self::fields().collect::<Vec<_>>().join(",");
             format!("Cannot sort by {}. Must be one of the following values: {fields}", shown(field))
         })?;
-        Ok(Self { field, descending })
+        Ok(Self { by, descending })
     }
 
     /// What can be sorted by.
@@ -134,7 +149,7 @@ pub async fn list(ctx: &Context, query: Query) -> Result<List<User>> {
         Some(q) => plan(q, ctx.tenant.search.auth0_strict).map_err(|reason| invalid("q", about, &reason))?,
     };
     let Page::Checkpoint { from, take } = &page else {
-        return store::list(ctx.db(), &ctx.tenant.id, &plan, &page, query.sort, connection).await;
+        return store::list(ctx.db(), &ctx.tenant.id, &plan, &page, query.sort.as_ref(), connection).await;
     };
     if query.sort.is_some() {
         let reason = "Not available together with from and take, which follow the order of creation";

@@ -1,12 +1,12 @@
 use sqlx::postgres::PgRow;
 use sqlx::{Row, ValueRef};
 
-use super::{Cursor, Sort};
+use super::{By, Cursor, Sort};
 use crate::db::{Db, Statement};
 use crate::error::Error;
 use crate::page::{List, Page};
 use crate::search::Plan;
-use crate::search::users::{self as search, Part};
+use crate::search::users::{self as search, Key, Part};
 use crate::users::model::User;
 use crate::users::store::{user, user_columns};
 
@@ -43,7 +43,7 @@ macro_rules! known_as {
 /// them fetched one by one, as a plan that does not know how many are on a page would read them all. The total has a
 /// row even if the page has none; that of all users is kept by triggers.
 macro_rules! list {
-    ($key:expr, $order:literal) => {
+    ($key:expr, $order:expr) => {
         concat!(
             "with page as (
              select u.user_id as id, u.created_at as made, ",
@@ -80,12 +80,27 @@ macro_rules! list {
 
 static LIST: Statement = Statement::new("users.list", list!("null", "made, id"));
 
+macro_rules! ascending {
+    () => {
+        "key, made, id"
+    };
+}
+
+macro_rules! descending {
+    () => {
+        "key desc nulls last, made, id"
+    };
+}
+
+/// The orders by a key.
+const ORDERS: [&str; 2] = [ascending!(), descending!()];
+
 /// An attribute, and its list in both directions: users without it last, equals in the order of their creation.
 macro_rules! sorted {
     ($field:literal, $key:expr) => {
-        sorted!($field, $key, "key, made, id", "key desc nulls last, made, id")
+        sorted!($field, $key, ascending!(), descending!())
     };
-    ($field:literal, $key:expr, $ascending:literal, $descending:literal) => {
+    ($field:literal, $key:expr, $ascending:expr, $descending:expr) => {
         Sorted {
             field: $field,
             key: $key,
@@ -152,26 +167,31 @@ pub(super) async fn list(
     tenant: &str,
     plan: &Plan,
     page: &Page,
-    sort: Option<Sort>,
+    sort: Option<&Sort>,
     connection: Option<&str>,
 ) -> Result<List<User>, Error> {
-    let sorted = sort.and_then(|sort| {
-        let sorted = SORTED.iter().find(|sorted| sorted.field == sort.field)?;
-        Some((sorted, usize::from(sort.descending)))
-    });
-    if *plan != Plan::Constant(true) {
+    let direction = usize::from(sort.is_some_and(|sort| sort.descending));
+    let (sorted, key) = match sort.map(|sort| &sort.by) {
+        None => (None, None),
+        Some(By::Metadata(column, keys)) => (None, Some((Key::Path(column, keys), ORDERS[direction]))),
+        Some(By::Attribute(field)) => {
+            let sorted = SORTED.iter().find(|sorted| sorted.field == *field);
+            (sorted, sorted.map(|sorted| (Key::Sql(sorted.key), sorted.orders[direction])))
+        }
+    };
+    if *plan != Plan::Constant(true) || (key.is_some() && sorted.is_none()) {
         let part = Part {
             limit: page.limit(),
             offset: page.start(),
             total: page.include_totals(),
             behind: None,
             connection,
-            sort: sorted.map(|(sorted, direction)| (sorted.key, sorted.orders[direction])),
+            sort: key,
         };
         return listed(&search::list(db, tenant, plan, &part).await?);
     }
     let rows = sorted
-        .map_or(&LIST, |(sorted, direction)| &sorted.lists[direction])
+        .map_or(&LIST, |sorted| &sorted.lists[direction])
         .query()
         .bind(tenant)
         .bind(page.limit())

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use roster::search::sql::Builder;
-use roster::search::users::{Part, USERS, statement};
+use roster::search::users::{Key, Part, USERS, statement};
 use roster::search::{Plan, parse};
 use sqlx::{Connection, Executor};
 
@@ -114,7 +114,7 @@ async fn every_part_of_every_list_can_be_prepared_and_names_the_tenant() {
                         || sql.contains("tenant_id = $1 and user_id"),
                     "{sql}"
                 );
-                let sql = sqlx::SqlStr::from(sqlx::AssertSqlSafe(sql));
+                let sql = sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(sql));
                 (&mut connection).prepare(sql).await.unwrap_or_else(|e| panic!("{q}: {e}"));
             }
         }
