@@ -101,6 +101,9 @@ impl Plan {
             let tests = fields.map(|field| of_field(field, leaf)).collect::<Result<_, _>>()?;
             return Ok(Self::Or(tests));
         };
+        if path.len() > crate::json::LEVELS {
+            return Ok(Self::Constant(false));
+        }
         if let Some((_, column)) = resource.objects.iter().find(|(object, _)| *object == path[0]) {
             let path = Path { column, keys: path[1..].to_vec() };
             return Ok(Self::Test(match is(&leaf.test) {

@@ -114,8 +114,8 @@ pub fn statement(tenant: &str, plan: &Plan, part: &Part<'_>) -> (String, Builder
         );
     }
     let candidates = builder.candidates(plan);
-    let limit = builder.bind(Bind::Integer(part.limit));
-    let offset = builder.bind(Bind::Integer(part.offset));
+    let [limit, offset] =
+        [part.limit, part.offset].map(|number| format!("{}::bigint", builder.bind(Bind::Integer(number))));
     let (key, order) = match &part.sort {
         None => ("null".to_owned(), "made, id"),
         Some((Key::Sql(key), order)) => ((*key).to_owned(), *order),

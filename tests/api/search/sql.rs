@@ -100,12 +100,15 @@ async fn every_part_of_every_list_can_be_prepared_and_names_the_tenant() {
             Part { total: true, connection: Some("c"), ..Part::default() },
             Part { behind, ..Part::default() },
             Part {
-                sort: Some(("u.profile ->> 'email'", "key desc nulls last, made, id")),
+                sort: Some((Key::Sql("u.profile ->> 'email'"), "key desc nulls last, made, id")),
                 ..Part::default()
             },
         ];
+        let keys = ["a".to_owned()];
+        let by_metadata =
+            Part { sort: Some((Key::Path("u.app_metadata", &keys), "key, made, id")), ..Part::default() };
         for q in QUERIES {
-            for part in &parts {
+            for part in parts.iter().chain([&by_metadata]) {
                 let (sql, _) = statement("acme", &plan(q), part);
                 assert!(!sql.contains("acme"), "{sql}");
                 let everywhere = sql.matches("from users u").count();
