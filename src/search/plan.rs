@@ -43,8 +43,6 @@ pub enum Test {
 pub struct Path {
     /// The column of the document.
     pub column: &'static str,
-    /// Its name as a field, if it is an object of any shape.
-    pub object: Option<&'static str>,
     /// The keys that lead there.
     pub keys: Vec<String>,
 }
@@ -52,8 +50,8 @@ pub struct Path {
 /// What a value is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Is {
-    /// This.
-    Equal(String),
+    /// One of these.
+    OneOf(Vec<String>),
     /// A text of this form.
     Like(Pattern),
     /// Between these.
@@ -69,7 +67,7 @@ impl Plan {
         Ok(match query {
             Expr::All => Self::Constant(true),
             Expr::And(operands) => Self::joined(all(operands)?, false, Self::And),
-            Expr::Or(operands) => Self::joined(all(operands)?, true, Self::Or),
+            Expr::Or(operands) => Self::joined(together(all(operands)?), true, Self::Or),
             Expr::Not(operand) => match Self::of(resource, operand)? {
                 Self::Constant(value) => Self::Constant(!value),
                 plan => Self::Not(Box::new(plan)),
@@ -101,10 +99,10 @@ impl Plan {
         let Some(path) = &leaf.field else {
             let fields = resource.fields.iter().filter(|field| resource.words.contains(&field.path));
             let tests = fields.map(|field| of_field(field, leaf)).collect::<Result<_, _>>()?;
-            return Ok(Self::joined(tests, true, Self::Or));
+            return Ok(Self::Or(tests));
         };
-        if let Some((object, column)) = resource.objects.iter().find(|(object, _)| *object == path[0]) {
-            let path = Path { column, object: Some(object), keys: path[1..].to_vec() };
+        if let Some((_, column)) = resource.objects.iter().find(|(object, _)| *object == path[0]) {
+            let path = Path { column, keys: path[1..].to_vec() };
             return Ok(Self::Test(match is(&leaf.test) {
                 None => Test::JsonExists(path),
                 Some(is) => Test::Json(path, is),
@@ -117,10 +115,39 @@ impl Plan {
     }
 }
 
+/// Equalities of one field become one test: clients ask for hundreds of addresses at once.
+fn together(operands: Vec<Plan>) -> Vec<Plan> {
+    let mut joined: Vec<Plan> = Vec::new();
+    for operand in operands {
+        let more = match &operand {
+            Plan::Test(Test::Text(_, Is::OneOf(texts)) | Test::Json(_, Is::OneOf(texts))) => texts,
+            _ => &vec![],
+        };
+        let known = joined.iter_mut().find_map(|known| match (known, &operand) {
+            (Plan::Test(Test::Text(a, Is::OneOf(texts))), Plan::Test(Test::Text(b, Is::OneOf(_))))
+                if a == b =>
+            {
+                Some(texts)
+            }
+            (Plan::Test(Test::Json(a, Is::OneOf(texts))), Plan::Test(Test::Json(b, Is::OneOf(_))))
+                if a == b =>
+            {
+                Some(texts)
+            }
+            _ => None,
+        });
+        match known {
+            Some(texts) => texts.extend_from_slice(more),
+            None => joined.push(operand),
+        }
+    }
+    joined
+}
+
 fn of_field(field: &'static Field, leaf: &Leaf) -> Result<Plan, SyntaxError> {
     let number = || {
         let keys = field.path.iter().map(|key| (*key).to_owned()).collect();
-        Path { column: field.value, object: None, keys }
+        Path { column: field.value, keys }
     };
     let Some(is) = is(&leaf.test) else {
         return Ok(Plan::Test(match field.kind {
@@ -132,12 +159,14 @@ fn of_field(field: &'static Field, leaf: &Leaf) -> Result<Plan, SyntaxError> {
         Kind::Text | Kind::FoldedText => Test::Text(field, is),
         Kind::Presence => return Ok(Plan::Constant(false)),
         Kind::Boolean => match is {
-            Is::Equal(text) if text == "true" || text == "false" => Test::Text(field, Is::Equal(text)),
+            Is::OneOf(texts) if texts == ["true"] || texts == ["false"] => {
+                Test::Text(field, Is::OneOf(texts))
+            }
             _ => return Err(unexpected(leaf, "true or false")),
         },
         Kind::Number => {
             let fine = match &is {
-                Is::Equal(text) => is_number(text),
+                Is::OneOf(texts) => texts.iter().all(|text| is_number(text)),
                 Is::Like(_) => false,
                 Is::Between(low, high) => {
                     [low, high].into_iter().filter_map(given).all(|v| is_number(&v.text))
@@ -149,34 +178,32 @@ fn of_field(field: &'static Field, leaf: &Leaf) -> Result<Plan, SyntaxError> {
             Test::Number(number(), is)
         }
         Kind::Date | Kind::DateText => {
-            let date = |text: &str| {
-                interval(text)
-                    .ok_or_else(|| unexpected(leaf, "a date such as 2018-01-31 or 2018-01-31T10:00:00Z"))
-            };
-            match is {
-                Is::Equal(text) => {
-                    let (start, end) = date(&text)?;
-                    Test::Time(field, Some(start), end)
+            let (low, high) = match is {
+                Is::OneOf(texts) => {
+                    let value = Bound::Inclusive(Value { text: texts.concat(), quoted: true });
+                    (value.clone(), value)
                 }
                 Is::Like(_) => return Err(unexpected(leaf, "a date without wildcards")),
-                Is::Between(low, high) => {
-                    let low = match low {
-                        Bound::Open => None,
-                        Bound::Inclusive(value) => Some(date(&value.text)?.0),
-                        // Behind the end of time there is nobody.
-                        Bound::Exclusive(value) => match date(&value.text)?.1 {
-                            None => return Ok(Plan::Constant(false)),
-                            end => end,
-                        },
-                    };
-                    let high = match high {
-                        Bound::Open => None,
-                        Bound::Inclusive(value) => date(&value.text)?.1,
-                        Bound::Exclusive(value) => Some(date(&value.text)?.0),
-                    };
-                    Test::Time(field, low, high)
-                }
+                Is::Between(low, high) => (low, high),
+            };
+            let date = |bound: &Bound| {
+                let fault = || unexpected(leaf, "a date such as 2018-01-31 or 2018-01-31T10:00:00Z");
+                given(bound).map(|value| interval(&value.text).ok_or_else(fault)).transpose()
+            };
+            let (from, until) = (date(&low)?, date(&high)?);
+            // Behind the end of time there is nobody.
+            if matches!((&low, from), (Bound::Exclusive(_), Some((_, None)))) {
+                return Ok(Plan::Constant(false));
             }
+            Test::Time(
+                field,
+                from.and_then(
+                    |(start, end)| if matches!(low, Bound::Exclusive(_)) { end } else { Some(start) },
+                ),
+                until.and_then(
+                    |(start, end)| if matches!(high, Bound::Exclusive(_)) { Some(start) } else { end },
+                ),
+            )
         }
     }))
 }
@@ -185,9 +212,9 @@ fn of_field(field: &'static Field, leaf: &Leaf) -> Result<Plan, SyntaxError> {
 fn is(asked: &Asked) -> Option<Is> {
     Some(match asked {
         Asked::Exists => return None,
-        Asked::Phrase(text) => Is::Equal(text.clone()),
+        Asked::Phrase(text) => Is::OneOf(vec![text.clone()]),
         Asked::Word(pattern) => match pattern.literal() {
-            Some(text) => Is::Equal(text.to_owned()),
+            Some(text) => Is::OneOf(vec![text.to_owned()]),
             None => Is::Like(pattern.clone()),
         },
         Asked::Range { low, high } => Is::Between(low.clone(), high.clone()),

@@ -24,6 +24,8 @@ use crate::error::{Error, codes};
 pub enum Bind {
     /// A text.
     Text(String),
+    /// Several texts.
+    Texts(Vec<String>),
     /// A number.
     Integer(i64),
     /// A time.
@@ -41,6 +43,9 @@ pub struct Builder {
 
 /// Arrays directly within arrays: so many are opened at every step, beside the one that the next step opens by itself.
 const OPENED: &str = "[*][*][*]";
+
+/// Planning more selects than this takes longer than asking many users.
+const MOST_SELECTS: usize = 100;
 
 /// What can be asked for candidates: records that an index proposes.
 #[derive(Debug, Default)]
@@ -65,10 +70,16 @@ impl Builder {
         format!("${}", self.binds.len())
     }
 
+    /// All values, in order.
+    pub fn binds(&self) -> &[Bind] {
+        &self.binds
+    }
+
     /// The statement with its values.
     pub fn query(self, sql: &str) -> Query<'_, Postgres, PgArguments> {
         self.binds.into_iter().fold(sqlx::query(sqlx::AssertSqlSafe(sql)), |query, value| match value {
             Bind::Text(text) => query.bind(text),
+            Bind::Texts(texts) => query.bind(texts),
             Bind::Integer(number) => query.bind(number),
             Bind::Time(time) => query.bind(time),
             Bind::JsonPath(path) => query.bind(JsonPath(path)),
@@ -126,7 +137,7 @@ impl Builder {
 
     fn text(&mut self, value: &str, is: &Is, folded: bool) -> String {
         match is {
-            Is::Equal(text) => format!("{value} = {}", self.operand(text, folded)),
+            Is::OneOf(texts) => format!("{value} = {}", self.one_of(texts, folded)),
             Is::Like(pattern) => format!("{value} like {}", self.operand(&like(pattern), folded)),
             Is::Between(low, high) => {
                 let ends: Vec<String> = [(">", low), ("<", high)]
@@ -146,6 +157,16 @@ impl Builder {
     fn operand(&mut self, text: &str, folded: bool) -> String {
         let name = self.bind(Bind::Text(text.to_owned()));
         if folded { format!("(select fold_case({name}))") } else { name }
+    }
+
+    /// The same of several texts.
+    fn one_of(&mut self, texts: &[String], folded: bool) -> String {
+        let [text] = texts else {
+            let name = self.bind(Bind::Texts(texts.to_vec()));
+            let all = format!("(select array_agg(fold_case(text)) from unnest({name}::text[]) text)::text[]");
+            return format!("any({})", if folded { all } else { name });
+        };
+        self.operand(text, folded)
     }
 
     fn json(&mut self, path: &Path, filter: &str) -> String {
@@ -181,20 +202,18 @@ impl Builder {
                     all.terms.extend(found.terms);
                     all.rank = all.rank.max(found.rank);
                 }
+                if all.terms.len() > MOST_SELECTS {
+                    return None;
+                }
                 all.metadata = (!metadata.is_empty()).then(|| format!("({})", metadata.join(" or ")));
                 Some(all)
             }
-            Plan::Test(Test::Json(path, is @ Is::Equal(_))) => {
-                let object = path.object?;
+            Plan::Test(Test::Json(path, is @ Is::OneOf(_))) => {
                 let mut text = String::from("$");
-                for key in [self.tenant.as_str(), object] {
-                    step(&mut text, key);
-                }
+                step(&mut text, &self.tenant);
                 let text = format!("{}[*][*] ? ({})", steps(path, text), values(is));
-                let path = self.bind(Bind::JsonPath(text));
-                let metadata = Some(format!(
-                    "searchable_metadata(u.tenant_id, u.user_metadata, u.app_metadata) @? {path}"
-                ));
+                let text = self.bind(Bind::JsonPath(text));
+                let metadata = Some(format!("searchable(u.tenant_id, {}) @? {text}", path.column));
                 Some(Candidates { metadata, terms: vec![], rank: 1 })
             }
             Plan::Test(Test::Text(field, is)) => {
@@ -208,17 +227,20 @@ impl Builder {
     /// Selects of ids from `user_terms`.
     fn terms(&mut self, field: &Field, is: &Is) -> Option<(Vec<String>, u8)> {
         if field.path == ["user_id"] {
-            let Is::Equal(id) = is else { return None };
-            return Some((vec![format!("select {} as user_id", self.bind(Bind::Text(id.clone())))], 0));
+            let Is::OneOf(ids) = is else { return None };
+            return Some((
+                vec![format!("select unnest({}::text[]) as user_id", self.bind(Bind::Texts(ids.clone())))],
+                0,
+            ));
         }
         if field.terms.is_empty() {
             return None;
         }
         let (condition, rank): (Box<dyn Fn(&str) -> String>, u8) = match is {
             // A computed name can be empty, and is nowhere but in the document.
-            Is::Equal(text) if text.is_empty() => return None,
-            Is::Equal(text) => {
-                let operand = self.operand(text, true);
+            Is::OneOf(texts) if texts.iter().any(String::is_empty) => return None,
+            Is::OneOf(texts) => {
+                let operand = self.one_of(texts, true);
                 (Box::new(move |column| format!("t.{column} = {operand}")), 0)
             }
             Is::Like(pattern) => match pattern.0.first() {
@@ -305,12 +327,15 @@ fn quoted(text: &str) -> String {
 /// What a value of any type has to be.
 fn values(is: &Is) -> String {
     match is {
-        Is::Equal(text) => {
-            let mut filter = format!("@ == {}", quoted(text));
-            if is_number(text) || text == "true" || text == "false" {
-                let _ = write!(filter, " || @ == {text}");
+        Is::OneOf(texts) => {
+            let mut filters = Vec::new();
+            for text in texts {
+                filters.push(format!("@ == {}", quoted(text)));
+                if is_number(text) || text == "true" || text == "false" {
+                    filters.push(format!("@ == {text}"));
+                }
             }
-            filter
+            filters.join(" || ")
         }
         Is::Like(pattern) => match pattern.0.as_slice() {
             [Piece::Text(prefix), Piece::AnyRun] => format!("@ starts with {}", quoted(prefix)),
@@ -326,7 +351,7 @@ fn values(is: &Is) -> String {
 /// What a number has to be.
 fn numbers(is: &Is) -> String {
     match is {
-        Is::Equal(text) => format!("@ == {text}"),
+        Is::OneOf(texts) => texts.iter().map(|text| format!("@ == {text}")).collect::<Vec<_>>().join(" || "),
         Is::Between(low, high) => between(low, high, str::to_owned),
         // The plan has no such thing.
         Is::Like(_) => String::from("false == true"),

@@ -66,8 +66,8 @@ pub static USERS: Resource = Resource {
 };
 
 /// Which part of those who are meant, in which order.
-#[derive(Debug)]
-pub(crate) struct Part<'a> {
+#[derive(Debug, Default)]
+pub struct Part<'a> {
     /// How many at most.
     pub limit: i64,
     /// How many of the first are left out.
@@ -82,13 +82,15 @@ pub(crate) struct Part<'a> {
     pub sort: Option<(&'a str, &'a str)>,
 }
 
+/// So many users are asked in the order of the list before any index is.
+const NEAR: u32 = 500;
 /// So many candidates are fetched and sorted, whoever they are.
-const FEW: u32 = 2_000;
+const FEW: u32 = 500;
 /// Where there are more, so many users are asked in the order of the list before all candidates are.
-const ASKED: u32 = 10_000;
+const FAR: u32 = 10_000;
 
 /// The statement of a part of a list. `$1` is the tenant; a row for every user, or one without a user.
-pub(crate) fn statement(tenant: &str, plan: &Plan, part: &Part<'_>) -> (String, Builder) {
+pub fn statement(tenant: &str, plan: &Plan, part: &Part<'_>) -> (String, Builder) {
     let mut builder = Builder::new(tenant);
     let mut meant = builder.condition(plan);
     let behind = part.behind.map_or_else(String::new, |(created_at, user_id)| {
@@ -149,9 +151,10 @@ pub(crate) fn statement(tenant: &str, plan: &Plan, part: &Part<'_>) -> (String, 
     (sql, builder)
 }
 
-/// Those who are meant, in the order of creation, where an index proposes candidates. Nobody knows how many before they
-/// are looked at: a few are fetched and sorted; of many the first come soon enough in the order of creation; if they do
-/// not, all candidates have to be sorted.
+/// Those who are meant, in the order of creation, where an index proposes candidates. How many it would propose nobody
+/// knows before they are counted, so: where many are meant the first come soon in the order of creation itself; if they do
+/// not, a few candidates are fetched and sorted; of more than a few the first come soon enough; and if they do not, all
+/// candidates have to be sorted.
 fn staged(
     candidates: &Candidates,
     hit: &str,
@@ -161,31 +164,40 @@ fn staged(
     of: &dyn Fn(&str) -> String,
     wanted: &str,
 ) -> (String, String) {
-    let (propose, few) = (candidates.select(), of(&format!("few where (select count(*) from few) <= {FEW}")));
-    let ctes = format!(
-        "few as materialized (
-             select user_id from ({propose}) c limit {FEW} + 1
-         ), of_few as (
-             {few}
-         ), first as materialized (
-             select {hit}
-               from (select *
-                       from users u
-                      where u.tenant_id = $1{behind}
-                      order by u.created_at, u.user_id
-                      limit case when (select count(*) from few) > {FEW} then {ASKED} else 0 end) u
+    let few = of(&format!("few where (select count(*) from few) <= {FEW}"));
+    let propose = candidates.select();
+    let walk = |most: &str| {
+        format!(
+            "select {hit}
+               from (select * from users u where u.tenant_id = $1{behind} order by u.created_at, u.user_id limit {most}) u
               where {meant}
               order by u.created_at, u.user_id
-              limit {wanted}
+              limit {wanted}"
+        )
+    };
+    let (near, far) = (
+        walk(&NEAR.to_string()),
+        walk(&format!("case when (select count(*) from few) > {FEW} then {FAR} else 0 end")),
+    );
+    let ctes = format!(
+        "near as materialized (
+             {near}
+         ), few as materialized (
+             select user_id from ({propose}) c where (select count(*) from near) < {wanted} limit {FEW} + 1
+         ), of_few as (
+             {few}
+         ), far as materialized (
+             {far}
          ), of_all as (
              {all}
                 and (select count(*) from few) > {FEW}
-                and (select count(*) from first) < {wanted}
+                and (select count(*) from far) < {wanted}
          ),"
     );
     let hits = format!(
-        "(select * from of_few
-             union all select * from first where (select count(*) from first) >= {wanted}
+        "(select * from near where (select count(*) from near) >= {wanted}
+             union all select * from of_few
+             union all select * from far where (select count(*) from far) >= {wanted}
              union all select * from of_all) hits"
     );
     (ctes, hits)

@@ -38,6 +38,8 @@ pub struct TenantConfig {
     pub limits: Limits,
     /// Where it follows Auth0 and where it need not.
     pub compat: Compat,
+    /// How its users are searched.
+    pub search: Search,
     /// Its databases of users.
     pub connections: Vec<ConnectionConfig>,
     /// Its applications.
@@ -67,6 +69,13 @@ pub struct Compat {
     pub offset_cap: Option<u32>,
     /// Whether a signup says that the user exists (`flags.enable_public_signup_user_exists_error`). Default true.
     pub signup_user_exists_error: bool,
+}
+
+/// How users are searched.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Search {
+    /// Whether queries that Auth0 refuses are refused. Default false.
+    pub auth0_strict: bool,
 }
 
 /// A database of users.
@@ -286,6 +295,7 @@ fn tenant(t: &mut Section<'_>) -> TenantConfig {
                 .filter(|cap| *cap != 0),
             signup_user_exists_error: t.boolean("signup_user_exists_error").unwrap_or(true),
         }),
+        search: t.table("search", |t| Search { auth0_strict: t.boolean("auth0_strict").unwrap_or(false) }),
         connections: t.tables("connections", connection),
         clients: t.tables("clients", client),
     }

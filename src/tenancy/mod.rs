@@ -14,7 +14,7 @@ use std::time::Duration;
 use moka::future::Cache;
 use serde::{Deserialize, Serialize};
 
-use self::config::{Compat, Limits};
+use self::config::{Compat, Limits, Search};
 pub use self::store::Listed;
 use crate::auth::keys::{Jwk, SigningKey};
 use crate::db::Db;
@@ -34,6 +34,9 @@ pub struct Settings {
     pub limits: Limits,
     /// Where it follows Auth0 and where it need not.
     pub compat: Compat,
+    /// How its users are searched; tenants of the time before search have nothing of it.
+    #[serde(default)]
+    pub search: Search,
 }
 
 /// A tenant as a request needs it.
@@ -53,6 +56,8 @@ pub struct Tenant {
     pub limits: Limits,
     /// Where it follows Auth0 and where it need not.
     pub compat: Compat,
+    /// How its users are searched.
+    pub search: Search,
     keys: Vec<SigningKey>,
 }
 

@@ -55,6 +55,7 @@ impl Provisioner<'_> {
             token_lifetime: i64::from(config.token_lifetime),
             limits: config.limits.clone(),
             compat: config.compat.clone(),
+            search: config.search.clone(),
         };
         let mut report = Report::new();
         let mut note = |what: Option<bool>, name: String| {

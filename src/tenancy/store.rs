@@ -96,6 +96,7 @@ fn tenant(row: &PgRow, vault: &Vault, loopback: Option<&str>) -> Result<Tenant, 
         token_lifetime: settings.token_lifetime,
         limits: settings.limits,
         compat: settings.compat,
+        search: settings.search,
     })
 }
 

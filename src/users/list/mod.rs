@@ -131,7 +131,7 @@ pub async fn list(ctx: &Context, query: Query) -> Result<List<User>> {
     let about = "Query in Lucene query string syntax. Some query types cannot be used on metadata fields, for details see Searchable Fields";
     let plan = match &query.q {
         None => Plan::Constant(true),
-        Some(q) => plan(q).map_err(|fault| invalid("q", about, &fault.to_string()))?,
+        Some(q) => plan(q, ctx.tenant.search.auth0_strict).map_err(|reason| invalid("q", about, &reason))?,
     };
     let Page::Checkpoint { from, take } = &page else {
         return store::list(ctx.db(), &ctx.tenant.id, &plan, &page, query.sort, connection).await;
@@ -159,8 +159,13 @@ pub async fn list(ctx: &Context, query: Query) -> Result<List<User>> {
     Ok(List { items: users, total: None, next })
 }
 
-fn plan(q: &str) -> std::result::Result<Plan, search::SyntaxError> {
-    Plan::of(&search::users::USERS, &search::parse(q)?)
+/// What a query asks of users, or what is wrong with it.
+fn plan(q: &str, auth0_strict: bool) -> std::result::Result<Plan, String> {
+    let query = search::parse(q).map_err(|fault| fault.to_string())?;
+    if auth0_strict {
+        search::strict::check(&query)?;
+    }
+    Plan::of(&search::users::USERS, &query).map_err(|fault| fault.to_string())
 }
 
 /// The users with an address.

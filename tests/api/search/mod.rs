@@ -6,6 +6,7 @@ mod hostile;
 mod model;
 mod oracle;
 mod queries;
+mod sql;
 mod strict;
 mod syntax;
 

@@ -265,10 +265,11 @@ async fn of_the_search_engines_only_the_third_is_left() {
 }
 
 #[tokio::test]
-async fn a_search_is_refused_never_ignored() {
+async fn a_query_that_cannot_be_read_is_refused_with_its_place() {
     let tenant = Tenant::new().await;
     let made = users(&tenant, 1).await;
-    insta::assert_snapshot!(refused(&tenant, "q=email:x&search_engine=v3").await, @"Query validation error: 'Search is not available in this version: list all users by leaving q out' on property q (Query in Lucene query string syntax).");
+    insta::assert_snapshot!(refused(&tenant, "q=email:x%20AND&search_engine=v3").await);
+    insta::assert_snapshot!(refused(&tenant, "q=email:x%20AND%20blocked:5&take=1").await);
     assert_eq!(ids(&list(&tenant, "q=").await.json), made);
 }
 
