@@ -232,7 +232,7 @@ fn leaf() -> impl Strategy<Value = Leaf> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 1000, ..ProptestConfig::default() })]
 
     #[test]
     fn a_printed_tree_parses_to_itself(expr in trees(leaf(), 24)) {
