@@ -16,6 +16,8 @@ use super::ast::{Bound, Expr, Leaf, Pattern, Piece, SyntaxError, Test, Value};
 pub const MAX_LENGTH: usize = 65_536;
 /// Parentheses within one another at most.
 pub const MAX_DEPTH: usize = 50;
+/// Names in the path of a field at most.
+pub const MAX_PATH: usize = 128;
 /// Tests a query has at most.
 pub const MAX_TERMS: usize = 1_000;
 
@@ -264,6 +266,9 @@ impl Parser {
             return self.refused(to, "the name of a field");
         }
         path.push(name);
+        if path.len() > MAX_PATH {
+            return self.refused(from, format!("at most {MAX_PATH} names in the path of a field"));
+        }
         Ok(path)
     }
 

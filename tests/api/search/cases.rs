@@ -392,6 +392,37 @@ async fn the_api_keeps_the_rules() {
     }
 }
 
+#[tokio::test]
+async fn every_identity_of_a_person_is_looked_at() {
+    let tenant = Tenant::new().await;
+    let jane = tenant.user(json!({ "user_id": "jane", "email": "jane@example.com" })).await;
+    let john = json!({ "user_id": "john", "name": "John", "phone_number": "+15550102" });
+    let john = tenant.user(john).await;
+    assert_eq!(find(&tenant, "+phone_number:+15550102 +name:john").await.unwrap().len(), 1);
+    assert_eq!(find(&tenant, r"\+15550102").await.unwrap().len(), 1);
+
+    let secondary = json!({ "provider": "auth0", "user_id": john["user_id"] });
+    let linked = tenant.post(&format!("{}/identities", path_of(&jane)), secondary).await;
+    assert_eq!(linked.status, 201, "{}", linked.text);
+    let jane = tenant.get(&path_of(&jane)).await.json;
+    for (query, found) in [
+        ("identities.user_id:jane AND identities.user_id:john", true),
+        ("identities.user_id:(jane OR nobody)", true),
+        ("identities.user_id:john -identities.user_id:jane", false),
+        ("NOT identities.user_id:john", false),
+        ("identities.user_id:jo*", true),
+        ("user_id:auth0|john", false),
+        // What the other identity says of its person is not the user's.
+        ("name:john", false),
+        ("phone_number:+15550102", false),
+        ("_exists_:identities.profileData.name", false),
+        ("identities.profileData.name:John", false),
+    ] {
+        assert_eq!(matches(&jane, &parse(query).unwrap()), found, "{query}");
+        assert_eq!(find(&tenant, query).await.unwrap().len(), usize::from(found), "{query}");
+    }
+}
+
 /// The names of those who should be found, in the order of [`users`]; nothing if the query should be refused.
 pub fn expected(found: &str, users: &[(&'static str, Value)]) -> Option<Vec<&'static str>> {
     let all = users.iter().map(|(name, _)| *name);

@@ -1,4 +1,8 @@
 use roster::search::{parse, strict};
+use serde_json::json;
+
+use super::find;
+use crate::support::Tenant;
 
 #[test]
 fn what_auth0_refuses_is_refused_when_asked_for() {
@@ -38,5 +42,21 @@ fn what_auth0_answers_is_answered() {
         "NOT (user_metadata.n:5 OR user_metadata.addresses.city:\"Paris\")",
     ] {
         assert_eq!(strict::check(&parse(query).unwrap()), Ok(()), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_may_want_to_be_as_strict() {
+    let (tenant, strict) =
+        (Tenant::new().await, Tenant::with(|config| config.search.auth0_strict = true).await);
+    for tenant in [&tenant, &strict] {
+        tenant.user(json!({ "name": "jane", "user_metadata": { "city": "Paris", "n": 5 } })).await;
+    }
+    for query in ["user_metadata.city:Par*", "user_metadata.n:[1 TO 5]", "name:j*e", "name:jan?"] {
+        assert_eq!(find(&tenant, query).await.map(|users| users.len()), Some(1), "{query}");
+        assert_eq!(find(&strict, query).await, None, "{query}");
+    }
+    for query in ["user_metadata.city:Paris", "user_metadata.n:5", "name:j*", "name:*ane"] {
+        assert_eq!(find(&strict, query).await.map(|users| users.len()), Some(1), "{query}");
     }
 }
