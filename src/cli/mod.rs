@@ -4,6 +4,7 @@ mod config;
 mod dev;
 mod health;
 mod migrate;
+mod search;
 mod serve;
 mod service;
 mod tenant;
@@ -76,6 +77,8 @@ enum Command {
     Config(config::Config),
     #[command(subcommand)]
     Tenant(tenant::Tenant),
+    #[command(subcommand)]
+    Search(search::Search),
     Token(token::Token),
     Health(health::Health),
 }
@@ -94,6 +97,7 @@ pub fn main() -> ExitCode {
             Command::Migrate(migrate) => migrate.run(&cli.common).await,
             Command::Config(config) => config.run(&cli.common),
             Command::Tenant(tenant) => tenant.run(&cli.common).await,
+            Command::Search(search) => search.run(&cli.common).await,
             Command::Token(token) => token.run(&cli.common).await,
             Command::Health(health) => health.run(&cli.common).await,
         }

@@ -86,6 +86,7 @@
 
 pub mod ast;
 pub mod fields;
+pub mod indexes;
 mod parse;
 pub mod plan;
 pub mod sql;

@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 
 use super::ast::{Bound, Expr, Leaf, Pattern, SyntaxError, Test as Asked, Value};
 use super::fields::{Field, Kind, Resource};
+use super::indexes::Indexed;
 use super::value::{interval, is_number};
 
 /// What a query asks of a record. `And` and `Or` have two operands or more, none of them constant.
@@ -45,6 +46,8 @@ pub struct Path {
     pub column: &'static str,
     /// The keys that lead there.
     pub keys: Vec<String>,
+    /// The index on it, if it has one of its own.
+    pub indexed: Option<Indexed>,
 }
 
 /// What a value is to be.
@@ -76,6 +79,22 @@ impl Plan {
         })
     }
 
+    /// The same, by indexes on these paths where it asks for one.
+    pub fn indexed(self, paths: &[Indexed]) -> Self {
+        let all = |operands: Vec<Self>| operands.into_iter().map(|operand| operand.indexed(paths)).collect();
+        match self {
+            Self::And(operands) => Self::And(all(operands)),
+            Self::Or(operands) => Self::Or(all(operands)),
+            Self::Test(Test::Json(mut path, is)) => {
+                path.indexed =
+                    paths.iter().find(|indexed| indexed.leads_to(path.column, &path.keys)).cloned();
+                Self::Test(Test::Json(path, is))
+            }
+            // No index proposes what is not.
+            plan => plan,
+        }
+    }
+
     /// Operands joined by an operator that one `decisive` operand decides.
     fn joined(mut operands: Vec<Self>, decisive: bool, operator: fn(Vec<Self>) -> Self) -> Self {
         if operands.contains(&Self::Constant(decisive)) {
@@ -105,7 +124,7 @@ impl Plan {
             return Ok(Self::Constant(false));
         }
         if let Some((_, column)) = resource.objects.iter().find(|(object, _)| *object == path[0]) {
-            let path = Path { column, keys: path[1..].to_vec() };
+            let path = Path { column, keys: path[1..].to_vec(), indexed: None };
             return Ok(Self::Test(match is(&leaf.test) {
                 None => Test::JsonExists(path),
                 Some(is) => Test::Json(path, is),
@@ -150,7 +169,7 @@ fn together(operands: Vec<Plan>) -> Vec<Plan> {
 fn of_field(field: &'static Field, leaf: &Leaf) -> Result<Plan, SyntaxError> {
     let number = || {
         let keys = field.path.iter().map(|key| (*key).to_owned()).collect();
-        Path { column: field.value, keys }
+        Path { column: field.value, keys, indexed: None }
     };
     let Some(is) = is(&leaf.test) else {
         return Ok(Plan::Test(match field.kind {

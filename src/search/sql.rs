@@ -42,7 +42,7 @@ pub struct Builder {
 }
 
 /// Arrays directly within arrays: so many are opened at every step, beside the one that the next step opens by itself.
-const OPENED: &str = "[*][*][*]";
+pub(super) const OPENED: &str = "[*][*][*]";
 
 /// Planning more selects than this takes longer than asking many users.
 const MOST_SELECTS: usize = 100;
@@ -216,6 +216,21 @@ impl Builder {
                 let metadata = Some(format!("searchable(u.tenant_id, {}) @? {text}", path.column));
                 Some(Candidates { metadata, terms: vec![], rank: 1 })
             }
+            Plan::Test(Test::Json(path, is)) => {
+                let (key, (low, high)) = (path.indexed.as_ref()?.key(), keys(is)?);
+                let ends = format!(
+                    "{} and ({key}) collate \"C\" <= {}",
+                    self.bind(Bind::Text(low)),
+                    self.bind(Bind::Text(high))
+                );
+                let select = |condition: &str| {
+                    format!(
+                        "select u.user_id from users u where u.tenant_id = $1 and ({key}) collate \"C\" {condition}"
+                    )
+                };
+                let terms = vec![select(&format!(">= {ends}")), select("= 'm'")];
+                Some(Candidates { metadata: None, terms, rank: 2 })
+            }
             Plan::Test(Test::Text(field, is)) => {
                 let (terms, rank) = self.terms(field, is)?;
                 Some(Candidates { metadata: None, terms, rank })
@@ -307,7 +322,7 @@ fn any(field: &Field, condition: String) -> String {
 }
 
 /// One step further through a document.
-fn step(text: &mut String, key: &str) {
+pub(super) fn step(text: &mut String, key: &str) {
     // A text always has a form as JSON; writing to a String cannot fail.
     let _ = write!(text, ".{}", serde_json::Value::from(key));
 }
@@ -342,7 +357,7 @@ fn values(is: &Is) -> String {
             _ => format!("@ like_regex {} flag \"s\"", quoted(&regex(pattern))),
         },
         Is::Between(low, high) => {
-            let numeric = [low, high].into_iter().filter_map(given).all(|v| !v.quoted && is_number(&v.text));
+            let numeric = is_numeric(low, high);
             between(low, high, |text| if numeric { text.to_owned() } else { quoted(text) })
         }
     }
@@ -364,6 +379,39 @@ fn between(low: &Bound, high: &Bound, literal: impl Fn(&str) -> String) -> Strin
         Some(format!("@ {operator}{or_equal} {}", literal(&given(bound)?.text)))
     });
     ends.collect::<Vec<_>>().join(" && ")
+}
+
+/// Between which keys of `search_key` a value lies, both included; `None` if nearly all do.
+fn keys(is: &Is) -> Option<(String, String)> {
+    // What stands behind the first two hundred characters is not in a key.
+    let text = |text: &str| format!("s{}", text.chars().take(200).collect::<String>());
+    let last = |key: String| key + &"\u{10ffff}".repeat(300);
+    Some(match is {
+        Is::OneOf(_) => return None,
+        Is::Like(pattern) => match pattern.0.first() {
+            Some(Piece::Text(prefix)) => (text(prefix), last(text(prefix))),
+            _ => return None,
+        },
+        Is::Between(low, high) if is_numeric(low, high) => (
+            given(low).map_or("n".into(), |value| number_key(&value.text)),
+            given(high).map_or("o".into(), |value| number_key(&value.text)),
+        ),
+        Is::Between(low, high) => (
+            given(low).map_or("s".into(), |value| text(&value.text)),
+            given(high).map_or("t".into(), |value| last(text(&value.text))),
+        ),
+    })
+}
+
+/// As `search_key` writes a number.
+fn number_key(text: &str) -> String {
+    let number = text.parse::<f64>().unwrap_or_default().clamp(-1e300, 1e300);
+    let bits = if number.abs() < 1e-300 { 0 } else { number.to_bits() };
+    if number < 0.0 && bits != 0 { format!("n0{:016x}", !bits) } else { format!("n1{bits:016x}") }
+}
+
+fn is_numeric(low: &Bound, high: &Bound) -> bool {
+    [low, high].into_iter().filter_map(given).all(|value| !value.quoted && is_number(&value.text))
 }
 
 /// As a pattern of `like`.

@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::connections::Demand;
 use crate::passwords::Policy;
+use crate::search::indexes::Indexed;
 use crate::settings::reader::{Node, Report, Section, distinct, read};
 use crate::settings::{Mistake, Mistakes};
 
@@ -76,6 +77,10 @@ pub struct Compat {
 pub struct Search {
     /// Whether queries that Auth0 refuses are refused. Default false.
     pub auth0_strict: bool,
+    /// The paths of metadata that have an index of their own (`roster search index`), such as `app_metadata.plan`.
+    /// Default none.
+    #[serde(default)]
+    pub indexed: Vec<Indexed>,
 }
 
 /// A database of users.
@@ -295,7 +300,15 @@ fn tenant(t: &mut Section<'_>) -> TenantConfig {
                 .filter(|cap| *cap != 0),
             signup_user_exists_error: t.boolean("signup_user_exists_error").unwrap_or(true),
         }),
-        search: t.table("search", |t| Search { auth0_strict: t.boolean("auth0_strict").unwrap_or(false) }),
+        search: t.table("search", |t| Search {
+            auth0_strict: t.boolean("auth0_strict").unwrap_or(false),
+            indexed: t
+                .list("indexed", "a path such as app_metadata.plan", |path| Indexed::parse(path).is_some())
+                .unwrap_or_default()
+                .iter()
+                .filter_map(|path| Indexed::parse(path))
+                .collect(),
+        }),
         connections: t.tables("connections", connection),
         clients: t.tables("clients", client),
     }

@@ -31,6 +31,7 @@ use crate::error::{Result, codes};
 use crate::page::{List, Page};
 use crate::schema::{Fault, Part, refusal};
 use crate::search::{self, Plan};
+use crate::tenancy::config;
 
 /// Which users are asked for.
 #[derive(Debug)]
@@ -146,7 +147,7 @@ pub async fn list(ctx: &Context, query: Query) -> Result<List<User>> {
     let about = "Query in Lucene query string syntax. Some query types cannot be used on metadata fields, for details see Searchable Fields";
     let plan = match &query.q {
         None => Plan::Constant(true),
-        Some(q) => plan(q, ctx.tenant.search.auth0_strict).map_err(|reason| invalid("q", about, &reason))?,
+        Some(q) => plan(q, &ctx.tenant.search).map_err(|reason| invalid("q", about, &reason))?,
     };
     let Page::Checkpoint { from, take } = &page else {
         return store::list(ctx.db(), &ctx.tenant.id, &plan, &page, query.sort.as_ref(), connection).await;
@@ -175,12 +176,13 @@ pub async fn list(ctx: &Context, query: Query) -> Result<List<User>> {
 }
 
 /// What a query asks of users, or what is wrong with it.
-fn plan(q: &str, auth0_strict: bool) -> std::result::Result<Plan, String> {
+fn plan(q: &str, config: &config::Search) -> std::result::Result<Plan, String> {
     let query = search::parse(q).map_err(|fault| fault.to_string())?;
-    if auth0_strict {
+    if config.auth0_strict {
         search::strict::check(&query)?;
     }
-    Plan::of(&search::users::USERS, &query).map_err(|fault| fault.to_string())
+    let plan = Plan::of(&search::users::USERS, &query).map_err(|fault| fault.to_string())?;
+    Ok(plan.indexed(&config.indexed))
 }
 
 /// The users with an address.

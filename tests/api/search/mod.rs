@@ -3,6 +3,7 @@
 mod cases;
 mod evaluator;
 mod hostile;
+mod indexes;
 mod model;
 mod oracle;
 mod queries;
