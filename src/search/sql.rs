@@ -44,8 +44,8 @@ pub struct Builder {
 /// Arrays directly within arrays: so many are opened at every step, beside the one that the next step opens by itself.
 pub(super) const OPENED: &str = "[*][*][*]";
 
-/// Planning more selects than this takes longer than asking many users.
-const MOST_SELECTS: usize = 100;
+/// Planning the selects of more operands than this takes longer than asking many users.
+const MOST_OPERANDS: usize = 50;
 
 /// What can be asked for candidates: records that an index proposes.
 #[derive(Debug, Default)]
@@ -54,8 +54,6 @@ pub struct Candidates {
     metadata: Option<String>,
     /// Selects of ids.
     terms: Vec<String>,
-    /// The less the more is to be expected of it.
-    rank: u8,
 }
 
 impl Builder {
@@ -176,20 +174,20 @@ impl Builder {
 
     /// Where an index can propose what a plan asks for; `None` if every record has to be asked.
     pub fn candidates(&mut self, plan: &Plan) -> Option<Candidates> {
+        rank(plan)?;
         match plan {
             Plan::Constant(_) | Plan::Not(_) => None,
             Plan::And(operands) => {
-                let found: Vec<Candidates> =
-                    operands.iter().filter_map(|operand| self.candidates(operand)).collect();
-                let rank = found.iter().map(|candidates| candidates.rank).min()?;
+                let best = rank(plan)?;
+                let mut best = operands.iter().filter(|operand| rank(operand) == Some(best));
+                let mut first = self.candidates(best.next()?)?;
                 // The index on metadata can be asked for all at once, of others one is enough.
-                let mut best = found.into_iter().filter(|candidates| candidates.rank == rank);
-                let mut first = best.next()?;
                 if first.terms.is_empty() {
-                    let others =
-                        best.filter(|other| other.terms.is_empty()).filter_map(|other| other.metadata);
-                    let all: Vec<String> = first.metadata.into_iter().chain(others).collect();
-                    first.metadata = Some(all.join(" and "));
+                    let is_metadata = |operand: &&Plan| matches!(operand, Plan::Test(Test::Json(..)));
+                    for other in best.filter(is_metadata) {
+                        let other = self.candidates(other)?.metadata;
+                        first.metadata = first.metadata.zip(other).map(|(a, b)| format!("{a} and {b}"));
+                    }
                 }
                 Some(first)
             }
@@ -200,10 +198,6 @@ impl Builder {
                     let found = self.candidates(operand)?;
                     metadata.extend(found.metadata.map(|condition| format!("({condition})")));
                     all.terms.extend(found.terms);
-                    all.rank = all.rank.max(found.rank);
-                }
-                if all.terms.len() > MOST_SELECTS {
-                    return None;
                 }
                 all.metadata = (!metadata.is_empty()).then(|| format!("({})", metadata.join(" or ")));
                 Some(all)
@@ -214,7 +208,7 @@ impl Builder {
                 let text = format!("{}[*][*] ? ({})", steps(path, text), values(is));
                 let text = self.bind(Bind::JsonPath(text));
                 let metadata = Some(format!("searchable(u.tenant_id, {}) @? {text}", path.column));
-                Some(Candidates { metadata, terms: vec![], rank: 1 })
+                Some(Candidates { metadata, terms: vec![] })
             }
             Plan::Test(Test::Json(path, is)) => {
                 let (key, (low, high)) = (path.indexed.as_ref()?.key(), keys(is)?);
@@ -229,59 +223,78 @@ impl Builder {
                     )
                 };
                 let terms = vec![select(&format!(">= {ends}")), select("= 'm'")];
-                Some(Candidates { metadata: None, terms, rank: 2 })
+                Some(Candidates { metadata: None, terms })
             }
             Plan::Test(Test::Text(field, is)) => {
-                let (terms, rank) = self.terms(field, is)?;
-                Some(Candidates { metadata: None, terms, rank })
+                Some(Candidates { metadata: None, terms: self.terms(field, is)? })
             }
             Plan::Test(_) => None,
         }
     }
 
     /// Selects of ids from `user_terms`.
-    fn terms(&mut self, field: &Field, is: &Is) -> Option<(Vec<String>, u8)> {
+    fn terms(&mut self, field: &Field, is: &Is) -> Option<Vec<String>> {
         if field.path == ["user_id"] {
             let Is::OneOf(ids) = is else { return None };
-            return Some((
-                vec![format!("select unnest({}::text[]) as user_id", self.bind(Bind::Texts(ids.clone())))],
-                0,
-            ));
+            return Some(vec![format!(
+                "select unnest({}::text[]) as user_id",
+                self.bind(Bind::Texts(ids.clone()))
+            )]);
         }
-        if field.terms.is_empty() {
-            return None;
-        }
-        let (condition, rank): (Box<dyn Fn(&str) -> String>, u8) = match is {
-            // A computed name can be empty, and is nowhere but in the document.
-            Is::OneOf(texts) if texts.iter().any(String::is_empty) => return None,
+        let condition: Box<dyn Fn(&str) -> String> = match is {
             Is::OneOf(texts) => {
                 let operand = self.one_of(texts, true);
-                (Box::new(move |column| format!("t.{column} = {operand}")), 0)
+                Box::new(move |column| format!("{column} = {operand}"))
             }
             Is::Like(pattern) => match pattern.0.first() {
                 Some(Piece::Text(prefix)) => {
                     let operand = self.operand(prefix, true);
                     // No name has so many characters, and no character lies behind this one.
                     let end = format!("{operand} || repeat(chr(1114111), 300)");
-                    (Box::new(move |column| format!("t.{column} >= {operand} and t.{column} <= {end}")), 2)
+                    Box::new(move |column| format!("{column} >= {operand} and {column} <= {end}"))
                 }
                 _ => {
                     let operand = self.operand(&like(pattern), true);
-                    (Box::new(move |column| format!("t.{column} like {operand}")), 3)
+                    Box::new(move |column| format!("{column} like {operand}"))
                 }
             },
-            Is::Between(low, _)
-                if field.kind == Kind::FoldedText && given(low).is_some_and(|v| !v.text.is_empty()) =>
-            {
+            Is::Between(..) => {
                 let condition = self.text("t.column", is, true);
-                (Box::new(move |column| condition.replace("t.column", &format!("t.{column}"))), 3)
+                Box::new(move |column| condition.replace("t.column", column))
             }
-            Is::Between(..) => return None,
         };
         let select = |column: &&str| {
-            format!("select t.user_id from user_terms t where t.tenant_id = $1 and {}", condition(column))
+            let condition = condition(&format!("t.{column}"));
+            format!("select t.user_id from user_terms t where t.tenant_id = $1 and {condition}")
         };
-        Some((field.terms.iter().map(select).collect(), rank))
+        Some(field.terms.iter().map(select).collect())
+    }
+}
+
+/// How well an index serves a plan, the best with 0; `None` if none does.
+fn rank(plan: &Plan) -> Option<u8> {
+    match plan {
+        Plan::Constant(_) | Plan::Not(_) => None,
+        Plan::And(operands) => operands.iter().filter_map(rank).min(),
+        Plan::Or(operands) if operands.len() > MOST_OPERANDS => None,
+        Plan::Or(operands) => operands.iter().try_fold(0, |worst, operand| Some(rank(operand)?.max(worst))),
+        Plan::Test(Test::Json(_, Is::OneOf(_))) => Some(1),
+        Plan::Test(Test::Json(path, is)) => path.indexed.as_ref().and(keys(is)).map(|_| 2),
+        Plan::Test(Test::Text(field, is)) if field.path == ["user_id"] => {
+            matches!(is, Is::OneOf(_)).then_some(0)
+        }
+        Plan::Test(Test::Text(field, _)) if field.terms.is_empty() => None,
+        Plan::Test(Test::Text(field, is)) => match is {
+            // A computed name can be empty, and is nowhere but in the document.
+            Is::OneOf(texts) => (!texts.iter().any(String::is_empty)).then_some(0),
+            Is::Like(pattern) if pattern.leads_with_wildcard() => Some(3),
+            Is::Like(_) => Some(2),
+            Is::Between(low, _) => {
+                let is_given = given(low).is_some_and(|value| !value.text.is_empty());
+                (field.kind == Kind::FoldedText && is_given).then_some(3)
+            }
+        },
+        Plan::Test(_) => None,
     }
 }
 
