@@ -28,8 +28,8 @@ pub struct Db {
 pub struct Options {
     /// `postgres://user:password@host:port/database`, or with `?host=/socket/directory`.
     pub url: String,
-    /// Connections at most, beside the four that the workers of the hot statements keep; about twice the cores of the
-    /// database.
+    /// Connections at most, beside the four that the workers of the hot statements keep and half as many for searches;
+    /// about twice the cores of the database.
     pub max_connections: u32,
     /// How long a request waits for a connection before it is told that the database cannot be reached.
     pub acquire_timeout: Duration,

@@ -54,7 +54,7 @@
 //!
 //! On the path of a metadata field lists are skipped: the values are the strings, numbers and booleans that are reached
 //! through them. `null`, `[]` and `{}` are no values, and objects have existence only: if there is a value in them, at any
-//! depth.
+//! depth. Lists directly within lists are opened four deep at each step; what lies deeper is not found.
 //!
 //! # Tests
 //!
@@ -74,6 +74,14 @@
 //!
 //! Sources: Auth0's [syntax of user searches](https://auth0.com/docs/manage-users/user-search/user-search-query-syntax) and its
 //! first version, which had more examples; the guide from search v2 to v3; Lucene's classic query parser.
+//!
+//! # Answers
+//!
+//! A search is a read of what is committed: what was acknowledged is found, and pages, totals, orders and checkpoints are
+//! those of [lists](crate::users::list). It is one statement, in which the document decides and indexes only propose whom
+//! to ask ([`sql`], [`users`]); equality of metadata and the texts a user is known by have indexes for all, other tests of
+//! metadata where [`indexes`] were made. The tenant is a part of every key of them. Searches have a few connections of their
+//! own, so that they cannot take those of everybody else, and two seconds.
 //!
 //! Deviations and decisions, where Auth0's documentation says nothing:
 //! - `OR NOT` means what it says (Auth0's examples have `logins_count:0 OR NOT _exists_:logins_count`), not what Lucene

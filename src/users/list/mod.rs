@@ -5,6 +5,8 @@
 //! once. The order is that of creation, or `sort`'s. A total is exact, in the snapshot of the page itself; it is kept
 //! with the users (`user_counts`), not counted for each answer. What all that costs is in `bench/lists.md`.
 //!
+//! `q` says whom, in the language of [`crate::search`]. All the rest holds for a search too, but for its price.
+//!
 //! `GET /api/v2/users-by-email` finds users by the address at the root of their documents.
 //!
 //! Deviations and decisions:
