@@ -92,10 +92,12 @@ pub enum Key<'a> {
 }
 
 /// So many users are asked in the order of the list before any index is.
-const NEAR: u32 = 500;
+const NEAR: u32 = 200;
+/// If so many of those are meant, many are.
+const SIGN: u32 = 4;
 /// So many candidates are fetched and sorted, whoever they are.
 const FEW: u32 = 500;
-/// Where there are more, so many users are asked in the order of the list before all candidates are.
+/// Where there are more, or signs of it, so many users are asked in the order of the list before all candidates are.
 const FAR: u32 = 10_000;
 
 /// The statement of a part of a list. `$1` is the tenant; a row for every user, or one without a user.
@@ -167,9 +169,9 @@ pub fn statement(tenant: &str, plan: &Plan, part: &Part<'_>) -> (String, Builder
 }
 
 /// Those who are meant, in the order of creation, where an index proposes candidates. How many it would propose nobody
-/// knows before they are counted, so: where many are meant the first come soon in the order of creation itself; if they do
-/// not, a few candidates are fetched and sorted; of more than a few the first come soon enough; and if they do not, all
-/// candidates have to be sorted.
+/// knows before they are counted, so a few users are asked in the order of the list. If hardly any is meant, a few candidates
+/// are fetched and sorted. If many are meant, or the candidates are more than a few, the first come soon enough in the order
+/// of the list; and if they do not, all candidates have to be sorted.
 fn staged(
     candidates: &Candidates,
     hit: &str,
@@ -190,22 +192,23 @@ fn staged(
               limit {wanted}"
         )
     };
-    let (near, far) = (
-        walk(&NEAR.to_string()),
-        walk(&format!("case when (select count(*) from few) > {FEW} then {FAR} else 0 end")),
-    );
+    let (near, far) =
+        (walk(&NEAR.to_string()), walk(&format!("case when (select so from many) then {FAR} else 0 end")));
     let ctes = format!(
         "near as materialized (
              {near}
          ), few as materialized (
-             select user_id from ({propose}) c where (select count(*) from near) < {wanted} limit {FEW} + 1
+             select user_id from ({propose}) c where (select count(*) from near) < least({SIGN}, {wanted}) limit {FEW} + 1
+         ), many as materialized (
+             select near.n < {wanted} and (near.n >= {SIGN} or (select count(*) from few) > {FEW}) as so
+               from (select count(*) as n from near) near
          ), of_few as (
              {few}
          ), far as materialized (
              {far}
          ), of_all as (
              {all}
-                and (select count(*) from few) > {FEW}
+                and (select so from many)
                 and (select count(*) from far) < {wanted}
          ),"
     );
