@@ -73,9 +73,9 @@ impl Indexed {
     }
 
     fn name(&self) -> String {
-        let digest: String =
-            Md5::digest(&self.path).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        format!("users_search_{digest}_idx")
+        let digest =
+            Md5::digest(&self.path).iter().take(8).fold(0_u64, |all, byte| all << 8 | u64::from(*byte));
+        format!("users_search_{digest:016x}_idx")
     }
 }
 

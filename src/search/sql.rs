@@ -176,7 +176,6 @@ impl Builder {
     pub fn candidates(&mut self, plan: &Plan) -> Option<Candidates> {
         rank(plan)?;
         match plan {
-            Plan::Constant(_) | Plan::Not(_) => None,
             Plan::And(operands) => {
                 let best = rank(plan)?;
                 let mut best = operands.iter().filter(|operand| rank(operand) == Some(best));
@@ -228,7 +227,7 @@ impl Builder {
             Plan::Test(Test::Text(field, is)) => {
                 Some(Candidates { metadata: None, terms: self.terms(field, is)? })
             }
-            Plan::Test(_) => None,
+            Plan::Constant(_) | Plan::Not(_) | Plan::Test(_) => None,
         }
     }
 
@@ -246,18 +245,17 @@ impl Builder {
                 let operand = self.one_of(texts, true);
                 Box::new(move |column| format!("{column} = {operand}"))
             }
-            Is::Like(pattern) => match pattern.0.first() {
-                Some(Piece::Text(prefix)) => {
+            Is::Like(pattern) => {
+                if let Some(Piece::Text(prefix)) = pattern.0.first() {
                     let operand = self.operand(prefix, true);
                     // No name has so many characters, and no character lies behind this one.
                     let end = format!("{operand} || repeat(chr(1114111), 300)");
                     Box::new(move |column| format!("{column} >= {operand} and {column} <= {end}"))
-                }
-                _ => {
+                } else {
                     let operand = self.operand(&like(pattern), true);
                     Box::new(move |column| format!("{column} like {operand}"))
                 }
-            },
+            }
             Is::Between(..) => {
                 let condition = self.text("t.column", is, true);
                 Box::new(move |column| condition.replace("t.column", column))
@@ -274,7 +272,6 @@ impl Builder {
 /// How well an index serves a plan, the best with 0; `None` if none does.
 fn rank(plan: &Plan) -> Option<u8> {
     match plan {
-        Plan::Constant(_) | Plan::Not(_) => None,
         Plan::And(operands) => operands.iter().filter_map(rank).min(),
         Plan::Or(operands) if operands.len() > MOST_OPERANDS => None,
         Plan::Or(operands) => operands.iter().try_fold(0, |worst, operand| Some(rank(operand)?.max(worst))),
@@ -294,7 +291,7 @@ fn rank(plan: &Plan) -> Option<u8> {
                 (field.kind == Kind::FoldedText && is_given).then_some(3)
             }
         },
-        Plan::Test(_) => None,
+        Plan::Constant(_) | Plan::Not(_) | Plan::Test(_) => None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Searches of users: their fields, and the statement that answers a part of the list of those who are meant.
 
+use std::fmt::Write as _;
+
 use sqlx::postgres::PgRow;
 use time::OffsetDateTime;
 
@@ -111,7 +113,9 @@ pub fn statement(tenant: &str, plan: &Plan, part: &Part<'_>) -> (String, Builder
     });
     if let Some(connection) = part.connection {
         let connection = builder.bind(Bind::Text(connection.to_owned()));
-        meant += &format!(
+        // Writing to a String cannot fail.
+        let _ = write!(
+            meant,
             " and exists (select from identities i where i.tenant_id = $1 and i.user_id = u.user_id and i.connection = {connection})"
         );
     }

@@ -30,7 +30,7 @@ pub fn interval(text: &str) -> Option<(OffsetDateTime, Option<OffsetDateTime>)> 
         None => (text, None),
     };
     let mut parts = date.split('-');
-    let year = i32::try_from(number(parts.next()?, 4)?).ok()?;
+    let year = i32::from(number(parts.next()?, 4)?);
     let (month, day) = (parts.next(), parts.next());
     if year == 0 || parts.next().is_some() {
         return None;
