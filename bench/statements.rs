@@ -1,9 +1,21 @@
 //! Prints the text of a statement by its name, so that a plan can be looked at with the very statement the service
 //! runs: `cargo run --example statements users.list`.
-#![allow(clippy::print_stdout, reason = "it is what it is for")]
+//!
+//! `statements search TENANT QUERY [total]` prints the statement of a search of users, its values as variables of
+//! pgbench, and on standard error those variables: `-D b1=...`, one a line.
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, reason = "it is what it is for")]
+
+use roster::search::sql::Bind;
+use roster::search::users::{Part, USERS, statement};
+use roster::search::{Plan, parse};
 
 fn main() {
-    let wanted = std::env::args().nth(1).unwrap_or_default();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    if let ["search", tenant, q, more @ ..] = arguments.as_slice() {
+        return search(tenant, q, more);
+    }
+    let wanted = arguments.first().copied().unwrap_or_default();
     for statement in roster::server::statements() {
         if wanted.is_empty() {
             println!("{}", statement.name);
@@ -11,4 +23,26 @@ fn main() {
             println!("{}", statement.sql);
         }
     }
+}
+
+fn search(tenant: &str, q: &str, more: &[&str]) {
+    let plan = Plan::of(&USERS, &parse(q).unwrap()).unwrap();
+    let part = Part { limit: 50, total: more.contains(&"total"), ..Part::default() };
+    let mut types = Vec::new();
+    let (mut sql, builder) = statement(tenant, &plan, &part);
+    for (n, value) in builder.binds().iter().enumerate() {
+        let (of, value) = match value {
+            Bind::Text(text) => ("text", text.clone()),
+            Bind::Texts(texts) => ("text[]", format!("{{{}}}", texts.join(","))),
+            Bind::Integer(number) => ("bigint", number.to_string()),
+            Bind::Time(time) => ("timestamptz", time.to_string()),
+            Bind::JsonPath(path) => ("jsonpath", path.clone()),
+        };
+        types.push(of);
+        eprintln!("b{}={value}", n + 1);
+    }
+    for (n, of) in types.iter().enumerate().rev() {
+        sql = sql.replace(&format!("${}", n + 1), &format!(":b{}::{of}", n + 1));
+    }
+    println!("{};", sql.split_whitespace().collect::<Vec<_>>().join(" "));
 }

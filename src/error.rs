@@ -53,6 +53,7 @@ pub mod codes {
         UNSUPPORTED_MEDIA_TYPE = 415, None, "Unsupported Media Type";
         PRECONDITION_FAILED = 412, Some("precondition_failed"), "The resource was changed since the version named in If-Match. Fetch it again and repeat the change.";
         INTERNAL = 500, None, "An internal server error occurred";
+        SEARCH_TIMEOUT = 503, None, "The query exceeded the timeout. Please try refining your search criteria. See https://auth0.com/docs/best-practices/search-best-practices.";
         UNAVAILABLE = 503, None, "The database cannot be reached at the moment. Please try again.";
         OVERLOADED = 503, None, "There are more requests at the moment than can be answered. Please try again.";
 

@@ -152,6 +152,9 @@ pub fn type_name(value: &RawValue) -> &'static str {
     }
 }
 
+/// So many levels a document has at most.
+pub const LEVELS: usize = 128;
+
 /// Text that every JSON reader and `jsonb` understand the same way.
 fn strict(text: &str) -> Result<&RawValue, Error> {
     let mut reader = serde_json::Deserializer::from_str(text);
@@ -161,7 +164,8 @@ fn strict(text: &str) -> Result<&RawValue, Error> {
             let reason = said.split(" at line ").next().unwrap_or_default();
             codes::INVALID_BODY.because(format!("Payload validation error: '{reason}'."))
         } else if said.starts_with("recursion limit") {
-            codes::INVALID_BODY.because("Payload validation error: 'Nested deeper than 128 levels'.")
+            codes::INVALID_BODY
+                .because(format!("Payload validation error: 'Nested deeper than {LEVELS} levels'."))
         } else if said.starts_with("number out of range") {
             codes::INVALID_BODY.because("Payload validation error: 'Number out of range'.")
         } else {

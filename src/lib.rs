@@ -28,6 +28,7 @@ pub mod rate_limits;
 pub mod resource_servers;
 pub mod roles;
 pub mod schema;
+pub mod search;
 pub mod server;
 pub mod settings;
 pub mod telemetry;

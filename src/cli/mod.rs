@@ -5,6 +5,7 @@ mod dev;
 mod health;
 mod keys;
 mod migrate;
+mod search;
 mod serve;
 mod service;
 mod tenant;
@@ -79,6 +80,8 @@ enum Command {
     Keys(keys::Keys),
     #[command(subcommand)]
     Tenant(tenant::Tenant),
+    #[command(subcommand)]
+    Search(search::Search),
     Token(token::Token),
     Health(health::Health),
 }
@@ -98,6 +101,7 @@ pub fn main() -> ExitCode {
             Command::Config(config) => config.run(&cli.common),
             Command::Keys(keys) => keys.run(&cli.common).await,
             Command::Tenant(tenant) => tenant.run(&cli.common).await,
+            Command::Search(search) => search.run(&cli.common).await,
             Command::Token(token) => token.run(&cli.common).await,
             Command::Health(health) => health.run(&cli.common).await,
         }

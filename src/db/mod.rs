@@ -37,6 +37,7 @@ pub struct Db {
     pool: PgPool,
     /// Of those below.
     batches: PgPool,
+    searches: PgPool,
     pub(crate) user_fetches: Batches<users::Fetch>,
     pub(crate) user_changes: Batches<users::Update>,
     pub(crate) token_clients: Batches<auth::Clients>,
@@ -47,8 +48,8 @@ pub struct Db {
 pub struct Options {
     /// `postgres://user:password@host:port/database`, or with `?host=/socket/directory`.
     pub url: String,
-    /// Connections at most, beside up to twelve for the hot statements; about twice the cores of the
-    /// database.
+    /// Connections at most, beside up to twelve for the hot statements and half as many for searches; about twice the
+    /// cores of the database.
     pub max_connections: u32,
     /// How long a request waits for a connection before it is told that the database cannot be reached.
     pub acquire_timeout: Duration,
@@ -81,6 +82,16 @@ impl Options {
     }
 }
 
+/// A search may take as long as Auth0's. An index has to be used where there is one, and an order too, whoever the values
+/// stand for: a tenant of a million users and one of ten share the plan.
+const SEARCHES: [(&str, &str); 5] = [
+    ("statement_timeout", "2s"),
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_sort", "off"),
+    ("enable_incremental_sort", "off"),
+];
+
 impl Db {
     /// Opens the pool. Connections are made when they are first needed, so the database may be away right now.
     pub fn open(options: &Options) -> anyhow::Result<Self> {
@@ -102,6 +113,7 @@ impl Db {
             user_fetches: Batches::over(&batches, patience),
             user_changes: Batches::over(&batches, patience),
             token_clients: Batches::over(&batches, patience),
+            searches: pool((options.max_connections / 2).max(2), connect.clone().options(SEARCHES)),
             pool: pool(options.max_connections, connect),
             batches,
         })
@@ -110,6 +122,11 @@ impl Db {
     /// The pool, for the statements of a store.
     pub(crate) fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// The connections of searches: few, so that they leave the database to everybody else.
+    pub(crate) fn searches(&self) -> &PgPool {
+        &self.searches
     }
 
     /// Does the database answer, and does it have the schema this binary was built for?
@@ -127,7 +144,7 @@ impl Db {
     /// Closes all connections, after what is running on them and all that waits for its batch.
     pub async fn close(&self) {
         tokio::join!(self.user_fetches.close(), self.user_changes.close(), self.token_clients.close());
-        tokio::join!(self.batches.close(), self.pool.close());
+        tokio::join!(self.batches.close(), self.searches.close(), self.pool.close());
     }
 }
 

@@ -12,6 +12,7 @@ use url::Url;
 use crate::connections::Demand;
 use crate::passwords::Policy;
 use crate::rate_limits::{FULL, Limit, RateLimits, Refill};
+use crate::search::indexes::Indexed;
 use crate::settings::reader::{Node, Report, Section, distinct, read};
 use crate::settings::{Mistake, Mistakes};
 
@@ -41,6 +42,8 @@ pub struct TenantConfig {
     pub compat: Compat,
     /// How many requests it takes. Default: any number.
     pub rate_limits: RateLimits,
+    /// How its users are searched.
+    pub search: Search,
     /// Its databases of users.
     pub connections: Vec<ConnectionConfig>,
     /// Its applications.
@@ -81,6 +84,17 @@ pub struct Compat {
 /// For tenants that were stored before there was the setting.
 fn yes() -> bool {
     true
+}
+
+/// How users are searched.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Search {
+    /// Whether queries that Auth0 refuses are refused. Default false.
+    pub auth0_strict: bool,
+    /// The paths of metadata that have an index of their own (`roster search index`), such as `app_metadata.plan`.
+    /// Default none.
+    #[serde(default)]
+    pub indexed: Vec<Indexed>,
 }
 
 /// A database of users.
@@ -309,6 +323,15 @@ fn tenant(t: &mut Section<'_>) -> TenantConfig {
             signup: limit(t, "signup"),
             change_password: limit(t, "change_password"),
             userinfo: limit(t, "userinfo"),
+        }),
+        search: t.table("search", |t| Search {
+            auth0_strict: t.boolean("auth0_strict").unwrap_or(false),
+            indexed: t
+                .list("indexed", "a path such as app_metadata.plan", |path| Indexed::parse(path).is_some())
+                .unwrap_or_default()
+                .iter()
+                .filter_map(|path| Indexed::parse(path))
+                .collect(),
         }),
         connections: t.tables("connections", connection),
         clients: t.tables("clients", client),

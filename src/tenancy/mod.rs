@@ -14,7 +14,7 @@ use std::time::Duration;
 use moka::future::Cache;
 use serde::{Deserialize, Serialize};
 
-use self::config::{Compat, Limits};
+use self::config::{Compat, Limits, Search};
 pub use self::store::Listed;
 use crate::auth::keys::{Jwk, SigningKey};
 use crate::db::Db;
@@ -38,6 +38,9 @@ pub struct Settings {
     /// How many requests it takes.
     #[serde(default, skip_serializing_if = "RateLimits::is_off")]
     pub rate_limits: RateLimits,
+    /// How its users are searched; tenants of the time before search have nothing of it.
+    #[serde(default)]
+    pub search: Search,
 }
 
 /// A tenant as a request needs it.
@@ -59,6 +62,8 @@ pub struct Tenant {
     pub compat: Compat,
     /// How many requests it takes.
     pub rate_limits: RateLimits,
+    /// How its users are searched.
+    pub search: Search,
     keys: Vec<SigningKey>,
 }
 

@@ -76,6 +76,7 @@ impl Provisioner<'_> {
             limits: config.limits.clone(),
             compat: config.compat.clone(),
             rate_limits: config.rate_limits.clone(),
+            search: config.search.clone(),
         };
         let mut report = Report::new();
         let mut note = |what: Option<bool>, name: String| {

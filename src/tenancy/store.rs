@@ -99,6 +99,7 @@ fn tenant(row: &PgRow, vault: &Vault, loopback: Option<&str>) -> Result<Tenant, 
         limits: settings.limits,
         compat: settings.compat,
         rate_limits: settings.rate_limits,
+        search: settings.search,
     })
 }
 

@@ -96,15 +96,12 @@ fn query(params: &Params) -> Result<Query, Error> {
     let text = |name| Ok::<_, Error>(params.query(name)?.filter(|text| !text.is_empty()));
     let invalid = |name, about, reason: String| refusal(Part::Query, &[Fault::of(name, about, reason)]);
     check_search_engine(text("search_engine")?.as_deref())?;
-    if text("q")?.is_some() {
-        let reason = "Search is not available in this version: list all users by leaving q out";
-        return Err(invalid("q", "Query in Lucene query string syntax", reason.into()));
-    }
     params.boolean("primary_order", "If true (default), results are returned in a deterministic order")?;
     let sort = text("sort")?.map(|text| Sort::parse(&text)).transpose();
     let about = "Field to sort by. Use field:order where order is 1 for ascending and -1 for descending. e.g. created_at:1";
     Ok(Query {
         sort: sort.map_err(|reason| invalid("sort", about, reason))?,
+        q: text("q")?,
         connection: text("connection")?,
         page: params.page(0)?,
     })

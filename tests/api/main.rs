@@ -21,6 +21,7 @@ mod permissions;
 mod rate_limits;
 mod resource_servers;
 mod roles;
+mod search;
 mod statements;
 mod tenancy;
 mod tenant_settings;

@@ -5,11 +5,14 @@
 //! once. The order is that of creation, or `sort`'s. A total is exact, in the snapshot of the page itself; it is kept
 //! with the users (`user_counts`), not counted for each answer. What all that costs is in `bench/lists.md`.
 //!
+//! `q` says whom, in the language of [`crate::search`]. All the rest holds for a search too, but for its price.
+//!
 //! `GET /api/v2/users-by-email` finds users by the address at the root of their documents.
 //!
 //! Deviations and decisions:
-//! - `sort` takes root attributes, computed ones by the value that is answered, but `picture` and `identities`. Texts
-//!   are compared by code points. Users without the attribute come last in both directions, equals in the order of
+//! - `sort` takes root attributes, computed ones by the value that is answered, but `picture` and `identities`; and,
+//!   where Auth0 does not, what is in metadata (`app_metadata.plan.level:1`; PostgreSQL's order of JSON: texts, numbers,
+//!   booleans, arrays, objects). Attributes that are texts are compared by code points. Users without the attribute come last in both directions, equals in the order of
 //!   their creation. By checkpoint there is the order of creation only.
 //! - `connection` is honoured; Auth0 ignores it since search engine v2.
 //! - `primary_order` changes nothing: every order is deterministic.
@@ -29,6 +32,8 @@ use crate::app::Context;
 use crate::error::{Result, codes};
 use crate::page::{List, Page};
 use crate::schema::{Fault, Part, refusal};
+use crate::search::{self, Plan};
+use crate::tenancy::config;
 
 /// Which users are asked for.
 #[derive(Debug)]
@@ -37,17 +42,28 @@ pub struct Query {
     pub page: Page,
     /// In which order; that of creation if none is asked.
     pub sort: Option<Sort>,
+    /// Only those who are meant by it, as [`crate::search`] reads it.
+    pub q: Option<String>,
     /// Only those who have an identity in a connection of this name.
     pub connection: Option<String>,
 }
 
 /// An order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sort {
-    /// One of [`Sort::fields`].
-    pub field: &'static str,
+    /// By what.
+    pub by: By,
     /// The largest first?
     pub descending: bool,
+}
+
+/// What users are sorted by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    /// One of [`Sort::fields`].
+    Attribute(&'static str),
+    /// A value in an object: its column, and the keys that lead there.
+    Metadata(&'static str, Vec<String>),
 }
 
 impl Sort {
@@ -58,16 +74,21 @@ impl Sort {
             .map(|field| (field, false))
             .or_else(|| Some((text.strip_suffix(":-1")?, true)))
             .ok_or_else(|| format!("String does not match pattern ^[^:]+:(1|-1)$: {}", shown(text)))?;
-        let field = Self::fields().find(|known| *known == field).ok_or_else(|| {
+        let by = Self::fields().find(|known| *known == field).map(By::Attribute).or_else(|| {
+            let (object, keys) = field.split_once('.')?;
+            let (_, column) = search::users::USERS.objects.iter().find(|(name, _)| *name == object)?;
+            Some(By::Metadata(column, keys.split('.').map(str::to_owned).collect()))
+        });
+        let by = by.ok_or_else(|| {
             let fields = Self::fields().collect::<Vec<_>>().join(",");
             format!("Cannot sort by {}. Must be one of the following values: {fields}", shown(field))
         })?;
-        Ok(Self { field, descending })
+        Ok(Self { by, descending })
     }
 
     /// What can be sorted by.
     pub fn fields() -> impl Iterator<Item = &'static str> {
-        store::SORTED.iter().map(|(field, _)| *field)
+        store::SORTED.iter().map(|sorted| sorted.field)
     }
 }
 
@@ -124,10 +145,15 @@ pub fn check_search_engine(version: Option<&str>) -> Result<()> {
 pub async fn list(ctx: &Context, query: Query) -> Result<List<User>> {
     let page = query.page.within(ctx.tenant.compat.offset_cap)?;
     let connection = query.connection.as_deref();
-    let Page::Checkpoint { from, take } = &page else {
-        return store::list(ctx.db(), &ctx.tenant.id, &page, query.sort, connection).await;
-    };
     let invalid = |name, about, reason: &str| refusal(Part::Query, &[Fault::of(name, about, reason)]);
+    let about = "Query in Lucene query string syntax. Some query types cannot be used on metadata fields, for details see Searchable Fields";
+    let plan = match &query.q {
+        None => Plan::Constant(true),
+        Some(q) => plan(q, &ctx.tenant.search).map_err(|reason| invalid("q", about, &reason))?,
+    };
+    let Page::Checkpoint { from, take } = &page else {
+        return store::list(ctx.db(), &ctx.tenant.id, &plan, &page, query.sort.as_ref(), connection).await;
+    };
     if query.sort.is_some() {
         let reason = "Not available together with from and take, which follow the order of creation";
         return Err(invalid("sort", "", reason));
@@ -143,11 +169,22 @@ pub async fn list(ctx: &Context, query: Query) -> Result<List<User>> {
         })?),
     };
     // One more than asked tells whether anything follows.
-    let mut users = store::list_from(ctx.db(), &ctx.tenant.id, cursor.as_ref(), take + 1, connection).await?;
+    let mut users =
+        store::list_from(ctx.db(), &ctx.tenant.id, &plan, cursor.as_ref(), take + 1, connection).await?;
     let take = usize::try_from(*take).unwrap_or(usize::MAX);
     let next = (users.len() > take).then(|| Cursor::behind(&users[take - 1]).write());
     users.truncate(take);
     Ok(List { items: users, total: None, next })
+}
+
+/// What a query asks of users, or what is wrong with it.
+fn plan(q: &str, config: &config::Search) -> std::result::Result<Plan, String> {
+    let query = search::parse(q).map_err(|fault| fault.to_string())?;
+    if config.auth0_strict {
+        search::strict::check(&query)?;
+    }
+    let plan = Plan::of(&search::users::USERS, &query).map_err(|fault| fault.to_string())?;
+    Ok(plan.indexed(&config.indexed))
 }
 
 /// The users with an address.

@@ -1,10 +1,12 @@
 use sqlx::postgres::PgRow;
 use sqlx::{Row, ValueRef};
 
-use super::{Cursor, Sort};
+use super::{By, Cursor, Sort};
 use crate::db::{Db, Statement};
 use crate::error::Error;
 use crate::page::{List, Page};
+use crate::search::Plan;
+use crate::search::users::{self as search, Key, Part};
 use crate::users::model::User;
 use crate::users::store::{user, user_columns};
 
@@ -13,7 +15,7 @@ pub(crate) const STATEMENTS: &[&Statement] = &{
     (all[1], all[2]) = (&LIST_FROM, &BY_EMAIL);
     let mut n = 0;
     while n < SORTED.len() {
-        (all[3 + 2 * n], all[4 + 2 * n]) = (&SORTED[n].1[0], &SORTED[n].1[1]);
+        (all[3 + 2 * n], all[4 + 2 * n]) = (&SORTED[n].lists[0], &SORTED[n].lists[1]);
         n += 1;
     }
     all
@@ -41,7 +43,7 @@ macro_rules! known_as {
 /// them fetched one by one, as a plan that does not know how many are on a page would read them all. The total has a
 /// row even if the page has none; that of all users is kept by triggers.
 macro_rules! list {
-    ($key:expr, $order:literal) => {
+    ($key:expr, $order:expr) => {
         concat!(
             "with page as (
              select u.user_id as id, u.created_at as made, ",
@@ -78,19 +80,36 @@ macro_rules! list {
 
 static LIST: Statement = Statement::new("users.list", list!("null", "made, id"));
 
+macro_rules! ascending {
+    () => {
+        "key, made, id"
+    };
+}
+
+macro_rules! descending {
+    () => {
+        "key desc nulls last, made, id"
+    };
+}
+
+/// The orders by a key.
+const ORDERS: [&str; 2] = [ascending!(), descending!()];
+
 /// An attribute, and its list in both directions: users without it last, equals in the order of their creation.
 macro_rules! sorted {
     ($field:literal, $key:expr) => {
-        sorted!($field, $key, "key, made, id", "key desc nulls last, made, id")
+        sorted!($field, $key, ascending!(), descending!())
     };
-    ($field:literal, $key:expr, $ascending:literal, $descending:literal) => {
-        (
-            $field,
-            [
+    ($field:literal, $key:expr, $ascending:expr, $descending:expr) => {
+        Sorted {
+            field: $field,
+            key: $key,
+            orders: [$ascending, $descending],
+            lists: [
                 Statement::new(concat!("users.list_by_", $field), list!($key, $ascending)),
                 Statement::new(concat!("users.list_by_", $field, "_descending"), list!($key, $descending)),
             ],
-        )
+        }
     };
 }
 
@@ -108,9 +127,19 @@ macro_rules! value {
     };
 }
 
-/// What users can be sorted by. The first two are the orders of an index, forwards and backwards; for all others every
+/// What users can be sorted by, with what is the smallest first and what is the largest first.
+pub(super) struct Sorted {
+    pub field: &'static str,
+    /// Of a user `u`.
+    pub key: &'static str,
+    /// Of `made`, `id` and `key`.
+    pub orders: [&'static str; 2],
+    lists: [Statement; 2],
+}
+
+/// All of it. The first two are the orders of an index, forwards and backwards; for all others every
 /// user of the tenant is looked at.
-pub(super) static SORTED: [(&str, [Statement; 2]); 17] = [
+pub(super) static SORTED: [Sorted; 17] = [
     sorted!("created_at", "null", "made, id", "made desc, id desc"),
     sorted!("user_id", "null", "id", "id desc"),
     sorted!("updated_at", "u.updated_at"),
@@ -136,16 +165,33 @@ pub(super) static SORTED: [(&str, [Statement; 2]); 17] = [
 pub(super) async fn list(
     db: &Db,
     tenant: &str,
+    plan: &Plan,
     page: &Page,
-    sort: Option<Sort>,
+    sort: Option<&Sort>,
     connection: Option<&str>,
 ) -> Result<List<User>, Error> {
-    let sorted = sort.and_then(|sort| {
-        let (_, directions) = SORTED.iter().find(|(field, _)| *field == sort.field)?;
-        directions.get(usize::from(sort.descending))
-    });
+    let direction = usize::from(sort.is_some_and(|sort| sort.descending));
+    let (sorted, key) = match sort.map(|sort| &sort.by) {
+        None => (None, None),
+        Some(By::Metadata(column, keys)) => (None, Some((Key::Path(column, keys), ORDERS[direction]))),
+        Some(By::Attribute(field)) => {
+            let sorted = SORTED.iter().find(|sorted| sorted.field == *field);
+            (sorted, sorted.map(|sorted| (Key::Sql(sorted.key), sorted.orders[direction])))
+        }
+    };
+    if *plan != Plan::Constant(true) || (key.is_some() && sorted.is_none()) {
+        let part = Part {
+            limit: page.limit(),
+            offset: page.start(),
+            total: page.include_totals(),
+            behind: None,
+            connection,
+            sort: key,
+        };
+        return listed(&search::list(db, tenant, plan, &part).await?);
+    }
     let rows = sorted
-        .unwrap_or(&LIST)
+        .map_or(&LIST, |sorted| &sorted.lists[direction])
         .query()
         .bind(tenant)
         .bind(page.limit())
@@ -154,6 +200,10 @@ pub(super) async fn list(
         .bind(page.include_totals())
         .fetch_all(db.pool())
         .await?;
+    listed(&rows)
+}
+
+fn listed(rows: &[PgRow]) -> Result<List<User>, Error> {
     let total = rows.first().map(|row| row.try_get("total")).transpose()?.flatten();
     let is_user = |row: &&PgRow| !matches!(row.try_get_raw("user_id"), Ok(id) if id.is_null());
     let items = rows.iter().filter(is_user).map(user).collect::<Result<_, _>>()?;
@@ -180,10 +230,16 @@ static LIST_FROM: Statement = Statement::new(
 pub(super) async fn list_from(
     db: &Db,
     tenant: &str,
+    plan: &Plan,
     cursor: Option<&Cursor>,
     limit: i64,
     connection: Option<&str>,
 ) -> Result<Vec<User>, Error> {
+    if *plan != Plan::Constant(true) {
+        let behind = cursor.map(|cursor| (cursor.created_at, cursor.user_id.as_str()));
+        let part = Part { limit, offset: 0, total: false, behind, connection, sort: None };
+        return Ok(listed(&search::list(db, tenant, plan, &part).await?)?.items);
+    }
     let rows = LIST_FROM
         .query()
         .bind(tenant)

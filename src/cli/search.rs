@@ -1,0 +1,60 @@
+use anyhow::anyhow;
+use clap::Subcommand;
+
+use super::{Common, service};
+use crate::search::indexes::{self, Indexed};
+
+/// Make and look at indexes for searches by ranges and wildcards of metadata.
+#[derive(Debug, Subcommand)]
+pub enum Search {
+    /// Index a path of metadata, without keeping anybody from working
+    ///
+    /// Tenants use it that name the path in `indexed` of their file. Nothing happens if it is indexed already; an
+    /// interrupted build is done again.
+    #[command(after_help = "Example:\n  roster search index app_metadata.subscription.renews_at")]
+    Index {
+        /// Such as app_metadata.plan
+        path: String,
+    },
+    /// List the indexes: path, valid or not, bytes
+    Indexes,
+    /// Drop the index of a path; take it out of the tenants' files first
+    #[command(after_help = "Example:\n  roster search drop app_metadata.plan")]
+    Drop {
+        /// Such as app_metadata.plan
+        path: String,
+    },
+}
+
+impl Search {
+    pub async fn run(self, common: &Common) -> anyhow::Result<()> {
+        let database = service::database(&common.settings()?)?;
+        service::check_schema(&database).await?;
+        let read = |path: &str| {
+            Indexed::parse(path).ok_or_else(|| {
+                anyhow!("{path} cannot be indexed: expected user_metadata or app_metadata and up to ten keys of letters, digits, _ and -, as in app_metadata.plan")
+            })
+        };
+        match self {
+            Self::Index { path } => {
+                let built = indexes::build(&database, &read(&path)?).await?;
+                println!("{path}: {}", if built { "indexed" } else { "was indexed already" });
+            }
+            Self::Indexes => {
+                for index in indexes::list(&database).await? {
+                    println!(
+                        "{}\t{}\t{}",
+                        index.path,
+                        if index.valid { "valid" } else { "not valid" },
+                        index.bytes
+                    );
+                }
+            }
+            Self::Drop { path } => {
+                let dropped = indexes::remove(&database, &read(&path)?).await?;
+                println!("{path}: {}", if dropped { "dropped" } else { "was not indexed" });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,167 @@
+//! Indexes on single paths of metadata, for ranges and wildcards: `roster search index app_metadata.plan`.
+//!
+//! One serves all tenants; it is used for those that name its path in `search.indexed`. A record has one key in it, of its
+//! only value at the path, or a mark that it has many: those are always proposed (see migration `create_search_key`).
+//!
+//! Building takes no lock that anybody would wait for. A build that was interrupted leaves an index that is not valid, which
+//! the next build drops.
+
+use anyhow::{Context, bail};
+use md5::{Digest, Md5};
+use serde::{Deserialize, Serialize};
+use sqlx::{AssertSqlSafe, Executor, PgConnection, Row};
+
+use super::sql::{OPENED, step};
+use crate::db::{self, Options};
+
+/// So many there are at most: each makes every change of metadata dearer.
+const MOST: usize = 10;
+
+/// A path that can be indexed: of `user_metadata` or `app_metadata`, with keys of letters, digits, `_` and `-`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Indexed {
+    path: String,
+    object: String,
+    keys: Vec<String>,
+}
+
+impl TryFrom<String> for Indexed {
+    type Error = String;
+
+    fn try_from(path: String) -> Result<Self, String> {
+        Self::parse(&path).ok_or_else(|| format!("{path} cannot be indexed"))
+    }
+}
+
+impl From<Indexed> for String {
+    fn from(indexed: Indexed) -> Self {
+        indexed.path
+    }
+}
+
+impl Indexed {
+    /// Reads `app_metadata.plan`.
+    pub fn parse(path: &str) -> Option<Self> {
+        let (object, keys) = path.split_once('.')?;
+        let is_key = |key: &str| {
+            (1..=63).contains(&key.len())
+                && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+        };
+        let keys: Vec<String> = keys.split('.').map(str::to_owned).collect();
+        let known = ["user_metadata", "app_metadata"].contains(&object);
+        (known && keys.len() <= 10 && keys.iter().all(|key| is_key(key))).then(|| Self {
+            path: path.to_owned(),
+            object: object.to_owned(),
+            keys,
+        })
+    }
+
+    /// The key of a user `u`. It is a part of the text of statements, as the index is of this expression.
+    pub(super) fn key(&self) -> String {
+        let mut path = String::from("$");
+        for (n, key) in self.keys.iter().enumerate() {
+            path += if n == 0 { "" } else { OPENED };
+            step(&mut path, key);
+        }
+        format!("search_key(u.{}, '{path}[*][*]')", self.object)
+    }
+
+    /// Does it lead to these keys of a column?
+    pub(super) fn leads_to(&self, column: &str, keys: &[String]) -> bool {
+        column.strip_prefix("u.") == Some(&*self.object) && self.keys == keys
+    }
+
+    fn name(&self) -> String {
+        let digest =
+            Md5::digest(&self.path).iter().take(8).fold(0_u64, |all, byte| all << 8 | u64::from(*byte));
+        format!("users_search_{digest:016x}_idx")
+    }
+}
+
+/// An index as it stands in the database.
+#[derive(Debug)]
+pub struct Found {
+    /// Its path.
+    pub path: String,
+    /// Its name.
+    pub name: String,
+    /// Was it built to its end?
+    pub valid: bool,
+    /// Its size in bytes.
+    pub bytes: i64,
+}
+
+async fn connect(options: &Options) -> anyhow::Result<PgConnection> {
+    db::connect(&Options { statement_timeout: std::time::Duration::ZERO, ..options.clone() }).await
+}
+
+/// Those there are.
+pub async fn list(options: &Options) -> anyhow::Result<Vec<Found>> {
+    found(&mut connect(options).await?).await
+}
+
+async fn found(connection: &mut PgConnection) -> anyhow::Result<Vec<Found>> {
+    let rows = sqlx::query(
+        "select c.relname::text, obj_description(c.oid, 'pg_class') as path, i.indisvalid, pg_relation_size(c.oid)
+           from pg_index i
+           join pg_class c on c.oid = i.indexrelid
+          where i.indrelid = 'users'::regclass
+            and c.relname like 'users\\_search\\_%'
+          order by 2, 1",
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let path: Option<String> = row.try_get(1)?;
+            Ok(Found {
+                path: path.unwrap_or_default(),
+                name: row.try_get(0)?,
+                valid: row.try_get(2)?,
+                bytes: row.try_get(3)?,
+            })
+        })
+        .collect()
+}
+
+/// Builds the index of a path, unless there is one. Was it built?
+pub async fn build(options: &Options, indexed: &Indexed) -> anyhow::Result<bool> {
+    let mut connection = connect(options).await?;
+    let (name, present) = (indexed.name(), found(&mut connection).await?);
+    match present.iter().find(|index| index.name == name) {
+        Some(index) if index.valid => return Ok(false),
+        Some(_) => drop_named(&mut connection, &name).await?,
+        None if present.len() >= MOST => {
+            bail!("there are {MOST} indexes already: drop one that is not needed")
+        }
+        None => {}
+    }
+    let key = indexed.key().replace("u.", "");
+    let create = format!(
+        "create index concurrently {name} on users (tenant_id, ({key}) collate \"C\", user_id) where {key} is not null"
+    );
+    connection
+        .execute(AssertSqlSafe(create))
+        .await
+        .with_context(|| format!("cannot index {}", indexed.path))?;
+    let comment = format!("comment on index {name} is '{}'", indexed.path);
+    connection.execute(AssertSqlSafe(comment)).await?;
+    connection.execute("analyze users").await?;
+    Ok(true)
+}
+
+/// Drops the index of a path. Was there one?
+pub async fn remove(options: &Options, indexed: &Indexed) -> anyhow::Result<bool> {
+    let mut connection = connect(options).await?;
+    let known = found(&mut connection).await?.iter().any(|index| index.name == indexed.name());
+    if known {
+        drop_named(&mut connection, &indexed.name()).await?;
+    }
+    Ok(known)
+}
+
+async fn drop_named(connection: &mut PgConnection, name: &str) -> anyhow::Result<()> {
+    connection.execute(AssertSqlSafe(format!("drop index concurrently if exists {name}"))).await?;
+    Ok(())
+}

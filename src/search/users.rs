@@ -1,0 +1,232 @@
+//! Searches of users: their fields, and the statement that answers a part of the list of those who are meant.
+
+use std::fmt::Write as _;
+
+use sqlx::postgres::PgRow;
+use time::OffsetDateTime;
+
+use super::fields::Kind::{Boolean, Date, DateText, FoldedText, Number, Presence, Text};
+use super::fields::{Field, Resource};
+use super::plan::Plan;
+use super::sql::{Bind, Builder, Candidates, refusal};
+use crate::db::Db;
+use crate::error::Error;
+use crate::users::store::user_columns;
+
+/// The identities of a user.
+const IDENTITIES: &str = "jsonb_array_elements(u.identities) i(identity)";
+
+macro_rules! known_as {
+    () => {
+        "coalesce(u.profile ->> 'email', u.profile ->> 'username', u.profile ->> 'phone_number', '')"
+    };
+}
+
+/// Users, as their documents show them.
+pub static USERS: Resource = Resource {
+    fields: &[
+        Field::new(&["email"], FoldedText, "u.profile ->> 'email'").terms(&["email"]),
+        Field::new(&["name"], FoldedText, concat!("coalesce(u.profile ->> 'name', ", known_as!(), ")"))
+            .terms(&["name", "email", "username", "phone_number"]),
+        Field::new(&["given_name"], FoldedText, "u.profile ->> 'given_name'").terms(&["given_name"]),
+        Field::new(&["family_name"], FoldedText, "u.profile ->> 'family_name'").terms(&["family_name"]),
+        Field::new(
+            &["nickname"],
+            FoldedText,
+            concat!("coalesce(u.profile ->> 'nickname', split_part(", known_as!(), ", '@', 1))"),
+        )
+        .terms(&["nickname"]),
+        Field::new(&["username"], Text, "u.profile ->> 'username'").terms(&["username"]),
+        Field::new(&["phone_number"], Text, "u.profile ->> 'phone_number'").terms(&["phone_number"]),
+        Field::new(&["user_id"], Text, "u.user_id"),
+        Field::new(&["last_ip"], Text, "u.profile ->> 'last_ip'"),
+        Field::new(&["email", "domain"], Text, "substring(u.profile ->> 'email' from '[^@]*$')"),
+        Field::new(&["email_verified"], Boolean, "u.profile ->> 'email_verified'"),
+        Field::new(&["phone_verified"], Boolean, "u.profile ->> 'phone_verified'"),
+        Field::new(&["blocked"], Boolean, "u.profile ->> 'blocked'"),
+        Field::new(&["logins_count"], Number, "u.profile"),
+        Field::new(&["created_at"], Date, "u.created_at"),
+        Field::new(&["updated_at"], Date, "u.updated_at"),
+        Field::new(&["last_login"], DateText, "(u.profile ->> 'last_login')"),
+        Field::new(&["identities"], Presence, "u.identities"),
+        Field::new(&["identities", "connection"], Text, "i.identity ->> 'connection'").of(IDENTITIES),
+        Field::new(&["identities", "provider"], Text, "i.identity ->> 'provider'").of(IDENTITIES),
+        Field::new(&["identities", "user_id"], Text, "i.identity ->> 'user_id'").of(IDENTITIES),
+        Field::new(&["identities", "isSocial"], Boolean, "i.identity ->> 'isSocial'").of(IDENTITIES),
+    ],
+    objects: &[("user_metadata", "u.user_metadata"), ("app_metadata", "u.app_metadata")],
+    words: &[
+        &["email"],
+        &["name"],
+        &["given_name"],
+        &["family_name"],
+        &["nickname"],
+        &["username"],
+        &["phone_number"],
+        &["user_id"],
+    ],
+};
+
+/// Which part of those who are meant, in which order.
+#[derive(Debug, Default)]
+pub struct Part<'a> {
+    /// How many at most.
+    pub limit: i64,
+    /// How many of the first are left out.
+    pub offset: i64,
+    /// Is the number of all of them wanted?
+    pub total: bool,
+    /// Only those made after this time, or at it with a greater id.
+    pub behind: Option<(OffsetDateTime, &'a str)>,
+    /// Only those with an identity in a connection of this name.
+    pub connection: Option<&'a str>,
+    /// An order other than that of creation: by what, and the order of `made`, `id` and `key`.
+    pub sort: Option<(Key<'a>, &'a str)>,
+}
+
+/// What users are sorted by.
+#[derive(Debug)]
+pub enum Key<'a> {
+    /// An expression over a user `u`.
+    Sql(&'a str),
+    /// A value in an object: its column, and the keys that lead there.
+    Path(&'a str, &'a [String]),
+}
+
+/// So many users are asked in the order of the list before any index is.
+const NEAR: u32 = 200;
+/// If so many of those are meant, many are.
+const SIGN: u32 = 4;
+/// So many candidates are fetched and sorted, whoever they are.
+const FEW: u32 = 500;
+/// Where there are more, or signs of it, so many users are asked in the order of the list before all candidates are.
+const FAR: u32 = 10_000;
+
+/// The statement of a part of a list. `$1` is the tenant; a row for every user, or one without a user.
+pub fn statement(tenant: &str, plan: &Plan, part: &Part<'_>) -> (String, Builder) {
+    let mut builder = Builder::new(tenant);
+    let mut meant = builder.condition(plan);
+    let behind = part.behind.map_or_else(String::new, |(created_at, user_id)| {
+        let created_at = builder.bind(Bind::Time(created_at));
+        let user_id = builder.bind(Bind::Text(user_id.to_owned()));
+        format!(" and (u.created_at, u.user_id) > ({created_at}, {user_id})")
+    });
+    if let Some(connection) = part.connection {
+        let connection = builder.bind(Bind::Text(connection.to_owned()));
+        // Writing to a String cannot fail.
+        let _ = write!(
+            meant,
+            " and exists (select from identities i where i.tenant_id = $1 and i.user_id = u.user_id and i.connection = {connection})"
+        );
+    }
+    let candidates = builder.candidates(plan);
+    let [limit, offset] =
+        [part.limit, part.offset].map(|number| format!("{}::bigint", builder.bind(Bind::Integer(number))));
+    let (key, order) = match &part.sort {
+        None => ("null".to_owned(), "made, id"),
+        Some((Key::Sql(key), order)) => ((*key).to_owned(), *order),
+        Some((Key::Path(column, keys), order)) => {
+            (format!("{column} #> {}", builder.bind(Bind::Texts(keys.to_vec()))), *order)
+        }
+    };
+    let hit = format!("u.user_id as id, u.created_at as made, {key} as key");
+    let of = |ids: &str| {
+        format!(
+            "select {hit}
+                from (select distinct user_id from {ids}) c
+               cross join lateral (select * from users where tenant_id = $1 and user_id = c.user_id offset 0) u
+               where {meant}{behind}"
+        )
+    };
+    let all = match &candidates {
+        None => format!("select {hit} from users u where u.tenant_id = $1 and {meant}{behind}"),
+        Some(candidates) => match candidates.condition() {
+            Some(condition) => {
+                format!(
+                    "select {hit} from users u where (u.tenant_id = $1) is true and {condition} and {meant}{behind}"
+                )
+            }
+            None => of(&format!("({}) c", candidates.select())),
+        },
+    };
+    let in_order = part.sort.is_none() && !part.total;
+    let (ctes, hits) = match candidates.filter(|_| in_order) {
+        Some(candidates) => {
+            staged(&candidates, &hit, &meant, &behind, &all, &of, &format!("{limit} + {offset}"))
+        }
+        None if part.total => (format!("hits as materialized ({all}),"), "hits".to_owned()),
+        None => (String::new(), format!("({all}) hits")),
+    };
+    let total = if part.total { "(select count(*) from hits)" } else { "null::bigint" };
+    let columns = user_columns!();
+    let sql = format!(
+        "with {ctes} page as (
+             select * from {hits} order by {order} limit {limit} offset {offset}
+         )
+         select t.total,
+            {columns}
+           from (select {total} as total) t
+           left join (page cross join lateral (select * from users where tenant_id = $1 and user_id = page.id offset 0) u) on true
+          order by {order}"
+    );
+    (sql, builder)
+}
+
+/// Those who are meant, in the order of creation, where an index proposes candidates. How many it would propose nobody
+/// knows before they are counted, so a few users are asked in the order of the list. If hardly any is meant, a few candidates
+/// are fetched and sorted. If many are meant, or the candidates are more than a few, the first come soon enough in the order
+/// of the list; and if they do not, all candidates have to be sorted.
+fn staged(
+    candidates: &Candidates,
+    hit: &str,
+    meant: &str,
+    behind: &str,
+    all: &str,
+    of: &dyn Fn(&str) -> String,
+    wanted: &str,
+) -> (String, String) {
+    let few = of(&format!("few where (select count(*) from few) <= {FEW}"));
+    let propose = candidates.select();
+    let walk = |most: &str| {
+        format!(
+            "select {hit}
+               from (select * from users u where u.tenant_id = $1{behind} order by u.created_at, u.user_id limit {most}) u
+              where {meant}
+              order by u.created_at, u.user_id
+              limit {wanted}"
+        )
+    };
+    let (near, far) =
+        (walk(&NEAR.to_string()), walk(&format!("case when (select so from many) then {FAR} else 0 end")));
+    let ctes = format!(
+        "near as materialized (
+             {near}
+         ), few as materialized (
+             select user_id from ({propose}) c where (select count(*) from near) < least({SIGN}, {wanted}) limit {FEW} + 1
+         ), many as materialized (
+             select near.n < {wanted} and (near.n >= {SIGN} or (select count(*) from few) > {FEW}) as so
+               from (select count(*) as n from near) near
+         ), of_few as (
+             {few}
+         ), far as materialized (
+             {far}
+         ), of_all as (
+             {all}
+                and (select so from many)
+                and (select count(*) from far) < {wanted}
+         ),"
+    );
+    let hits = format!(
+        "(select * from near where (select count(*) from near) >= {wanted}
+             union all select * from of_few
+             union all select * from far where (select count(*) from far) >= {wanted}
+             union all select * from of_all) hits"
+    );
+    (ctes, hits)
+}
+
+/// The rows of a part of a list: `total` and the columns of a user, which are null in a row without one.
+pub(crate) async fn list(db: &Db, tenant: &str, plan: &Plan, part: &Part<'_>) -> Result<Vec<PgRow>, Error> {
+    let (sql, builder) = statement(tenant, plan, part);
+    builder.query(&sql).fetch_all(db.searches()).await.map_err(refusal)
+}

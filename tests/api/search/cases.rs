@@ -1,0 +1,438 @@
+//! Queries, and whom of a dozen users they find: the rules of Auth0's documentation and those of `roster::search`, by
+//! example. The same table is asked of the evaluator and of the API.
+
+use roster::search::parse;
+use serde_json::{Value, json};
+
+use super::evaluator::{matches, refuses};
+use super::{find, make};
+use crate::support::{CONNECTION, Tenant, path_of};
+
+/// The users by their names, as the API answers them, but for what says nothing here (`picture`).
+pub fn users() -> Vec<(&'static str, Value)> {
+    let user = |name: &'static str, created_at: &str, given: Value| {
+        let email = format!("{name}@example.com");
+        let mut user = json!({
+            "user_id": format!("auth0|{name}"), "email": email, "email_verified": false, "name": email,
+            "nickname": name, "created_at": created_at, "updated_at": created_at,
+            "identities": [{"connection": CONNECTION, "provider": "auth0",
+                "user_id": name, "isSocial": false}],
+        });
+        for (attribute, value) in given.as_object().unwrap() {
+            user[attribute] = value.clone();
+        }
+        if user["email"] != *email {
+            user["nickname"] = user["email"].as_str().unwrap().split('@').next().into();
+        }
+        (name, user)
+    };
+    vec![
+        user(
+            "jane",
+            "2017-11-30T23:59:59.999Z",
+            json!({
+                "name": "Jane Smith", "given_name": "Jane", "family_name": "Smith", "email_verified": true,
+                "logins_count": 150, "last_login": "2017-12-31T23:59:59.999Z", "last_ip": "10.0.0.1",
+                "user_metadata": {"full_name": "Jane Smith", "n": 5, "vip": true, "tags": ["red", "green"],
+                    "addresses": [{"city": "Paris", "zip": 75001}, {"city": "Rome"}]},
+                "app_metadata": {"plan": "full", "level": 1, "subscription": {"plan": "gold"}},
+            }),
+        ),
+        user(
+            "john",
+            "2018-01-01T10:00:00.000Z",
+            json!({
+                "email": "john@exampleco.com", "name": "john@exampleco.com",
+                "logins_count": 100, "last_login": "2017-12-01T00:00:00.000Z", "last_ip": "10.0.0.2",
+                "user_metadata": {"n": "5", "vip": "true", "city": "Paris", "empty": [], "hollow": {"nothing": null}},
+                "app_metadata": {"plan": "free", "level": 2.5},
+            }),
+        ),
+        user(
+            "janet",
+            "2018-01-15T12:30:45.678Z",
+            json!({
+                "name": "Janet O'Neil-Smith", "given_name": "JANET", "blocked": true,
+                "user_metadata": {"n": [4, 5, 6], "nested": {"lists": [["a", "b"], [{"c": "d"}]]}},
+                "app_metadata": {"plan": "Full", "level": 10},
+            }),
+        ),
+        user(
+            "anna",
+            "2018-01-31T23:59:59.999Z",
+            json!({
+                "name": "Änna Müller", "blocked": false, "logins_count": 0,
+                "user_metadata": {"lang": "de", "street": "Königstraße"},
+            }),
+        ),
+        user(
+            "bob",
+            "2018-02-01T00:00:00.000Z",
+            json!({
+                "username": "bob.jones", "name": "Bob", "user_metadata": {},
+                "app_metadata": {"level": "3", "since": "2018-01-05"},
+            }),
+        ),
+        user(
+            "carl",
+            "2018-03-01T00:00:00.000Z",
+            json!({
+                "email": "carl@sub.example.com", "name": "true", "email_verified": true, "logins_count": 200,
+                "last_login": "2018-01-01T00:00:00.000Z", "app_metadata": {"level": -3},
+            }),
+        ),
+        user(
+            "dora",
+            "2018-04-01T00:00:00.000Z",
+            json!({
+                "name": "100% _sure\\", "family_name": "O\"Brien (x)",
+                "user_metadata": {"note": "a*b?c", "path": "C:\\dir/file"},
+            }),
+        ),
+        user(
+            "emil",
+            "2018-05-01T00:00:00.000Z",
+            json!({
+                "name": "AND", "user_metadata": {"odd key": 1, "a:b": 2, "Case": "Upper"},
+            }),
+        ),
+        user(
+            "eve",
+            "2018-06-01T00:00:00.000Z",
+            json!({
+                "name": "two\nlines", "user_metadata": {"empty": "", "zero": 0, "no": false},
+            }),
+        ),
+        user(
+            "fay",
+            "2018-07-01T00:00:00.000Z",
+            json!({
+                "name": "Smith", "family_name": "jane", "last_login": "2017-11-30T23:59:59.999Z", "logins_count": 99,
+            }),
+        ),
+        user(
+            "gil*1",
+            "2019-01-01T00:00:00.000Z",
+            json!({
+                "name": "Gil", "user_metadata": {"n": [null]}, "app_metadata": {"deep": {"a": {"b": {"c": "x"}}, "e": [{}, []]}},
+            }),
+        ),
+        user("hal", "2020-02-29T00:00:00.000Z", json!({"name": "hal 9000"})),
+    ]
+}
+
+/// A query and who is found: names in the order of [`users`], `everybody`, `nobody`, `everybody but ..`, or `refused`.
+pub const CASES: &[(&str, &str)] = &[
+    // Everything.
+    ("", "everybody"),
+    ("*", "everybody"),
+    ("*:*", "everybody"),
+    ("NOT *", "nobody"),
+    // Whole values; five fields in upper or lower case.
+    ("name:\"jane smith\"", "jane"),
+    ("name:JANE\\ SMITH", "jane"),
+    ("name:jane", "nobody"),
+    ("name:smith", "fay"),
+    ("name:\"smith\"", "fay"),
+    ("given_name:janet", "janet"),
+    ("family_name:SMITH", "jane"),
+    ("family_name:\"o\\\"brien (x)\"", "dora"),
+    ("nickname:Jane", "jane"),
+    ("email:JOHN@exampleco.com", "john"),
+    ("email:\"john@exampleco.com\" OR email:\"jane@example.com\"", "jane john"),
+    ("email:(\"john@exampleco.com\" OR \"jane@example.com\")", "jane john"),
+    ("name:\"änna müller\"", "anna"),
+    ("name:ÄNNA\\ MÜLLER", "anna"),
+    ("name:\"anna muller\"", "nobody"),
+    ("name:\"100% _sure\\\\\"", "dora"),
+    ("name:\"AND\"", "emil"),
+    ("name:\\AND", "emil"),
+    ("name:\"two\nlines\"", "eve"),
+    // A name that is computed is the name.
+    ("name:john@exampleco.com", "john"),
+    ("nickname:carl", "carl"),
+    // All other fields as they are written.
+    ("user_id:auth0|jane", "jane"),
+    ("user_id:\"auth0|jane\"", "jane"),
+    ("user_id:auth0|JANE", "nobody"),
+    ("user_id:auth0", "nobody"),
+    ("user_id:auth0*", "everybody"),
+    ("user_id:auth0|gil\\*1", "gil*1"),
+    ("user_id:\"auth0|gil*1\"", "gil*1"),
+    ("username:bob.jones", "bob"),
+    ("username:BOB.JONES", "nobody"),
+    ("email.domain:\"exampleco.com\"", "john"),
+    ("email.domain:example.com", "everybody but john carl"),
+    ("email.domain:*example.com", "everybody but john"),
+    ("last_ip:10.0.0.1", "jane"),
+    ("last_ip:10.0.0.*", "jane john"),
+    ("identities.connection:\"Username-Password-Authentication\"", "everybody"),
+    ("identities.connection:google-oauth2", "nobody"),
+    ("identities.provider:auth0", "everybody"),
+    ("identities.user_id:hal", "hal"),
+    ("identities.isSocial:false", "everybody"),
+    ("identities.isSocial:true", "nobody"),
+    // Words without a field: eight attributes, never the metadata.
+    ("jane", "jane fay"),
+    ("bob.jones", "bob"),
+    ("\"jane smith\"", "jane"),
+    ("jane*", "jane janet fay"),
+    ("auth0|hal", "hal"),
+    ("Paris", "nobody"),
+    ("example.com", "nobody"),
+    ("smith jane", "jane fay"),
+    ("name:jane smith", "jane fay"),
+    // Wildcards.
+    ("name:j*", "jane john janet"),
+    ("name:jan*smith", "jane janet"),
+    ("name:*SMITH", "jane janet fay"),
+    ("name:*'neil-*", "janet"),
+    ("name:?ane\\ smith", "jane"),
+    ("name:jane?smith", "jane"),
+    ("name:smith?", "nobody"),
+    ("name:smith*", "fay"),
+    ("name:*th", "refused"),
+    ("name:?", "refused"),
+    ("name:*a*n*e*", "refused"),
+    ("*th", "refused"),
+    ("name:t*s", "eve"),
+    ("name:100%*", "dora"),
+    ("name:1%*", "nobody"),
+    ("name:100?*sure*", "dora"),
+    ("name:1__\\%*", "nobody"),
+    ("user_id:AUTH0*", "nobody"),
+    ("user_metadata.note:a\\*b\\?c", "dora"),
+    ("user_metadata.note:a*c", "dora"),
+    ("user_metadata.path:C\\:\\\\*", "dora"),
+    ("user_metadata.street:K?nig*", "anna"),
+    ("user_metadata.street:k*", "nobody"),
+    ("app_metadata.plan:f*", "jane john"),
+    ("app_metadata.level:1*", "nobody"),
+    ("blocked:t*", "refused"),
+    ("logins_count:1*", "refused"),
+    ("created_at:2018*", "refused"),
+    // Booleans.
+    ("email_verified:true", "jane carl"),
+    ("email_verified:\"true\"", "jane carl"),
+    ("email_verified:false", "everybody but jane carl"),
+    ("blocked:true", "janet"),
+    ("blocked:false", "anna"),
+    ("NOT blocked:true", "everybody but janet"),
+    ("email_verified:false OR NOT _exists_:email_verified", "everybody but jane carl"),
+    ("blocked:yes", "refused"),
+    ("blocked:TRUE", "refused"),
+    ("blocked:[false TO true]", "refused"),
+    // Numbers.
+    ("logins_count:100", "john"),
+    ("logins_count:100.0", "john"),
+    ("logins_count:\"1e2\"", "john"),
+    ("logins_count:[100 TO 200]", "jane john carl"),
+    ("logins_count:[100 TO 200}", "jane john"),
+    ("logins_count:{100 TO 200}", "jane"),
+    ("logins_count:{100 TO *]", "jane carl"),
+    ("logins_count:>=100", "jane john carl"),
+    ("logins_count:<100", "anna fay"),
+    ("logins_count:[200 TO 100]", "nobody"),
+    ("(NOT _exists_:logins_count OR logins_count:0)", "everybody but jane john carl fay"),
+    ("logins_count:many", "refused"),
+    ("logins_count:[1 TO 0x10]", "refused"),
+    ("logins_count:+5", "refused"),
+    ("logins_count:\" 5\"", "refused"),
+    // Dates, which are as long as they say.
+    ("last_login:[* TO 2017-12-31]", "jane john fay"),
+    ("last_login:{2017-11 TO 2017-12]", "jane john"),
+    ("last_login:[2017-12-01 TO 2017-12-31]", "jane john"),
+    ("last_login:[2017-12 TO 2018-01}", "jane john"),
+    ("last_login:[2017-12 TO 2018-01]", "jane john carl"),
+    ("last_login:2017-12", "jane john"),
+    ("last_login:<2017-12", "fay"),
+    ("last_login:>2017", "carl"),
+    ("created_at:2018-01", "john janet anna"),
+    ("created_at:2018-01-15", "janet"),
+    ("created_at:2018-01-15T12:30", "janet"),
+    ("created_at:2018-01-15T12:30:45", "janet"),
+    ("created_at:\"2018-01-15T12:30:45.678Z\"", "janet"),
+    ("created_at:2018-01-15T12:30:45.6", "janet"),
+    ("created_at:2018-01-15T12:30:45.679Z", "nobody"),
+    ("created_at:2018-01-15T14:30:45.678+02:00", "janet"),
+    ("created_at:2018-01-31T19:59-04:00", "anna"),
+    ("created_at:[2018-01-01T10:00:00.000Z TO 2018-01-15T12:30:45.678Z}", "john"),
+    ("created_at:{2018-01-01T10:00:00.000Z TO 2018-01-15T12:30:45.678Z]", "janet"),
+    ("created_at:2020-02-29", "hal"),
+    ("created_at:[2019 TO *]", "gil*1 hal"),
+    ("created_at:[9999 TO *]", "nobody"),
+    ("created_at:[* TO 9999]", "everybody"),
+    ("updated_at:{2018-02-01 TO 2018-03-01]", "carl"),
+    ("created_at:2018-02-30", "refused"),
+    ("created_at:2018-13", "refused"),
+    ("created_at:yesterday", "refused"),
+    ("created_at:18-01-01", "refused"),
+    ("created_at:2018-01-01T24:00", "refused"),
+    ("created_at:2018-01T10:00", "refused"),
+    ("created_at:[now-1d TO *]", "refused"),
+    // Texts in order.
+    ("username:[a TO c]", "bob"),
+    ("username:[A TO Z]", "nobody"),
+    ("name:[JANE TO jao]", "jane janet"),
+    ("name:{smith TO *]", "carl eve anna"),
+    ("user_id:[auth0|h TO *]", "jane john janet hal"),
+    // Metadata: strings, numbers and booleans, inside lists as well.
+    ("user_metadata.full_name:\"Jane Smith\"", "jane"),
+    ("user_metadata.full_name:\"jane smith\"", "nobody"),
+    ("user_metadata.case:Upper", "nobody"),
+    ("user_metadata.Case:Upper", "emil"),
+    ("user_metadata.n:5", "jane john janet"),
+    ("user_metadata.n:\"5\"", "jane john janet"),
+    ("user_metadata.n:5.0", "jane janet"),
+    ("user_metadata.n:05", "nobody"),
+    ("user_metadata.vip:true", "jane john"),
+    ("user_metadata.vip:TRUE", "nobody"),
+    ("user_metadata.no:false", "eve"),
+    ("user_metadata.zero:0", "eve"),
+    ("user_metadata.zero:-0", "eve"),
+    ("user_metadata.empty:\"\"", "eve"),
+    ("user_metadata.tags:red", "jane"),
+    ("user_metadata.tags:(red AND green)", "jane"),
+    ("user_metadata.tags:blue", "nobody"),
+    ("user_metadata.addresses.city:\"Paris\"", "jane"),
+    ("user_metadata.addresses.city:Paris AND user_metadata.addresses.city:Rome", "jane"),
+    ("user_metadata.addresses.zip:75001", "jane"),
+    ("user_metadata.addresses.0.city:Paris", "nobody"),
+    ("user_metadata.nested.lists:b", "janet"),
+    ("user_metadata.nested.lists.c:d", "janet"),
+    ("user_metadata.odd\\ key:1", "emil"),
+    ("user_metadata.a\\:b:2", "emil"),
+    ("user_metadata.addresses:Paris", "nobody"),
+    ("user_metadata:Paris", "nobody"),
+    ("app_metadata.subscription.plan:\"gold\"", "jane"),
+    ("app_metadata.deep.a.b.c:x", "gil*1"),
+    ("app_metadata.deep.a\\.b.c:x", "nobody"),
+    ("app_metadata.level:-3", "carl"),
+    ("app_metadata.level:[1 TO 10}", "jane john"),
+    ("app_metadata.level:[1 TO 10]", "jane john janet"),
+    ("app_metadata.level:{2 TO 2.5]", "john"),
+    ("app_metadata.level:<0", "carl"),
+    ("app_metadata.level:[\"1\" TO \"4\"]", "bob"),
+    ("app_metadata.level:[1 TO \"4\"]", "bob"),
+    ("app_metadata.since:[2018-01-01 TO 2018-01-31]", "bob"),
+    ("user_metadata.n:[4 TO 4]", "janet"),
+    ("user_metadata.vip:[a TO z]", "john"),
+    // Existence.
+    ("_exists_:username", "bob"),
+    ("NOT _exists_:logins_count", "everybody but jane john anna carl fay"),
+    ("username:*", "bob"),
+    ("_exists_:blocked", "janet anna"),
+    ("_exists_:name", "everybody"),
+    ("_exists_:email.domain", "everybody"),
+    ("_exists_:identities", "everybody"),
+    ("_exists_:user_metadata", "everybody but bob carl fay gil*1 hal"),
+    ("_exists_:app_metadata.deep", "gil*1"),
+    ("_exists_:app_metadata.deep.e", "nobody"),
+    ("_exists_:user_metadata.hollow.nothing", "nobody"),
+    ("_exists_:user_metadata.empty", "eve"),
+    ("_exists_:user_metadata.hollow", "nobody"),
+    ("_exists_:user_metadata.nested.lists", "janet"),
+    ("_exists_:user_metadata.no", "eve"),
+    ("_exists_:organization_id", "nobody"),
+    // Fields that are not searched are fields nobody has.
+    ("_exists_:picture", "nobody"),
+    ("picture:*", "nobody"),
+    ("last_password_reset:[* TO 2030]", "nobody"),
+    ("identities.profileData.name:x", "nobody"),
+    ("connection:Username-Password-Authentication", "nobody"),
+    ("Email:jane@example.com", "nobody"),
+    ("NOT unknown:x", "everybody"),
+    // Operators.
+    ("email_verified:true AND app_metadata.plan:full", "jane"),
+    ("name:jan* AND NOT blocked:true", "jane"),
+    ("name:jan* -blocked:true", "jane"),
+    ("-blocked:true -email_verified:true", "everybody but jane janet carl"),
+    ("NOT (blocked:true OR email_verified:true)", "everybody but jane janet carl"),
+    ("+name:jan* blocked:true", "jane janet"),
+    ("name:smith OR name:jan* AND blocked:true", "janet fay"),
+    ("(name:smith OR name:jan*) AND blocked:true", "janet"),
+    ("name:smith || name:gil && !blocked:true", "fay gil*1"),
+    ("name:(smith gil)", "fay gil*1"),
+    ("NOT user_metadata.n:5", "everybody but jane john janet"),
+    ("blocked:true OR NOT user_id:auth0*", "janet"),
+];
+
+#[test]
+fn the_evaluator_keeps_the_rules() {
+    assert!(CASES.len() >= 100);
+    let users = users();
+    for (query, found) in CASES {
+        let expr = parse(query).unwrap_or_else(|error| panic!("{query}: {error}"));
+        if refuses(&expr) {
+            assert_eq!(*found, "refused", "{query}");
+            continue;
+        }
+        let names: Vec<_> =
+            users.iter().filter(|(_, user)| matches(user, &expr)).map(|(name, _)| *name).collect();
+        assert_eq!(Some(names), expected(found, &users), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn the_api_keeps_the_rules() {
+    let (tenant, users) = (Tenant::new().await, users());
+    for (name, user) in &users {
+        make(&tenant, user.as_object().unwrap()).await;
+        let mut answered = tenant.get(&path_of(user)).await.json;
+        answered.as_object_mut().unwrap().remove("picture");
+        assert_eq!(answered, *user, "{name}");
+    }
+    for (query, found) in CASES {
+        let found = expected(found, &users);
+        let answered = find(&tenant, query).await.map(|answered| {
+            let is_there = |user: &Value| answered.iter().any(|other| other["user_id"] == user["user_id"]);
+            users.iter().filter(|(_, user)| is_there(user)).map(|(name, _)| *name).collect::<Vec<_>>()
+        });
+        assert_eq!(answered, found, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn every_identity_of_a_person_is_looked_at() {
+    let tenant = Tenant::new().await;
+    let jane = tenant.user(json!({ "user_id": "jane", "email": "jane@example.com" })).await;
+    let john = json!({ "user_id": "john", "name": "John", "phone_number": "+15550102" });
+    let john = tenant.user(john).await;
+    assert_eq!(find(&tenant, "+phone_number:+15550102 +name:john").await.unwrap().len(), 1);
+    assert_eq!(find(&tenant, r"\+15550102").await.unwrap().len(), 1);
+
+    let secondary = json!({ "provider": "auth0", "user_id": john["user_id"] });
+    let linked = tenant.post(&format!("{}/identities", path_of(&jane)), secondary).await;
+    assert_eq!(linked.status, 201, "{}", linked.text);
+    let jane = tenant.get(&path_of(&jane)).await.json;
+    for (query, found) in [
+        ("identities.user_id:jane AND identities.user_id:john", true),
+        ("identities.user_id:(jane OR nobody)", true),
+        ("identities.user_id:john -identities.user_id:jane", false),
+        ("NOT identities.user_id:john", false),
+        ("identities.user_id:jo*", true),
+        ("user_id:auth0|john", false),
+        // What the other identity says of its person is not the user's.
+        ("name:john", false),
+        ("phone_number:+15550102", false),
+        ("_exists_:identities.profileData.name", false),
+        ("identities.profileData.name:John", false),
+    ] {
+        assert_eq!(matches(&jane, &parse(query).unwrap()), found, "{query}");
+        assert_eq!(find(&tenant, query).await.unwrap().len(), usize::from(found), "{query}");
+    }
+}
+
+/// The names of those who should be found, in the order of [`users`]; nothing if the query should be refused.
+pub fn expected(found: &str, users: &[(&'static str, Value)]) -> Option<Vec<&'static str>> {
+    let all = users.iter().map(|(name, _)| *name);
+    let but = found.strip_prefix("everybody but ");
+    let listed = |name: &&str| but.unwrap_or(found).split(' ').any(|listed| listed == *name);
+    match found {
+        "refused" => None,
+        "nobody" => Some(Vec::new()),
+        "everybody" => Some(all.collect()),
+        _ if but.is_some() => Some(all.filter(|name| !listed(name)).collect()),
+        _ => Some(all.filter(listed).collect()),
+    }
+}

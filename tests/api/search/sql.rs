@@ -1,0 +1,127 @@
+//! The SQL of fifty queries: what of them is text and what is bound, that PostgreSQL takes it, and that it keeps to the
+//! tenant.
+
+use std::fmt::Write;
+
+use roster::search::sql::Builder;
+use roster::search::users::{Key, Part, USERS, statement};
+use roster::search::{Plan, parse};
+use sqlx::{Connection, Executor};
+
+use crate::support::{on_server, server};
+
+const QUERIES: [&str; 50] = [
+    r#"email:"Jane@Example.com""#,
+    "email:jane*",
+    "email:*example.com",
+    "email:j?ne*",
+    r"email:ja\*ne*",
+    r#"email.domain:"example.com""#,
+    "name:jane",
+    "name:[a TO b}",
+    "name:{* TO m]",
+    "nickname:jane",
+    r#"name:"""#,
+    "given_name:Jane family_name:Doe",
+    "username:jane",
+    "username:Ja*",
+    "username:[a TO b]",
+    "phone_number:\"+123\"",
+    "user_id:\"auth0|1\"",
+    "user_id:auth0*",
+    "jane",
+    "\"jane doe\"",
+    "last_ip:\"192.0.2.1\"",
+    "email_verified:true",
+    "blocked:false",
+    "logins_count:5",
+    "logins_count:>=5",
+    "logins_count:[1 TO 10}",
+    "_exists_:logins_count",
+    "created_at:[2026-01-01 TO *]",
+    "created_at:2026",
+    "last_login:{2026 TO 2027}",
+    "_exists_:last_login",
+    "identities.connection:\"Username-Password-Authentication\"",
+    "identities.isSocial:true",
+    "_exists_:identities",
+    "app_metadata.plan:full",
+    "app_metadata.plan:\"f\\\"ull\" AND user_metadata.color:red",
+    "app_metadata.plan:full AND email:jane@example.com",
+    "app_metadata.plan:full OR email:jane*",
+    "app_metadata.plan:full OR logins_count:0",
+    "user_metadata.addresses.city:Paris",
+    "user_metadata.a\\.b.\\\"c:5",
+    "user_metadata.n:true",
+    "app_metadata.n:[1 TO 5]",
+    "app_metadata.s:[a TO \"5\"}",
+    "app_metadata.s:fu*",
+    "app_metadata.s:f.u*l?",
+    "_exists_:app_metadata.plan.name",
+    "NOT app_metadata.plan:full",
+    "(app_metadata.a:1 OR app_metadata.b:2) AND NOT blocked:true",
+    "nobody.has.it:1 OR (email:a@b.cd AND *)",
+];
+
+fn plan(q: &str) -> Plan {
+    Plan::of(&USERS, &parse(q).unwrap()).unwrap()
+}
+
+#[test]
+fn what_is_text_and_what_is_bound() {
+    let mut text = String::new();
+    for q in QUERIES {
+        let mut builder = Builder::new("acme");
+        let condition = builder.condition(&plan(q));
+        let candidates = builder.candidates(&plan(q)).map(|candidates| candidates.select());
+        let condition = condition.split_whitespace().collect::<Vec<_>>().join(" ");
+        writeln!(text, "{q}\n    where {condition}\n    from {}", candidates.unwrap_or("users".into()))
+            .unwrap();
+        for (n, value) in builder.binds().iter().enumerate().skip(1) {
+            writeln!(text, "    ${} = {value:?}", n + 1).unwrap();
+        }
+    }
+    insta::assert_snapshot!("sql", text);
+}
+
+#[test]
+fn a_whole_statement() {
+    insta::assert_snapshot!("whole", statement("acme", &plan("app_metadata.plan:full"), &Part::default()).0);
+}
+
+#[tokio::test]
+async fn every_part_of_every_list_can_be_prepared_and_names_the_tenant() {
+    on_server(async {
+        let options = server().database.connect_options().unwrap();
+        let mut connection = sqlx::PgConnection::connect_with(&options).await.unwrap();
+        let behind = Some((time::OffsetDateTime::UNIX_EPOCH, "auth0|1"));
+        let parts = [
+            Part::default(),
+            Part { total: true, connection: Some("c"), ..Part::default() },
+            Part { behind, ..Part::default() },
+            Part {
+                sort: Some((Key::Sql("u.profile ->> 'email'"), "key desc nulls last, made, id")),
+                ..Part::default()
+            },
+        ];
+        let keys = ["a".to_owned()];
+        let by_metadata =
+            Part { sort: Some((Key::Path("u.app_metadata", &keys), "key, made, id")), ..Part::default() };
+        for q in QUERIES {
+            for part in parts.iter().chain([&by_metadata]) {
+                let (sql, _) = statement("acme", &plan(q), part);
+                assert!(!sql.contains("acme"), "{sql}");
+                let everywhere = sql.matches("from users u").count();
+                assert!(
+                    sql.matches("u.tenant_id = $1").count() >= everywhere.max(1)
+                        || sql.contains("tenant_id = $1 and user_id"),
+                    "{sql}"
+                );
+                let sql = sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(sql));
+                (&mut connection).prepare(sql).await.unwrap_or_else(|e| panic!("{q}: {e}"));
+            }
+        }
+        connection.close().await.unwrap();
+    })
+    .await;
+}
