@@ -20,7 +20,7 @@ async fn no_query_breaks_anything() {
         (r#"user_metadata.it's.100%:["x'" TO "x'z"]"#.to_owned(), Some(1)),
         (r"_exists_:user_metadata.it's.100%".to_owned(), Some(1)),
         (r#"user_metadata.\"\)\ or\ 1=1:"x""#.to_owned(), Some(0)),
-        (r#"user_metadata.$.a\[*\]:x"#.to_owned(), None),
+        (r"user_metadata.$.a\[*\]:x".to_owned(), None),
         (r#"user_metadata.\$\[\*\]:"\" || true""#.to_owned(), Some(0)),
         (r#"_exists_:user_metadata.\"\ \?\ \(true\)"#.to_owned(), Some(0)),
         ("name:\"$1\" OR name:\"$1::text\" OR name:\"%\" OR name:\"_\"".to_owned(), Some(0)),

@@ -86,10 +86,10 @@ fn metadata() -> impl Strategy<Value = Value> {
     let value = scalar().prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
             2 => vec(inner.clone(), 0..3).prop_map(Value::from),
-            3 => btree_map(key(), inner, 0..3).prop_map(|members| Value::from_iter(members)),
+            3 => btree_map(key(), inner, 0..3).prop_map(Value::from_iter),
         ]
     });
-    btree_map(key(), value, 0..4).prop_map(|members| Value::from_iter(members))
+    btree_map(key(), value, 0..4).prop_map(Value::from_iter)
 }
 
 fn key() -> impl Strategy<Value = String> + Clone {
@@ -258,7 +258,9 @@ fn scenes() -> impl Strategy<Value = (Vec<Map<String, Value>>, Vec<Expr>)> {
     vec(user(), 1..7).prop_flat_map(|users| {
         let users: Vec<_> = users.into_iter().enumerate().map(own).collect();
         let mut found = Vec::new();
-        users.iter().for_each(|user| facts(&Value::from(user.clone()), &mut Vec::new(), &mut found));
+        for user in &users {
+            facts(&Value::from(user.clone()), &mut Vec::new(), &mut found);
+        }
         let leaf = prop_oneof![3 => near(found), 1 => leaf()];
         (Just(users), vec(trees(leaf, 3), 1..60))
     })
