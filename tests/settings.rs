@@ -432,7 +432,7 @@ fn all_mistakes_of_all_tenant_files_are_told_at_once() {
     a.toml:2: hosts[2]: found 3, expected a lower-case host name without scheme and port
     a.toml:3: audience: found "http://a.example/api/v2/", expected an https:// URL that ends in /api/v2/
     a.toml:4: token_lifetime: found 0, expected a whole number from 1 to 2592000
-    a.toml:5: conections: found an unknown key, expected one of name, hosts, loopback, audience, token_lifetime, limits, compat, rate_limits, connections, clients; did you mean connections?
+    a.toml:5: conections: found an unknown key, expected one of name, hosts, loopback, audience, token_lifetime, limits, compat, rate_limits, search, connections, clients; did you mean connections?
     a.toml:7: connections[0].name: found "a--b", expected letters, digits and single hyphens between them, at most 128
     a.toml:8: connections[0].strategy: found "google", expected auth0
     a.toml:9: connections[0].password_policy: found "strong", expected one of none, low, fair, good, excellent
