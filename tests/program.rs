@@ -642,6 +642,9 @@ impl Secrets {
                     token_of(&next(), &client).await;
                     let ticket = json!({ "email": "jane@example.com", "connection": "Username-Password-Authentication" });
                     call(&next(), "/dbconnections/change_password", None, ticket).await;
+                    let connection = json!({ "name": client.0, "strategy": "google-oauth2", "options": { "client_id": "sealed", "client_secret": client.1 } });
+                    let connection = call(&next(), "/api/v2/connections", Some(&token), connection).await;
+                    assert_eq!(connection["options"]["client_secret"], client.1);
                     clients.push(client);
                     rounds.fetch_add(1, Ordering::Relaxed);
                 }

@@ -85,7 +85,12 @@ impl Provisioner<'_> {
             );
         };
         let whole = serde_json::to_value(&settings).map_err(Error::internal)?;
-        let named = part(&whole, &config.named, TENANT);
+        let mut named = part(&whole, &config.named, TENANT);
+        for name in ONLY_IN_FILES {
+            if let Some(value) = whole.get(name) {
+                named[name] = value.clone();
+            }
+        }
         let flags = json!({ "flags": { "enable_public_signup_user_exists_error": config.compat.signup_user_exists_error } });
         let flags = part(&flags, &config.named, FLAGS);
         let (what, audience) =
@@ -226,6 +231,9 @@ impl Provisioner<'_> {
         Ok(Some(Credentials { client_id, client_secret: String::from_utf8_lossy(&secret).into_owned() }))
     }
 }
+
+/// The tables that no API can change: what a file leaves out of them has its default, however often it is applied.
+const ONLY_IN_FILES: [&str; 2] = ["rate_limits", "search"];
 
 /// Where a tenant's settings have what its file has under another name; as JSON Pointers.
 const TENANT: &[(&str, &str)] = &[("hosts", "/domain")];

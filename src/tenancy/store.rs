@@ -202,12 +202,12 @@ static PUT_TENANT: Statement = Statement::new(
              insert into tenants (tenant_id, settings, tenant_settings)
              select $1, $2, overlay_settings(default_tenant_settings(), $4) from (select count(*) from old) locked
                  on conflict (tenant_id)
-                 do update set settings = overlay_settings(tenants.settings, $3),
+                 do update set settings = overlay_settings(tenants.settings - '{rate_limits,search}'::text[], $3),
                                tenant_settings = overlay_settings(tenants.tenant_settings, $4),
                                tenant_settings_version = tenants.tenant_settings_version
                                    + (overlay_settings(tenants.tenant_settings, $4) <> tenants.tenant_settings)::int,
                                updated_at = now()
-                      where (overlay_settings(tenants.settings, $3), overlay_settings(tenants.tenant_settings, $4))
+                      where (overlay_settings(tenants.settings - '{rate_limits,search}'::text[], $3), overlay_settings(tenants.tenant_settings, $4))
                          <> (tenants.settings, tenants.tenant_settings)
           returning tenant_id, settings, tenant_settings
          ), journal_entry as (

@@ -3,7 +3,8 @@
 use crate::support::sql;
 
 /// Columns of digests: nobody can make of them what they were made of, so there is nothing to seal.
-const DIGESTS: [&str; 3] = ["access_tokens.digest", "mails.digest", "tickets.digest"];
+const DIGESTS: [&str; 4] =
+    ["access_tokens.digest", "client_assertions.digest", "mails.digest", "tickets.digest"];
 
 #[tokio::test]
 async fn every_bytea_column_is_sealed_or_a_digest() {

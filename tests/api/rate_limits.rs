@@ -146,4 +146,11 @@ async fn without_limits_nothing_is_told_and_a_new_limit_holds_at_once() {
     assert_eq!(settings[0][0]["rate_limits"]["management_api"], json!({ "burst": 1, "per_minute": 1 }));
     assert_eq!(told(&tenant.get("/api/v2/roles").await), Some((1, 0)));
     is_one_too_many(&tenant.get("/api/v2/roles").await, 1);
+    let by_second = Limit { burst: 2, refill: Refill::PerSecond(1) };
+    let tenant = with(RateLimits { management_api: Some(by_second), ..RateLimits::default() }).await;
+    let settings = sql("select settings from tenants where tenant_id = $1", &[name]).await;
+    assert_eq!(settings[0][0]["rate_limits"]["management_api"], json!({ "burst": 2, "per_second": 1 }));
+    assert!(told(&tenant.get("/api/v2/roles").await).is_some());
+    let tenant = with(RateLimits::default()).await;
+    assert_eq!(told(&tenant.get("/api/v2/roles").await), None, "a limit ends with its line in the file");
 }
