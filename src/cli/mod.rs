@@ -108,6 +108,7 @@ pub fn main() -> ExitCode {
     });
     // A hash that is still being computed for a caller who is gone is nothing to wait for.
     runtime.shutdown_background();
+    crate::telemetry::flush();
     done.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
 }
 
