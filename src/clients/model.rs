@@ -305,17 +305,28 @@ pub struct Filter {
     pub is_first_party: Option<bool>,
     /// The one that is registered under this id elsewhere.
     pub external_client_id: Option<String>,
-    /// Those with a grant for an organization: there are none.
-    pub of_organizations: bool,
+    /// Those with such a grant.
+    pub granted: Option<Granted>,
+}
+
+/// What one of a client's grants has to do with organizations.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Granted {
+    /// It is associated with this one.
+    Organization(String),
+    /// It allows any.
+    AnyOrganization,
 }
 
 /// Reads the queries that a list of clients knows.
-pub fn read_query(text: &str) -> Result<()> {
+pub fn read_query(text: &str) -> Result<Granted> {
     let is_organization =
         |id: &str| id.starts_with("org_") && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     match text.trim().split_once(':') {
-        Some(("client_grant.organization_id", id)) if is_organization(id.trim_matches('"')) => Ok(()),
-        Some(("client_grant.allow_any_organization", "true")) => Ok(()),
+        Some(("client_grant.organization_id", id)) if is_organization(id.trim_matches('"')) => {
+            Ok(Granted::Organization(id.trim_matches('"').to_owned()))
+        }
+        Some(("client_grant.allow_any_organization", "true")) => Ok(Granted::AnyOrganization),
         _ => {
             let reason = "Only client_grant.organization_id:{organization_id} and client_grant.allow_any_organization:true can be asked for";
             Err(refusal(Part::Query, &[Fault::of("q", "Advanced Query in Lucene syntax", reason)]))

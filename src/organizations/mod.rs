@@ -63,16 +63,15 @@ pub async fn update(ctx: &Context, id: &str, patch: &OrganizationFields) -> Resu
 /// Deletes an organization with its associations.
 pub async fn delete(ctx: &Context, id: &str) -> Result<()> {
     let deleted = store::delete(ctx.db(), &ctx.tenant.id, id, &ctx.author).await?;
-    if deleted { Ok(()) } else { Err(codes::UNKNOWN_ORGANIZATION.because("The organization does not exist.")) }
+    if deleted {
+        Ok(())
+    } else {
+        Err(codes::UNKNOWN_ORGANIZATION.because("The organization does not exist."))
+    }
 }
 
 /// The client grants associated with an organization.
-pub async fn grants(
-    ctx: &Context,
-    id: &str,
-    filter: &GrantFilter,
-    page: &Page,
-) -> Result<List<ClientGrant>> {
+pub async fn grants(ctx: &Context, id: &str, filter: &GrantFilter, page: &Page) -> Result<List<ClientGrant>> {
     let named = filter.audience.as_deref();
     let audience = named.map(|audience| canonical(ctx, audience));
     let found = store::grants(ctx.db(), &ctx.tenant.id, id, filter, audience, page).await?;

@@ -13,11 +13,10 @@ use crate::schema::{Fault, Field, Format, Kind, Part, Schema, Text, refuse};
 const GRANT_IDS: usize = 10;
 const METADATA: &str = "Metadata associated with the organization";
 
-const NAME: Kind =
-    Kind::Text(Text::between(1, 50).pattern("^(?!org_)[a-z0-9][a-z0-9_-]*$", |text| {
-        let is_inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b);
-        !text.starts_with("org_") && !text.starts_with(['_', '-']) && text.bytes().all(is_inner)
-    }));
+const NAME: Kind = Kind::Text(Text::between(1, 50).pattern("^(?!org_)[a-z0-9][a-z0-9_-]*$", |text| {
+    let is_inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b);
+    !text.starts_with("org_") && !text.starts_with(['_', '-']) && text.bytes().all(is_inner)
+}));
 const DISPLAY_NAME: Kind = Kind::Text(Text::between(1, 255));
 const HTTPS: Kind = Kind::Text(Text::format(Format::Own("strict-https-uri-or-null", |text| {
     text.starts_with("https://") && Format::StrictUri.matches(text)
