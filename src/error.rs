@@ -107,6 +107,10 @@ pub mod codes {
         UNKNOWN_CREDENTIAL = 400, Some("invalid_body"), "Payload validation error: 'Credentials can only be named if they are the client's'.";
         INEXISTENT_CLIENT_GRANT = 404, Some("inexistent_client_grant"), "The grant does not exist.";
         CLIENT_GRANT_EXISTS = 409, Some("client_grant_conflict"), "A client grant for this client and resource server already exists.";
+        UNKNOWN_ORGANIZATION = 404, None, "No organization found by that id or name";
+        ORGANIZATION_EXISTS = 409, None, "An organization with this name already exists.";
+        ORGANIZATION_HAS_GRANT = 409, None, "The client grant has already been added to this organization.";
+        TOO_MANY_ORGANIZATION_GRANTS = 409, None, "Quota exceeded; cannot add more than 100 client grants to a single organization";
         SCOPE_BEYOND_API = 400, Some("invalid_body"), "Payload validation error: scope must be a subset of resource server scopes";
         INEXISTENT_ROLE = 404, None, "The role does not exist.";
         INEXISTENT_MEMBER = 404, None, "One or more of the users do not exist.";

@@ -20,6 +20,7 @@ pub mod load;
 pub mod logins;
 pub mod mail;
 pub mod metadata;
+pub mod organizations;
 pub mod page;
 pub mod passwords;
 pub mod patch;

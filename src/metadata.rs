@@ -11,7 +11,7 @@
 use serde_json::value::RawValue;
 
 use crate::error::Error;
-use crate::json::Object;
+use crate::json::{Object, type_name};
 use crate::patch::Patch;
 use crate::schema::{Fault, Part, refuse};
 
@@ -37,6 +37,9 @@ const RESERVED: [&str; 18] = [
     "user_id",
 ];
 
+/// How many characters a name or a value can have where metadata are texts.
+const TEXT_LENGTH: usize = 255;
+
 /// A change of a metadata field: the JSON text that `merge_metadata` merges, or nothing to do.
 pub type MetadataPatch = Option<String>;
 
@@ -60,6 +63,36 @@ pub fn faults(body: &Object<'_>, field: &'static str) -> Vec<Fault> {
             }));
         }
         names(field, &object, &mut faults);
+    }
+    faults
+}
+
+/// The faults of metadata that hold nothing but short texts, as those of clients and organizations do: the length of
+/// names and values, and what a name may consist of. A null stands for a value that is to go.
+pub fn text_faults(
+    body: &Object<'_>,
+    field: &'static str,
+    about: &'static str,
+    is_of_name: fn(char) -> bool,
+) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (name, value) in body.get(field).and_then(Object::of).iter().flat_map(Object::members) {
+        let path = format!("{field}.{name}");
+        let mut fault = |reason: String| faults.push(Fault::of(&path, about, reason));
+        if name.chars().count() > TEXT_LENGTH {
+            fault(format!("Property name is too long, maximum {TEXT_LENGTH}"));
+        } else if !name.chars().all(is_of_name) {
+            fault("Property name has characters that are not allowed".into());
+        }
+        match serde_json::from_str::<Option<String>>(value.get()) {
+            Err(_) => fault(format!("Expected type string but found type {}", type_name(value))),
+            Ok(text) => {
+                let length = text.unwrap_or_default().chars().count();
+                if length > TEXT_LENGTH {
+                    fault(format!("String is too long ({length} chars), maximum {TEXT_LENGTH}"));
+                }
+            }
+        }
     }
     faults
 }

@@ -11,8 +11,8 @@
 //! - A client shows its secret or, if its `client_authentication_methods` say so, an [`assertion`]: then no secret
 //!   counts any more. Mutual TLS is not there, so a client that is set to it gets no token.
 //! - A `scope` in a client credentials request narrows the grant (RFC 6749, 3.3); it cannot widen it.
-//! - `organization` is refused unless null or empty: there are no organizations here, and a token that silently lacks
-//!   the restriction would be a lie.
+//! - `organization` is refused unless null or empty: no token is for an organization, and one that silently lacks the
+//!   restriction would be a lie.
 
 pub mod api;
 pub mod assertion;

@@ -52,7 +52,14 @@ demands! {
     ReadClientGrants = "read:client_grants";
     UpdateClientGrants = "update:client_grants";
     DeleteClientGrants = "delete:client_grants";
-    ReadClientGrantOrganizations = "read:organization_client_grants";
+
+    CreateOrganizations = "create:organizations";
+    ReadOrganizations = "read:organizations";
+    UpdateOrganizations = "update:organizations";
+    DeleteOrganizations = "delete:organizations";
+    CreateOrganizationClientGrants = "create:organization_client_grants";
+    ReadOrganizationClientGrants = "read:organization_client_grants";
+    DeleteOrganizationClientGrants = "delete:organization_client_grants";
 
     ReadTenantSettings = "read:tenant_settings";
     UpdateTenantSettings = "update:tenant_settings";
@@ -96,6 +103,8 @@ pub const ALL: &[&str] = &[
     "create:client_grants",
     "create:clients",
     "create:connections",
+    "create:organization_client_grants",
+    "create:organizations",
     "create:resource_servers",
     "create:role_members",
     "create:roles",
@@ -105,6 +114,8 @@ pub const ALL: &[&str] = &[
     "delete:client_grants",
     "delete:clients",
     "delete:connections",
+    "delete:organization_client_grants",
+    "delete:organizations",
     "delete:resource_servers",
     "delete:role_members",
     "delete:roles",
@@ -157,6 +168,7 @@ pub const ALL: &[&str] = &[
     "update:client_token_vault_privileged_access",
     "update:clients",
     "update:connections",
+    "update:organizations",
     "update:resource_servers",
     "update:roles",
     "update:tenant_settings",

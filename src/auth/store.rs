@@ -43,7 +43,7 @@ pub(crate) struct Grant {
     pub scope: Vec<String>,
     /// Does it give all scopes there are? Those of a stored API are in `scope` then.
     pub allow_all_scopes: bool,
-    /// Are its tokens for members of an organization only? There is none here.
+    /// Are its tokens for organizations only? No token is.
     pub requires_organization: bool,
 }
 

@@ -6,7 +6,6 @@
 //! | `GET /api/v2/client-grants`, `GET /api/v2/client-grants/{id}` | `read:client_grants` |
 //! | `PATCH /api/v2/client-grants/{id}` | `update:client_grants` |
 //! | `DELETE /api/v2/client-grants/{id}` | `delete:client_grants` |
-//! | `GET /api/v2/client-grants/{id}/organizations` | `read:organization_client_grants` |
 //!
 //! A client has at most one grant of a `subject_type` for an API: `client` for tokens of its own, `user` for tokens of
 //! people, which matters to APIs whose policy for users is `require_client_grant`. A grant for the Management API can give
@@ -17,8 +16,8 @@
 //! Deviations and decisions:
 //! - The Management API may be named by any host of the tenant. It is stored under its own identifier and answered as
 //!   the request named it or, to a caller on this machine, as the host that was asked.
-//! - There are no organizations, so the list of a grant's is empty. `organization_usage` and `allow_any_organization` are
-//!   kept and answered, and a grant that requires an organization gives no token.
+//! - `organization_usage` and `allow_any_organization` are kept and answered. No token is for an organization (see
+//!   [`crate::auth`]), so a grant that requires one gives none. [`crate::organizations`] has what is associated.
 //! - `authorization_details_types` are kept and answered: there are no rich authorization requests.
 //! - `default_for`, a grant for all third-party clients at once, is refused.
 
@@ -84,12 +83,12 @@ fn is_known(scope: &[String]) -> bool {
 }
 
 /// The name an API is stored under.
-fn canonical<'a>(ctx: &'a Context, audience: &'a str) -> &'a str {
+pub(crate) fn canonical<'a>(ctx: &'a Context, audience: &'a str) -> &'a str {
     if ctx.tenant.is_management(audience) { &ctx.tenant.audience } else { audience }
 }
 
 /// The grant with its API by the name that the caller knows it by.
-fn spoken(ctx: &Context, mut grant: ClientGrant, named: Option<&str>) -> ClientGrant {
+pub(crate) fn spoken(ctx: &Context, mut grant: ClientGrant, named: Option<&str>) -> ClientGrant {
     if grant.audience == ctx.tenant.audience {
         let host = ctx.origin.split_once("://").map(|(_, host)| host);
         let local =

@@ -156,7 +156,12 @@ pub struct ClientGrant {
 
 impl ClientGrant {
     /// The document as the API answers it.
-    pub fn document(mut self) -> Result<String> {
+    pub fn document(self) -> Result<String> {
+        serde_json::to_string(&self.members()).map_err(Error::internal)
+    }
+
+    /// The members of the document.
+    pub fn members(mut self) -> Map<String, Value> {
         let columns = [
             ("id", json!(self.id)),
             ("client_id", json!(self.client_id)),
@@ -165,6 +170,6 @@ impl ClientGrant {
             ("subject_type", json!(self.subject_type)),
         ];
         self.settings.extend(columns.map(|(name, value)| (name.to_owned(), value)));
-        serde_json::to_string(&self.settings).map_err(Error::internal)
+        self.settings
     }
 }

@@ -4,17 +4,13 @@ use actix_web::HttpResponse;
 use actix_web::http::Method;
 
 use super::model::{ClientGrant, ClientGrantPatch, Filter, NewClientGrant, SUBJECT_TYPES};
-use crate::auth::scopes::{
-    CreateClientGrants, DeleteClientGrants, ReadClientGrantOrganizations, ReadClientGrants,
-    UpdateClientGrants,
-};
+use crate::auth::scopes::{CreateClientGrants, DeleteClientGrants, ReadClientGrants, UpdateClientGrants};
 use crate::error::Result;
 use crate::http::endpoint::endpoint;
-use crate::http::page::{listed, listed_with_links};
+use crate::http::page::listed_with_links;
 use crate::http::params::Params;
 use crate::http::render::{json_text, no_content};
 use crate::http::{Body, Caller, Endpoint};
-use crate::page::List;
 use crate::schema::{Fault, Part, refusal};
 
 /// The routes of client grants.
@@ -25,7 +21,6 @@ pub fn routes() -> Vec<Endpoint> {
         endpoint(Method::GET, "/api/v2/client-grants/{id}", fetch),
         endpoint(Method::PATCH, "/api/v2/client-grants/{id}", update),
         endpoint(Method::DELETE, "/api/v2/client-grants/{id}", delete),
-        endpoint(Method::GET, "/api/v2/client-grants/{id}/organizations", organizations),
     ]
 }
 
@@ -61,13 +56,6 @@ async fn update(caller: Caller<UpdateClientGrants>, params: Params, body: Body) 
 async fn delete(caller: Caller<DeleteClientGrants>, params: Params) -> Result<HttpResponse> {
     super::delete(&caller, &params.path("id")?).await?;
     Ok(no_content())
-}
-
-async fn organizations(caller: Caller<ReadClientGrantOrganizations>, params: Params) -> Result<HttpResponse> {
-    let page = params.page(1)?;
-    super::fetch(&caller, &params.path("id")?).await?;
-    let none = List { total: page.include_totals().then_some(0), ..List::default() };
-    Ok(listed("organizations", &page, &none))
 }
 
 /// Which grants a list is asked for. An empty parameter counts as none.

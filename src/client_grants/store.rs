@@ -25,6 +25,7 @@ macro_rules! grant {
         "g.grant_id, g.client_id, g.audience, g.subject_type, g.scope, g.settings"
     };
 }
+pub(crate) use grant;
 
 /// Takes away the grants of what a statement deletes, each with its journal row: two CTEs after `deleted`. `$of` ties a
 /// grant `g` to it, `$author` is the array that the deletion's own entry is made of.
@@ -54,7 +55,7 @@ macro_rules! delete_grants {
 }
 pub(crate) use delete_grants;
 
-fn grant(row: &PgRow) -> Result<Option<ClientGrant>, sqlx::Error> {
+pub(crate) fn read_grant(row: &PgRow) -> Result<Option<ClientGrant>, sqlx::Error> {
     let Some(id) = row.try_get("grant_id")? else { return Ok(None) };
     Ok(Some(ClientGrant {
         id,
@@ -129,7 +130,7 @@ pub(crate) async fn create(
         .fetch_one(db.pool())
         .await
         .map_err(|e| db::refusal(e, &[("client_grants_subject_type_key", codes::CLIENT_GRANT_EXISTS)]))?;
-    Ok(match grant(&row)? {
+    Ok(match read_grant(&row)? {
         Some(grant) => Created::Done(grant),
         None if row.try_get("has_client")? => Created::NoSuchApi,
         None => Created::NoSuchClient,
@@ -150,7 +151,7 @@ static FETCH: Statement = Statement::new(
 
 pub(crate) async fn fetch(db: &Db, tenant: &str, id: &str) -> Result<Option<ClientGrant>, Error> {
     let row = FETCH.query().bind(tenant).bind(id).fetch_optional(db.pool()).await?;
-    Ok(row.as_ref().map(grant).transpose()?.flatten())
+    Ok(row.as_ref().map(read_grant).transpose()?.flatten())
 }
 
 /// Grants of a tenant that are `$of` somebody. Postgres finds them by an index only if the statement says so itself.
@@ -220,7 +221,7 @@ pub(crate) async fn list(
     let mut list = List { items: Vec::with_capacity(rows.len()), total: None, next: None };
     for row in &rows {
         list.total = row.try_get("total")?;
-        list.items.extend(grant(row)?);
+        list.items.extend(read_grant(row)?);
     }
     list.end_at(page.limit(), |grant| grant.id.clone());
     Ok(list)
@@ -284,7 +285,7 @@ pub(crate) async fn update(
     let query = query.bind(&patch.unset).bind(refused_for).bind(author.entry());
     Ok(match query.fetch_optional(db.pool()).await? {
         None => Updated::NoSuchGrant,
-        Some(row) => grant(&row)?.map_or(Updated::Refused, Updated::Done),
+        Some(row) => read_grant(&row)?.map_or(Updated::Refused, Updated::Done),
     })
 }
 

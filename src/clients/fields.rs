@@ -266,7 +266,8 @@ static TOKEN_EXCHANGE: Schema = Schema::closed(&[texts(
     "The enabled token exchange types",
 )]);
 
-static TOKEN_QUOTA: Schema = Schema::closed(&[Field::new(
+/// How many tokens a client or an organization may have.
+pub static TOKEN_QUOTA: Schema = Schema::closed(&[Field::new(
     "client_credentials",
     Kind::Object(&TOKEN_QUOTA_LIMITS),
     "The token quota configuration",

@@ -27,8 +27,8 @@
 //! Deviations and decisions:
 //! - `client_metadata` has at most 10 keys in a request and after the merge; a key with `null` is not kept, and `null` for
 //!   the whole clears it.
-//! - What the settings say of logins, quotas, add-ons and the like is kept and answered; what there is none of here, such
-//!   as organizations, is not looked up.
+//! - What the settings say of logins, quotas, add-ons and the like is kept and answered; what they name, such as the
+//!   `default_organization`, is not looked up.
 //! - `signing_keys` are the tenant's certificates, newest first, with `cert` and `subject`; there is neither `pkcs7` nor,
 //!   in the answer to a creation, the private key.
 //! - `oidc_backchannel_logout` is another name of `oidc_logout`: either can be sent (of both the latter counts), both are
@@ -37,8 +37,8 @@
 //! - Every object can be set to null by a PATCH, as recorded, also where Auth0's schema does not say so. `refresh_token`
 //!   can be sent in part.
 //! - Formats of URLs allow placeholders and wildcards, so they ask for little more than a scheme.
-//! - `q` knows the two queries that Auth0 documents. There are no organizations, so they find nobody; nor does
-//!   `external_client_id`, as clients are not registered elsewhere.
+//! - `q` knows the two queries that Auth0 documents. `external_client_id` finds nobody, as clients are not registered
+//!   elsewhere.
 
 pub mod credentials;
 pub mod fields;
@@ -77,9 +77,6 @@ pub async fn must_exist(ctx: &Context, id: &str) -> Result<()> {
 
 /// All clients, or those a filter lets through, as far as the caller may see them.
 pub async fn list(ctx: &Context, filter: &Filter, page: &Page) -> Result<List<Client>> {
-    if filter.of_organizations {
-        return Ok(List { items: Vec::new(), total: None, next: None });
-    }
     let stored = store::list(ctx.db(), &ctx.tenant.id, filter, page).await?;
     let secrets = view(ctx).secrets;
     stored.try_map(|stored| open(ctx, stored, secrets))

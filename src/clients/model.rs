@@ -14,8 +14,6 @@ use crate::users::model::Fields;
 
 /// How many keys `client_metadata` can have.
 pub const METADATA_KEYS: usize = 10;
-/// How many characters a key or a value of it can have.
-const METADATA_LENGTH: usize = 255;
 
 /// Where settings name credentials, as RFC 6901 has it.
 pub const CREDENTIALS: [&str; 5] = [
@@ -282,25 +280,7 @@ fn metadata_faults(body: &Object<'_>) -> Vec<Fault> {
         faults.push(too_many(count));
     }
     let special = |c: char| c.is_ascii_alphanumeric() || ":,-+=_*?\"/\\()<>@\t ".contains(c);
-    for (name, value) in object.members() {
-        let path = format!("client_metadata.{name}");
-        let mut fault = |reason: String| faults.push(Fault::of(&path, METADATA, reason));
-        if name.chars().count() > METADATA_LENGTH {
-            fault(format!("Property name is too long, maximum {METADATA_LENGTH}"));
-        } else if !name.chars().all(special) {
-            fault("Property name has characters that are not allowed".into());
-        }
-        let text: Option<Option<String>> = serde_json::from_str(value.get()).ok();
-        match text {
-            None => fault(format!("Expected type string but found type {}", crate::json::type_name(value))),
-            Some(text) => {
-                let length = text.unwrap_or_default().chars().count();
-                if length > METADATA_LENGTH {
-                    fault(format!("String is too long ({length} chars), maximum {METADATA_LENGTH}"));
-                }
-            }
-        }
-    }
+    faults.extend(metadata::text_faults(body, "client_metadata", METADATA, special));
     faults
 }
 
@@ -325,17 +305,28 @@ pub struct Filter {
     pub is_first_party: Option<bool>,
     /// The one that is registered under this id elsewhere.
     pub external_client_id: Option<String>,
-    /// Those with a grant for an organization: there are none.
-    pub of_organizations: bool,
+    /// Those with such a grant.
+    pub granted: Option<Granted>,
+}
+
+/// What one of a client's grants has to do with organizations.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Granted {
+    /// It is associated with this one.
+    Organization(String),
+    /// It allows any.
+    AnyOrganization,
 }
 
 /// Reads the queries that a list of clients knows.
-pub fn read_query(text: &str) -> Result<()> {
+pub fn read_query(text: &str) -> Result<Granted> {
     let is_organization =
         |id: &str| id.starts_with("org_") && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     match text.trim().split_once(':') {
-        Some(("client_grant.organization_id", id)) if is_organization(id.trim_matches('"')) => Ok(()),
-        Some(("client_grant.allow_any_organization", "true")) => Ok(()),
+        Some(("client_grant.organization_id", id)) if is_organization(id.trim_matches('"')) => {
+            Ok(Granted::Organization(id.trim_matches('"').to_owned()))
+        }
+        Some(("client_grant.allow_any_organization", "true")) => Ok(Granted::AnyOrganization),
         _ => {
             let reason = "Only client_grant.organization_id:{organization_id} and client_grant.allow_any_organization:true can be asked for";
             Err(refusal(Part::Query, &[Fault::of("q", "Advanced Query in Lucene syntax", reason)]))

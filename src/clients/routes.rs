@@ -132,9 +132,8 @@ fn filter(params: &Params, page: &Page) -> Result<Filter> {
     let is_global = params.boolean("is_global", "Optional filter on the global client parameter")?;
     let is_first_party =
         params.boolean("is_first_party", "Optional filter on whether a client is first-party")?;
-    let query = text("q")?;
-    if let Some(query) = &query {
-        read_query(query)?;
+    let granted = text("q")?.as_deref().map(read_query).transpose()?;
+    if granted.is_some() {
         let fault = |reason: &str| refuse(Part::Query, &[Fault::of("q", "", reason)]);
         if app_types.is_some()
             || is_global.is_some()
@@ -152,6 +151,6 @@ fn filter(params: &Params, page: &Page) -> Result<Filter> {
         is_global: is_global.unwrap_or(false),
         is_first_party,
         external_client_id,
-        of_organizations: query.is_some(),
+        granted,
     })
 }

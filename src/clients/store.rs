@@ -5,7 +5,7 @@ use sqlx::types::Json;
 use time::OffsetDateTime;
 
 use super::fields::merged_names;
-use super::model::{ClientPatch, Filter, METADATA_KEYS, NewClient, filled_up};
+use super::model::{ClientPatch, Filter, Granted, METADATA_KEYS, NewClient, filled_up};
 use crate::client_grants::store::delete_grants;
 use crate::connections::store::disable_client;
 use crate::db::{self, Db, Statement};
@@ -13,7 +13,8 @@ use crate::error::{Error, Meaning, codes};
 use crate::journal::{Author, author, insert_journal};
 use crate::page::{List, Page};
 
-pub(crate) const STATEMENTS: &[&Statement] = &[&CREATE, &FETCH, &LIST, &UPDATE, &ROTATE_SECRET, &DELETE];
+pub(crate) const STATEMENTS: &[&Statement] =
+    &[&CREATE, &FETCH, &LIST, &LIST_OF_GRANTED, &UPDATE, &ROTATE_SECRET, &DELETE];
 
 /// A client with its secret still sealed.
 pub(crate) struct Stored {
@@ -201,16 +202,50 @@ static LIST: Statement = Statement::new(
     ),
 );
 
+static LIST_OF_GRANTED: Statement = Statement::new(
+    "clients.list_of_granted",
+    concat!(
+        "select null::bigint as total,
+            ",
+        stored!(),
+        "
+       from clients s
+      where s.tenant_id = $1
+        and s.client_id = any(array(select g.client_id
+                                      from organization_client_grants a
+                                      join client_grants g on g.tenant_id = a.tenant_id and g.grant_id = a.grant_id
+                                     where a.tenant_id = $1
+                                       and a.organization_id = $2
+                                     union
+                                    select g.client_id
+                                      from client_grants g
+                                     where g.tenant_id = $1
+                                       and $2 is null
+                                       and g.settings @> '{\"allow_any_organization\": true}'))
+        and ($3::text is null or s.client_id > $3)
+      order by s.client_id
+      limit $4"
+    ),
+);
+
 /// One more than a checkpoint asks for is looked at, to know whether anything follows.
 pub(crate) async fn list(db: &Db, tenant: &str, filter: &Filter, page: &Page) -> Result<List<Stored>, Error> {
     let (from, more) = match page {
         Page::Checkpoint { from, .. } => (from.as_deref(), 1),
         Page::Offset { .. } => (None, 0),
     };
-    let query = LIST.query().bind(tenant).bind(filter.app_types.as_deref());
-    let query = query.bind(filter.is_global).bind(filter.is_first_party).bind(from);
-    let query = query.bind(page.limit() + more).bind(page.start()).bind(page.include_totals());
-    let query = query.bind(filter.external_client_id.as_deref());
+    let query = if let Some(granted) = &filter.granted {
+        let organization = match granted {
+            Granted::Organization(id) => Some(id),
+            Granted::AnyOrganization => None,
+        };
+        LIST_OF_GRANTED.query().bind(tenant).bind(organization).bind(from).bind(page.limit() + more)
+    } else {
+        let query = LIST.query().bind(tenant).bind(filter.app_types.as_deref());
+        let query = query.bind(filter.is_global).bind(filter.is_first_party).bind(from);
+        let query = query.bind(page.limit() + more).bind(page.start()).bind(page.include_totals());
+        query.bind(filter.external_client_id.as_deref())
+    };
     let rows = query.fetch_all(db.pool()).await?;
     let mut list = List { items: Vec::with_capacity(rows.len()), total: None, next: None };
     for row in &rows {

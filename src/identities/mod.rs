@@ -26,7 +26,7 @@
 //! - What is not in `profileData` (`blocked`, counts and times of logins) does not come back by unlinking.
 //! - Refusals carry `inexistent_identity`, `identity_already_exists`, `inexistent_connection` (provider or connection
 //!   not configured), `invalid_token` (`link_with`) or `operation_not_supported` (the main identity).
-//! - There are neither organizations nor second factors: their lists are empty for every user there is.
+//! - There are neither members of organizations nor second factors: their lists are empty for every user there is.
 
 pub mod model;
 pub mod routes;

@@ -9,7 +9,7 @@
 //! up, or at once when the address is verified already, as a recorded job was.
 //!
 //! Decisions: an unknown user is 404; a `client_id` must be one of the tenant; `organization_id` is refused, because
-//! there are no organizations.
+//! no user is a member of one.
 
 pub mod model;
 pub mod routes;

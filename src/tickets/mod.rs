@@ -17,7 +17,7 @@
 //! - `result_url` gets Auth0's parameters `success` and `message`, and `email` if `includeEmailInRedirect` is true
 //!   (default false).
 //! - `client_id` must exist and is kept; no client has a page to go on to, so the browser stays here after success.
-//! - `organization_id` is refused: there are no organizations.
+//! - `organization_id` is refused: no user is a member of one.
 //! - Only the address of the main identity can be verified; passwords of all.
 //! - A used or expired link is answered with 410, one that never was with 400.
 

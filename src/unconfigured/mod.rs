@@ -1,5 +1,5 @@
 //! What tools that manage whole tenants (Auth0's deploy CLI, the Terraform provider) ask for, and what no tenant of
-//! Roster has: rules, actions, organizations, branding and the like. Each is answered as by a tenant of Auth0 that has
+//! Roster has: rules, actions, forms, branding and the like. Each is answered as by a tenant of Auth0 that has
 //! none, so that such a tool gets through; changing one is 405.
 //!
 //! [`RESOURCES`] is all of it. The paths are those that `a0deploy export` (8.44) reads; it takes a 404 for nothing
@@ -70,7 +70,6 @@ resources! {
     "hooks" "read:hooks" List("hooks");
     "log-streams" "read:log_streams" Document("[]");
     "network-acls" "read:network_acls" List("network_acls");
-    "organizations" "read:organizations" List("organizations");
     "prompts" "read:prompts" Document(r#"{"universal_login_experience":"new","identifier_first":false,"webauthn_platform_first_factor":false}"#);
     "prompts/rendering" "read:prompts" List("configs");
     "prompts/{prompt}/custom-text/{language}" "read:prompts" Document("{}");

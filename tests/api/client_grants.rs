@@ -381,18 +381,3 @@ async fn lists_are_filtered_by_what_a_grant_is() {
     let refused = tenant.get(&format!("{PATH}?subject_type=other")).await;
     assert_eq!(refused.refusal().1, Some("invalid_query_string"));
 }
-
-#[tokio::test]
-async fn the_organizations_of_a_grant_are_none() {
-    let tenant = Tenant::new().await;
-    let client = client(&tenant).await;
-    let body = json!({ "client_id": client["client_id"], "audience": tenant.audience, "allow_any_organization": true });
-    let path = format!("{}/organizations", path_of(&made(&tenant, PATH, body).await));
-    assert_eq!(tenant.get(&path).await.json, json!([]));
-    assert_eq!(
-        tenant.get(&format!("{path}?include_totals=true&per_page=50")).await.json,
-        json!({ "organizations": [], "start": 0, "limit": 50, "total": 0 })
-    );
-    assert_eq!(tenant.get(&format!("{path}?take=5")).await.json, json!({ "organizations": [] }));
-    assert_eq!(tenant.get(&format!("{PATH}/cgr_none/organizations")).await.refusal(), UNKNOWN);
-}

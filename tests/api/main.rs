@@ -17,6 +17,7 @@ mod keys;
 mod mail;
 mod merge_model;
 mod oauth;
+mod organizations;
 mod permissions;
 mod rate_limits;
 mod resource_servers;
