@@ -98,7 +98,7 @@ const NEAR: u32 = 200;
 /// If so many of those are meant, many are.
 const SIGN: u32 = 4;
 /// So many candidates are fetched and sorted, whoever they are.
-const FEW: u32 = 500;
+const FEW: u32 = 1_500;
 /// Where there are more, or signs of it, so many users are asked in the order of the list before all candidates are.
 const FAR: u32 = 10_000;
 
