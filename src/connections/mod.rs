@@ -73,7 +73,7 @@ pub async fn create(ctx: &Context, mut new: NewConnection) -> Result<Document> {
     let id = ids::prefixed("con");
     let secrets = seal(ctx, &id, &model::hide(&mut new.options))?;
     let stored = store::create(ctx.db(), &ctx.tenant.id, &id, &new, secrets.as_deref(), &ctx.author).await?;
-    open(ctx, stored.ok_or(codes::CONNECTION_BEING_DELETED)?)
+    open(ctx, stored)
 }
 
 /// The connection with an id.

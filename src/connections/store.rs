@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::model::{ClientsPatch, Connection, DATABASE, Filter, NewConnection, Options};
 use crate::db::{self, Db, Statement, Tx};
-use crate::error::{Error, codes};
+use crate::error::{Error, Meaning, codes};
 use crate::journal::{Author, author, insert_journal};
 use crate::page::{List, Page};
 
@@ -233,24 +233,12 @@ macro_rules! secrets_told {
     };
 }
 
-/// Are there still users of a connection that is gone, the deletion `d`? A new one of its name has users of its own.
-macro_rules! has_users_left {
-    () => {
-        "exists (select from identities i where i.tenant_id = d.tenant_id and i.connection = d.name)
-         and not exists (select from connections n where n.tenant_id = d.tenant_id and n.name = d.name)"
-    };
-}
-pub(crate) use has_users_left;
-
 static CREATE: Statement = Statement::new(
     "connections.create",
     concat!(
         "with created as (
              insert into connections (tenant_id, connection_id, name, strategy, options, secrets, settings)
-             select $1, $2, $3, $4, $5, $6, $7
-              where not exists (select from connection_deletions d where d.tenant_id = $1 and d.name = $3 and ",
-        has_users_left!(),
-        ")
+             values ($1, $2, $3, $4, $5, $6, $7)
           returning *
          ), enabled as (
              insert into connection_clients (tenant_id, connection_id, client_id)
@@ -279,7 +267,10 @@ static CREATE: Statement = Statement::new(
     ),
 );
 
-/// `None` while users of a connection of the same name are being erased.
+/// What keeps a new connection from inheriting the users of one that is gone.
+pub(crate) const NAME_IN_DELETION: (&str, Meaning) =
+    ("connection_deletions_name", codes::CONNECTION_BEING_DELETED);
+
 pub(crate) async fn create(
     db: &Db,
     tenant: &str,
@@ -287,19 +278,20 @@ pub(crate) async fn create(
     new: &NewConnection,
     secrets: Option<&[u8]>,
     author: &Author,
-) -> Result<Option<Stored>, Error> {
+) -> Result<Stored, Error> {
     let query = CREATE.query().bind(tenant).bind(id).bind(&new.name).bind(&new.strategy).bind(&new.options);
     let query = query.bind(secrets).bind(Json(&new.settings)).bind(&new.enabled_clients).bind(author.entry());
-    let row = query.fetch_optional(db.pool()).await.map_err(|e| {
+    let row = query.fetch_one(db.pool()).await.map_err(|e| {
         db::refusal(
             e,
             &[
+                NAME_IN_DELETION,
                 ("connections_name_key", codes::CONNECTION_EXISTS),
                 ("connection_clients_client_fkey", codes::INEXISTENT_CLIENT),
             ],
         )
     })?;
-    Ok(row.as_ref().map(stored).transpose()?.flatten())
+    stored(&row)?.ok_or_else(|| sqlx::Error::RowNotFound.into())
 }
 
 static FETCH: Statement = Statement::new(
@@ -530,8 +522,8 @@ static DELETE: Statement = Statement::new(
            from connection_deletions d
           where d.tenant_id = $1
             and d.connection_id = $2
-            and ",
-        has_users_left!()
+            and exists (select from identities i where i.tenant_id = d.tenant_id and i.connection = d.name)
+            and not exists (select from connections n where n.tenant_id = d.tenant_id and n.name = d.name)"
     ),
 );
 

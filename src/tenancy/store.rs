@@ -8,9 +8,9 @@ use sqlx::types::Json;
 use super::config::ConnectionConfig;
 use super::{Settings, Tenant};
 use crate::auth::keys::{Jwk, SigningKey};
-use crate::connections::store::has_users_left;
-use crate::db::{Db, Statement, Tx};
-use crate::error::{Error, codes};
+use crate::connections::store::NAME_IN_DELETION;
+use crate::db::{self, Db, Statement, Tx};
+use crate::error::Error;
 use crate::ids;
 use crate::journal::{Author, author, insert_journal};
 use crate::vault::Vault;
@@ -514,9 +514,6 @@ static PUT_CONNECTION: Statement = Statement::new(
              insert into connections (tenant_id, connection_id, name, strategy, options, for_all_clients)
              select $1, $2, $3, $4, $5::jsonb, enabled_clients is null
                from wanted, (select count(*) from old) locked
-              where not exists (select from connection_deletions d where d.tenant_id = $1 and d.name = $3 and ",
-        has_users_left!(),
-        ")
                  on conflict (tenant_id, name)
                  do update set options = overlay_settings(connections.options - $10::text[], $6),
                                for_all_clients = excluded.for_all_clients,
@@ -547,9 +544,7 @@ static PUT_CONNECTION: Statement = Statement::new(
         "
                from written w cross join wanted left join old o on true
          )
-         select not exists (select from old) from written
-          union all
-         select null where not exists (select from written) and not exists (select from old)"
+         select not exists (select from old) from written"
     ),
 );
 
@@ -566,8 +561,8 @@ pub(crate) async fn put_connection(
     let query = PUT_CONNECTION.query().bind(tenant).bind(ids::prefixed("con")).bind(&config.name);
     let query = query.bind(&config.strategy).bind(whole).bind(named).bind(enabled);
     let query = query.bind(config.named.contains("enabled_clients")).bind(author.entry()).bind(ended);
-    let Some(row) = query.fetch_optional(&mut **tx).await? else { return Ok(None) };
-    row.try_get::<Option<bool>, _>(0)?.map(Some).ok_or_else(|| codes::CONNECTION_BEING_DELETED.into())
+    let row = query.fetch_optional(&mut **tx).await.map_err(|e| db::refusal(e, &[NAME_IN_DELETION]))?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
 static MANAGEMENT_CLIENT: Statement = Statement::new(
