@@ -30,6 +30,7 @@ pub(crate) const STATEMENTS: &[&Statement] = &[
     &FIND_CLIENT,
     &PUT_CLIENT,
     &PUT_GRANT,
+    &LOCK_CONNECTION,
     &PUT_CONNECTION,
     &MANAGEMENT_CLIENT,
 ];
@@ -494,6 +495,12 @@ pub(crate) async fn put_grant(
     Ok(query.fetch_optional(&mut **tx).await?.map(|row| row.try_get(0)).transpose()?)
 }
 
+/// What holds everybody else off a connection while its clients are declared.
+static LOCK_CONNECTION: Statement = Statement::new(
+    "tenancy.lock_connection",
+    "select from connections where tenant_id = $1 and name = $2 for update",
+);
+
 static PUT_CONNECTION: Statement = Statement::new(
     "tenancy.put_connection",
     concat!(
@@ -506,14 +513,15 @@ static PUT_CONNECTION: Statement = Statement::new(
                from connections c
               where c.tenant_id = $1
                 and c.name = $3
-                for update
          ), wanted as (
-             select case when not $8 and exists (select from old) then (select enabled_clients from old)
-                         when $7::text[] is not null then array(select distinct id from unnest($7) as e(id) order by id) end as enabled_clients
+             select case when not named then (select enabled_clients from old)
+                         when $7::text[] is not null then array(select distinct id from unnest($7) as e(id) order by id) end as enabled_clients,
+                    named
+               from (select $8 or not exists (select from old)) as e(named)
          ), written as (
              insert into connections (tenant_id, connection_id, name, strategy, options, for_all_clients)
              select $1, $2, $3, $4, $5::jsonb, enabled_clients is null
-               from wanted, (select count(*) from old) locked
+               from wanted
                  on conflict (tenant_id, name)
                  do update set options = overlay_settings(connections.options - $10::text[], $6),
                                for_all_clients = excluded.for_all_clients,
@@ -527,11 +535,13 @@ static PUT_CONNECTION: Statement = Statement::new(
               using written w, wanted
               where k.tenant_id = w.tenant_id
                 and k.connection_id = w.connection_id
+                and wanted.named
                 and k.client_id <> all(coalesce(wanted.enabled_clients, '{}'))
          ), enabled as (
              insert into connection_clients (tenant_id, connection_id, client_id)
              select w.tenant_id, w.connection_id, e.id
                from written w, wanted, unnest(wanted.enabled_clients) as e(id)
+              where wanted.named
                  on conflict do nothing
          ), journal_entry as (
              ",
@@ -558,6 +568,7 @@ pub(crate) async fn put_connection(
     enabled: Option<&[&str]>,
     author: &Author,
 ) -> Result<Option<bool>, Error> {
+    LOCK_CONNECTION.query().bind(tenant).bind(&config.name).execute(&mut **tx).await?;
     let query = PUT_CONNECTION.query().bind(tenant).bind(ids::prefixed("con")).bind(&config.name);
     let query = query.bind(&config.strategy).bind(whole).bind(named).bind(enabled);
     let query = query.bind(config.named.contains("enabled_clients")).bind(author.entry()).bind(ended);
