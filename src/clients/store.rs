@@ -13,7 +13,8 @@ use crate::error::{Error, Meaning, codes};
 use crate::journal::{Author, author, insert_journal};
 use crate::page::{List, Page};
 
-pub(crate) const STATEMENTS: &[&Statement] = &[&CREATE, &FETCH, &LIST, &UPDATE, &ROTATE_SECRET, &DELETE];
+pub(crate) const STATEMENTS: &[&Statement] =
+    &[&CREATE, &FETCH, &LIST, &UPDATE, &ROTATE_SECRET, &LOCK, &DELETE];
 
 /// A client with its secret still sealed.
 pub(crate) struct Stored {
@@ -372,6 +373,10 @@ pub(crate) async fn rotate_secret(
     Ok(row.as_ref().map(stored).transpose()?.flatten())
 }
 
+/// What waits for grants and credentials that are being made: the deletion is to see them.
+static LOCK: Statement =
+    Statement::new("clients.lock", "select from clients where tenant_id = $1 and client_id = $2 for update");
+
 static DELETE: Statement = Statement::new(
     "clients.delete",
     concat!(
@@ -380,7 +385,6 @@ static DELETE: Statement = Statement::new(
                from clients
               where tenant_id = $1
                 and client_id = $2
-                for update
          ), deleted as (
              delete from clients c
               using target t
@@ -413,6 +417,9 @@ static DELETE: Statement = Statement::new(
 
 /// Deletes a client, if there is one, with its grants, its credentials and its place in connections; was it one that stays?
 pub(crate) async fn delete(db: &Db, tenant: &str, id: &str, author: &Author) -> Result<bool, Error> {
-    let row = DELETE.query().bind(tenant).bind(id).bind(author.entry()).fetch_optional(db.pool()).await?;
+    let mut tx = db.begin().await?;
+    LOCK.query().bind(tenant).bind(id).execute(&mut *tx).await?;
+    let row = DELETE.query().bind(tenant).bind(id).bind(author.entry()).fetch_optional(&mut *tx).await?;
+    tx.commit().await?;
     Ok(row.map(|row| row.try_get("kept")).transpose()?.unwrap_or(false))
 }

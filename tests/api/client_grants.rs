@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{PASSWORD, Response, Tenant, form, send, sql};
+use crate::support::{PASSWORD, Response, Tenant, form, overtaken, send, sql};
 
 const PATH: &str = "/api/v2/client-grants";
 const API: &str = "https://api.example.com/";
@@ -395,4 +395,34 @@ async fn the_organizations_of_a_grant_are_none() {
     );
     assert_eq!(tenant.get(&format!("{path}?take=5")).await.json, json!({ "organizations": [] }));
     assert_eq!(tenant.get(&format!("{PATH}/cgr_none/organizations")).await.refusal(), UNKNOWN);
+}
+
+#[tokio::test]
+async fn a_grant_made_at_that_moment_goes_with_its_api_or_client() {
+    let tenant = Tenant::new().await;
+    let client = client(&tenant).await;
+    let client_id = client["client_id"].as_str().unwrap();
+    let api = json!({ "name": "API", "identifier": API });
+    for path in ["resource-servers/https%3A%2F%2Fapi.example.com%2F", &format!("clients/{client_id}")] {
+        let answer = tenant.post("/api/v2/resource-servers", api.clone()).await;
+        assert!([201, 409].contains(&answer.status), "{}", answer.text);
+        let made = [
+            "select from clients where tenant_id = $1 and client_id = $2 for key share",
+            "select from resource_servers where tenant_id = $1 and identifier = 'https://api.example.com/' for key share",
+            "insert into client_grants (tenant_id, grant_id, client_id, audience, scope)
+             values ($1, 'cgr_' || gen_random_uuid(), $2, 'https://api.example.com/', '{}')",
+        ];
+        let request = tenant.delete(&format!("/api/v2/{path}"));
+        assert_eq!(overtaken(&made, [&tenant.name, client_id], request).await.status, 204);
+        let left = sql(
+            "select grant_id from client_grants where tenant_id = $1 and client_id = $2",
+            &[&tenant.name, client_id],
+        );
+        assert_eq!(left.await, Vec::<Vec<Value>>::new(), "{path}");
+    }
+    let told = sql(
+        "select kind from journal where tenant_id = $1 and kind = 'client_grant.deleted'",
+        &[&tenant.name],
+    );
+    assert_eq!(told.await.len(), 2);
 }
