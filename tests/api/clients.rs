@@ -165,6 +165,14 @@ async fn an_old_secret_is_void_at_once() {
     let own = changed(&tenant, &client, json!({ "client_secret": "one's own" })).await;
     assert_eq!(own["client_secret"], "one's own");
     assert_eq!(token(&tenant, &own).await.status, 200);
+    // Who may change keys does not read the others thereby.
+    let key = json!({ "encryption_key": { "pub": "-", "cert": "-", "subject": "-" } });
+    assert_eq!(tenant.patch(&path_of(&client), key).await.status, 200);
+    let token = tenant.token_with(&["update:client_keys"]).await;
+    let path = format!("{}/rotate-secret", path_of(&client));
+    let rotated = send(tenant.request("POST", &path).bearer_auth(token).json(&json!({}))).await.json;
+    assert!(rotated["client_secret"].is_string(), "{rotated}");
+    assert!(rotated.get("encryption_key").is_none() && rotated.get("signing_keys").is_none(), "{rotated}");
     let nobody = tenant.post(&format!("{PATH}/nobody/rotate-secret"), json!({})).await;
     assert_eq!(nobody.refusal(), UNKNOWN);
 }
