@@ -396,7 +396,22 @@ static DELETE: Statement = Statement::new(
         delete_grants!("g.client_id = d.client_id", "array[gen_random_uuid()::text] || ($3::text[])[2:]"),
         ", ",
         disable_client!("array[gen_random_uuid()::text] || ($3::text[])[2:]"),
-        ", journal_entry as (
+        ", credentials as (
+             delete from client_credentials c
+              using deleted d
+              where c.tenant_id = d.tenant_id
+                and c.client_id = d.client_id
+          returning c.*
+         ), credential_entries as (
+             ",
+        insert_journal!(),
+        "
+             select tenant_id, 'client_credential.deleted', credential_id,
+                    journal_changes(document || jsonb_build_object('client_id', client_id, 'expires_at', expires_at), null), ",
+        author!("array[gen_random_uuid()::text] || ($3::text[])[2:]"),
+        "
+               from credentials
+         ), journal_entry as (
              ",
         insert_journal!(),
         "
