@@ -154,15 +154,29 @@ macro_rules! etag {
     };
 }
 
+/// Is a client `$e` of tenant $1 another one than the global one? Asked of its id, without a look at its document.
+macro_rules! is_not_global {
+    ($e:literal) => {
+        concat!(
+            $e,
+            ".client_id is distinct from (select g.client_id from clients g where g.tenant_id = $1 and g.settings -> 'global' = 'true')"
+        )
+    };
+}
+
 /// The ids of all clients that may use a connection `s`.
 macro_rules! clients {
     () => {
-        "case when s.for_all_clients
+        concat!(
+            "case when s.for_all_clients
                   then array(select e.client_id from clients e
-                               where e.tenant_id = s.tenant_id and e.settings -> 'global' is distinct from 'true' order by e.client_id)
+                               where e.tenant_id = $1 and ",
+            is_not_global!("e"),
+            " order by e.client_id)
                   else array(select k.client_id from connection_clients k
                               where k.tenant_id = s.tenant_id and k.connection_id = s.connection_id
                               order by k.client_id) end"
+        )
     };
 }
 
@@ -541,11 +555,14 @@ pub(crate) async fn delete(
 
 static CLIENTS: Statement = Statement::new(
     "connections.clients",
-    "select k.client_id
+    concat!(
+        "select k.client_id
        from connections c
        left join lateral (
             select * from (select e.client_id from clients e
-                            where e.tenant_id = $1 and e.settings -> 'global' is distinct from 'true' and c.for_all_clients and ($3::text is null or e.client_id > $3)
+                            where e.tenant_id = $1 and ",
+        is_not_global!("e"),
+        " and c.for_all_clients and ($3::text is null or e.client_id > $3)
                             order by e.client_id limit $4) every_one
              union all
             select * from (select k.client_id from connection_clients k
@@ -554,7 +571,8 @@ static CLIENTS: Statement = Statement::new(
             ) k on true
       where c.tenant_id = $1
         and c.connection_id = $2
-      order by k.client_id",
+      order by k.client_id"
+    ),
 );
 
 /// The ids of the clients that may use a connection; `None` if there is none.
@@ -600,7 +618,9 @@ static SET_CLIENTS: Statement = Statement::new(
                from before b, clients e
               where b.ends_for_all
                 and e.tenant_id = $1
-                and e.settings -> 'global' is distinct from 'true'
+                and ",
+        is_not_global!("e"),
+        "
                 and e.client_id <> all($4)
                  on conflict do nothing
           returning client_id
