@@ -412,17 +412,12 @@ async fn a_grant_made_at_that_moment_goes_with_its_api_or_client() {
             "insert into client_grants (tenant_id, grant_id, client_id, audience, scope)
              values ($1, 'cgr_' || gen_random_uuid(), $2, 'https://api.example.com/', '{}')",
         ];
-        let request = tenant.delete(&format!("/api/v2/{path}"));
-        assert_eq!(overtaken(&made, [&tenant.name, client_id], request).await.status, 204);
-        let left = sql(
-            "select grant_id from client_grants where tenant_id = $1 and client_id = $2",
-            &[&tenant.name, client_id],
-        );
-        assert_eq!(left.await, Vec::<Vec<Value>>::new(), "{path}");
+        let path = format!("/api/v2/{path}");
+        let answer = overtaken(&made, [&tenant.name, client_id], tenant.delete(&path)).await;
+        assert_eq!(answer.status, 204);
+        let left = "select grant_id from client_grants where tenant_id = $1 and client_id = $2";
+        assert_eq!(sql(left, &[&tenant.name, client_id]).await.len(), 0, "{path}");
     }
-    let told = sql(
-        "select kind from journal where tenant_id = $1 and kind = 'client_grant.deleted'",
-        &[&tenant.name],
-    );
-    assert_eq!(told.await.len(), 2);
+    let told = "select kind from journal where tenant_id = $1 and kind = 'client_grant.deleted'";
+    assert_eq!(sql(told, &[&tenant.name]).await.len(), 2);
 }
