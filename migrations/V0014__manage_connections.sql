@@ -20,6 +20,22 @@ create table connection_clients (
 );
 create index connection_clients_client_id_idx on connection_clients (tenant_id, client_id);
 
+-- The global client stands for the tenant and uses no connection. Where a statement names it, there is no such client.
+create function refuse_global_client() returns trigger language plpgsql as $$
+begin
+    if exists (select from made m
+                 join clients c on c.tenant_id = m.tenant_id and c.client_id = m.client_id
+                where c.settings -> 'global' = 'true') then
+        raise foreign_key_violation using message = 'the global client uses no connection',
+                                          constraint = 'connection_clients_client_fkey';
+    end if;
+    return null;
+end
+$$;
+create trigger refuse_global_client after insert on connection_clients
+    referencing new table as made
+    for each statement execute function refuse_global_client();
+
 update connections set for_all_clients = enabled_clients is null;
 insert into connection_clients (tenant_id, connection_id, client_id)
 select c.tenant_id, c.connection_id, k.client_id

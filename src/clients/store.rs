@@ -343,6 +343,7 @@ static ROTATE_SECRET: Statement = Statement::new(
                     updated_at = clock_timestamp()
               where tenant_id = $1
                 and client_id = $2
+                and settings -> 'global' is distinct from 'true'
           returning *
          ), journal_entry as (
              ",
