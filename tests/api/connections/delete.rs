@@ -4,7 +4,9 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{PATH, UNKNOWN, enabled, erase, kinds, made, path_of};
-use crate::support::{CONNECTION, PASSWORD, Tenant, apply, overtaken, path_of as path_of_user, sql, unique};
+use crate::support::{
+    CONNECTION, PASSWORD, Tenant, apply, execute, overtaken, path_of as path_of_user, sql, unique,
+};
 
 async fn users(tenant: &Tenant, connection: &Value, count: usize) -> Vec<Value> {
     join_all((0..count).map(|_| tenant.user(json!({ "connection": connection["name"] })))).await
@@ -101,6 +103,9 @@ async fn a_tenant_file_that_has_it_makes_it_anew_without_its_users() {
     let user = tenant.user(json!({})).await;
     let connection = tenant.get(&format!("{PATH}?name={CONNECTION}")).await.json[0].clone();
     assert_eq!(tenant.delete(&path_of(&connection)).await.status, 202);
+    // Somebody else is erasing them, and has not ended yet.
+    let busy = "update connection_deletions set due_at = now() + interval '1 second' where tenant_id = $1";
+    execute(busy, &[&tenant.name]).await;
     assert_eq!(apply(&config).await, [format!("created connection {CONNECTION}")]);
     assert_eq!(tenant.get(&path_of_user(&user)).await.status, 404);
     let user = tenant.user(json!({})).await;
