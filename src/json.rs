@@ -147,7 +147,8 @@ pub fn type_name(value: &RawValue) -> &'static str {
         Some(b'"') => "string",
         Some(b't' | b'f') => "boolean",
         Some(b'n') => "null",
-        _ if text.parse::<f64>().is_ok_and(|n| n.fract() == 0.0) => "integer",
+        // As it is written: what is kept as 1.0 would not be read as an integer again.
+        _ if text != "-0" && !text.contains(['.', 'e', 'E']) => "integer",
         _ => "number",
     }
 }

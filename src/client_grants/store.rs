@@ -79,7 +79,12 @@ static CREATE: Statement = Statement::new(
     "client_grants.create",
     concat!(
         "with client as (
-             select client_id from clients where tenant_id = $1 and client_id = $3 for key share
+             select client_id
+               from clients
+              where tenant_id = $1
+                and client_id = $3
+                and settings -> 'global' is distinct from 'true'
+                for key share
          ), api as (
              select identifier from resource_servers where tenant_id = $1 and identifier = $4 for key share
          ), created as (

@@ -22,7 +22,8 @@
 //! were changed, not their values.
 //!
 //! The global client stands for the tenant as a whole, as Auth0 has it: made with the tenant, listed only by
-//! `is_global=true`, never deleted. Nobody gets a token as it.
+//! `is_global=true`, never deleted. No secret is made for it, and it has no credentials, no grants and no connections: who names it there
+//! hears that there is no such client. Nobody gets a token as it.
 //!
 //! Deviations and decisions:
 //! - `client_metadata` has at most 10 keys in a request and after the merge; a key with `null` is not kept, and `null` for

@@ -101,7 +101,8 @@ async fn update(
 
 async fn rotate_secret(caller: Caller<RotateClientSecrets>, params: Params) -> Result<HttpResponse> {
     let rotated = super::rotate_secret(&caller, &params.path("id")?).await?;
-    whole(200, &caller, super::view(&caller).of_maker(), &Fields::default(), rotated)
+    let view = View { all: true, ..super::view(&caller) };
+    whole(200, &caller, view, &Fields::default(), rotated)
 }
 
 async fn delete(caller: Caller<DeleteClients>, params: Params) -> Result<HttpResponse> {

@@ -14,7 +14,7 @@ use crate::journal::{Author, author, insert_journal};
 use crate::page::{List, Page};
 
 pub(crate) const STATEMENTS: &[&Statement] =
-    &[&CREATE, &FETCH, &LIST, &LIST_OF_GRANTED, &UPDATE, &ROTATE_SECRET, &DELETE];
+    &[&CREATE, &FETCH, &LIST, &LIST_OF_GRANTED, &UPDATE, &ROTATE_SECRET, &LOCK, &DELETE];
 
 /// A client with its secret still sealed.
 pub(crate) struct Stored {
@@ -377,6 +377,7 @@ static ROTATE_SECRET: Statement = Statement::new(
                     updated_at = clock_timestamp()
               where tenant_id = $1
                 and client_id = $2
+                and settings -> 'global' is distinct from 'true'
           returning *
          ), journal_entry as (
              ",
@@ -407,6 +408,10 @@ pub(crate) async fn rotate_secret(
     Ok(row.as_ref().map(stored).transpose()?.flatten())
 }
 
+/// What waits for grants and credentials that are being made: the deletion is to see them.
+static LOCK: Statement =
+    Statement::new("clients.lock", "select from clients where tenant_id = $1 and client_id = $2 for update");
+
 static DELETE: Statement = Statement::new(
     "clients.delete",
     concat!(
@@ -415,7 +420,6 @@ static DELETE: Statement = Statement::new(
                from clients
               where tenant_id = $1
                 and client_id = $2
-                for update
          ), deleted as (
              delete from clients c
               using target t
@@ -427,7 +431,22 @@ static DELETE: Statement = Statement::new(
         delete_grants!("g.client_id = d.client_id", "array[gen_random_uuid()::text] || ($3::text[])[2:]"),
         ", ",
         disable_client!("array[gen_random_uuid()::text] || ($3::text[])[2:]"),
-        ", journal_entry as (
+        ", credentials as (
+             delete from client_credentials c
+              using deleted d
+              where c.tenant_id = d.tenant_id
+                and c.client_id = d.client_id
+          returning c.*
+         ), credential_entries as (
+             ",
+        insert_journal!(),
+        "
+             select tenant_id, 'client_credential.deleted', credential_id,
+                    journal_changes(document || jsonb_build_object('client_id', client_id, 'expires_at', expires_at), null), ",
+        author!("array[gen_random_uuid()::text] || ($3::text[])[2:]"),
+        "
+               from credentials
+         ), journal_entry as (
              ",
         insert_journal!(),
         "
@@ -448,6 +467,9 @@ static DELETE: Statement = Statement::new(
 
 /// Deletes a client, if there is one, with its grants, its credentials and its place in connections; was it one that stays?
 pub(crate) async fn delete(db: &Db, tenant: &str, id: &str, author: &Author) -> Result<bool, Error> {
-    let row = DELETE.query().bind(tenant).bind(id).bind(author.entry()).fetch_optional(db.pool()).await?;
+    let mut tx = db.begin().await?;
+    LOCK.query().bind(tenant).bind(id).execute(&mut *tx).await?;
+    let row = DELETE.query().bind(tenant).bind(id).bind(author.entry()).fetch_optional(&mut *tx).await?;
+    tx.commit().await?;
     Ok(row.map(|row| row.try_get("kept")).transpose()?.unwrap_or(false))
 }

@@ -17,7 +17,7 @@
 //! A connection of any other strategy is a document, so that tools that manage whole tenants find it as they left it.
 //! Nobody logs in by it, and no users are made in it.
 //!
-//! Texts that are secrets ([`model::hide`]) are sealed by the vault, all of a connection's together, and answered to
+//! What is secret ([`model::hide`]) is sealed by the vault, all of a connection's together, and answered to
 //! whoever may read connections, as Auth0 does; the journal shows `*****`. Nothing about connections is cached: a change
 //! holds for the next request on every instance.
 //!
@@ -58,6 +58,7 @@ pub use model::{
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::app::Context;
@@ -71,9 +72,9 @@ use store::{Change, Stored};
 /// Makes a connection.
 pub async fn create(ctx: &Context, mut new: NewConnection) -> Result<Document> {
     let id = ids::prefixed("con");
-    let secrets = seal(ctx, &id, &model::hide(&mut new.options))?;
+    let secrets = seal(ctx, &id, &model::hide(&new.strategy, &mut new.options))?;
     let stored = store::create(ctx.db(), &ctx.tenant.id, &id, &new, secrets.as_deref(), &ctx.author).await?;
-    open(ctx, stored.ok_or(codes::CONNECTION_BEING_DELETED)?)
+    open(ctx, stored)
 }
 
 /// The connection with an id.
@@ -118,7 +119,7 @@ pub async fn update(
         None => None,
         Some(sent) => {
             let mut options = model::options(&strategy, sent, false)?;
-            let secrets = seal(ctx, id, &model::hide(&mut options))?;
+            let secrets = seal(ctx, id, &model::hide(&strategy, &mut options))?;
             Some((options, secrets))
         }
     };
@@ -163,7 +164,7 @@ pub async fn set_clients(ctx: &Context, id: &str, patch: &ClientsPatch) -> Resul
     if done { Ok(()) } else { Err(codes::UNKNOWN_CLIENT.into()) }
 }
 
-fn seal(ctx: &Context, id: &str, secrets: &BTreeMap<String, String>) -> Result<Option<Vec<u8>>> {
+fn seal(ctx: &Context, id: &str, secrets: &BTreeMap<String, Value>) -> Result<Option<Vec<u8>>> {
     if secrets.is_empty() {
         return Ok(None);
     }

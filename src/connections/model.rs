@@ -638,7 +638,7 @@ pub fn options(strategy: &str, sent: &Object<'_>, is_new: bool) -> Result<Value>
     of_database(sent, defaults)
 }
 
-/// The members that are secrets where they are texts, wherever in the options they stand.
+/// The members of a database's options that are secrets where they are texts.
 const SECRETS: &[&str] = &[
     "api_key",
     "apiKey",
@@ -659,44 +659,64 @@ const SECRETS: &[&str] = &[
     "token",
     "twilio_token",
 ];
-/// Members of which every text is one.
-const SECRET_OBJECTS: &[&str] = &["configuration"];
+/// Members of which everything is one, whatever the strategy.
+const SECRET_OBJECTS: &[&str] = &["configuration", "customHeaders"];
 /// What stands where a secret is.
 const HIDDEN: &str = "*****";
 
-/// Takes the secrets out of options: each by its place, as a JSON pointer (RFC 6901).
-pub fn hide(options: &mut Value) -> BTreeMap<String, String> {
-    fn walk(value: &mut Value, place: &str, all: bool, found: &mut BTreeMap<String, String>) {
+/// Is everything under a name a secret where nobody says what options there are?
+fn tells_of_secret(name: &str) -> bool {
+    let name = name.to_lowercase();
+    let has = |part: &&str| name.contains(*part);
+    !["public", "endpoint"].iter().any(|part| has(part))
+        && (["secret", "token", "password"].iter().any(|part| has(part)) || name.ends_with("key"))
+}
+
+/// Takes the secrets out of options: each by its place, as a JSON pointer (RFC 6901). Whether something is on or off and
+/// what is not there are none.
+pub fn hide(strategy: &str, options: &mut Value) -> BTreeMap<String, Value> {
+    fn walk(
+        is_database: bool,
+        value: &mut Value,
+        place: &str,
+        hidden: bool,
+        found: &mut BTreeMap<String, Value>,
+    ) {
         match value {
             Value::Object(object) => {
                 for (name, value) in object {
                     let place = format!("{place}/{}", name.replace('~', "~0").replace('/', "~1"));
-                    match value {
-                        Value::String(text) if all || SECRETS.contains(&name.as_str()) => {
-                            found.insert(place, std::mem::replace(text, HIDDEN.to_owned()));
-                        }
-                        value => walk(value, &place, all || SECRET_OBJECTS.contains(&name.as_str()), found),
-                    }
+                    let hidden = hidden
+                        || SECRET_OBJECTS.contains(&name.as_str())
+                        || if is_database {
+                            value.is_string() && SECRETS.contains(&name.as_str())
+                        } else {
+                            tells_of_secret(name)
+                        };
+                    walk(is_database, value, &place, hidden, found);
                 }
             }
             Value::Array(list) => {
                 for (n, value) in list.iter_mut().enumerate() {
-                    walk(value, &format!("{place}/{n}"), all, found);
+                    walk(is_database, value, &format!("{place}/{n}"), hidden, found);
                 }
+            }
+            Value::String(_) | Value::Number(_) if hidden => {
+                found.insert(place.to_owned(), std::mem::replace(value, HIDDEN.into()));
             }
             _ => {}
         }
     }
     let mut found = BTreeMap::new();
-    walk(options, "", false, &mut found);
+    walk(strategy == DATABASE, options, "", false, &mut found);
     found
 }
 
 /// Puts them back.
-pub fn reveal(options: &mut Value, secrets: BTreeMap<String, String>) {
+pub fn reveal(options: &mut Value, secrets: BTreeMap<String, Value>) {
     for (place, secret) in secrets {
         if let Some(value) = options.pointer_mut(&place) {
-            *value = Value::String(secret);
+            *value = secret;
         }
     }
 }
@@ -878,10 +898,30 @@ mod tests {
             "configuration": { "x/y": "c", "n": { "deep": "d" } }, "signing": [{ "key": "e", "cert": "f" }], "token": null,
         });
         let mut hidden = whole.clone();
-        let secrets = hide(&mut hidden);
+        let secrets = hide(DATABASE, &mut hidden);
         assert_eq!(secrets.values().collect::<Vec<_>>(), ["a", "d", "c", "e"]);
         assert_eq!(hidden["configuration"], json!({ "x/y": HIDDEN, "n": { "deep": HIDDEN } }));
         assert_eq!((&hidden["client_id"], &hidden["signing"][0]["cert"]), (&json!("b"), &json!("f")));
+        reveal(&mut hidden, secrets);
+        assert_eq!(hidden, whole);
+    }
+
+    #[test]
+    fn of_other_strategies_whatever_is_called_a_secret_is_taken_out() {
+        let whole = json!({
+            "clientSecret": "a", "Access_Tokens": ["b", { "deep": 7 }], "freeform": { "customHeaders": { "Authorization": "c" } },
+            "api_key": { "id": "d" }, "signing_cert": "e", "public_key": "f", "token_endpoint": "g", "password_on": true,
+        });
+        let mut hidden = whole.clone();
+        let secrets = hide("oauth2", &mut hidden);
+        assert_eq!(
+            hidden,
+            json!({
+                "clientSecret": HIDDEN, "Access_Tokens": [HIDDEN, { "deep": HIDDEN }],
+                "freeform": { "customHeaders": { "Authorization": HIDDEN } },
+                "api_key": { "id": HIDDEN }, "signing_cert": "e", "public_key": "f", "token_endpoint": "g", "password_on": true,
+            })
+        );
         reveal(&mut hidden, secrets);
         assert_eq!(hidden, whole);
     }

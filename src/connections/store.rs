@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::model::{ClientsPatch, Connection, DATABASE, Filter, NewConnection, Options};
 use crate::db::{self, Db, Statement, Tx};
-use crate::error::{Error, codes};
+use crate::error::{Error, Meaning, codes};
 use crate::journal::{Author, author, insert_journal};
 use crate::page::{List, Page};
 
@@ -154,15 +154,29 @@ macro_rules! etag {
     };
 }
 
+/// Is a client `$e` of tenant $1 another one than the global one? Asked of its id, without a look at its document.
+macro_rules! is_not_global {
+    ($e:literal) => {
+        concat!(
+            $e,
+            ".client_id is distinct from (select g.client_id from clients g where g.tenant_id = $1 and g.settings -> 'global' = 'true')"
+        )
+    };
+}
+
 /// The ids of all clients that may use a connection `s`.
 macro_rules! clients {
     () => {
-        "case when s.for_all_clients
+        concat!(
+            "case when s.for_all_clients
                   then array(select e.client_id from clients e
-                               where e.tenant_id = s.tenant_id and e.settings -> 'global' is distinct from 'true' order by e.client_id)
+                               where e.tenant_id = $1 and ",
+            is_not_global!("e"),
+            " order by e.client_id)
                   else array(select k.client_id from connection_clients k
                               where k.tenant_id = s.tenant_id and k.connection_id = s.connection_id
                               order by k.client_id) end"
+        )
     };
 }
 
@@ -233,24 +247,12 @@ macro_rules! secrets_told {
     };
 }
 
-/// Are there still users of a connection that is gone, the deletion `d`? A new one of its name has users of its own.
-macro_rules! has_users_left {
-    () => {
-        "exists (select from identities i where i.tenant_id = d.tenant_id and i.connection = d.name)
-         and not exists (select from connections n where n.tenant_id = d.tenant_id and n.name = d.name)"
-    };
-}
-pub(crate) use has_users_left;
-
 static CREATE: Statement = Statement::new(
     "connections.create",
     concat!(
         "with created as (
              insert into connections (tenant_id, connection_id, name, strategy, options, secrets, settings)
-             select $1, $2, $3, $4, $5, $6, $7
-              where not exists (select from connection_deletions d where d.tenant_id = $1 and d.name = $3 and ",
-        has_users_left!(),
-        ")
+             values ($1, $2, $3, $4, $5, $6, $7)
           returning *
          ), enabled as (
              insert into connection_clients (tenant_id, connection_id, client_id)
@@ -279,7 +281,10 @@ static CREATE: Statement = Statement::new(
     ),
 );
 
-/// `None` while users of a connection of the same name are being erased.
+/// What keeps a new connection from inheriting the users of one that is gone.
+pub(crate) const NAME_IN_DELETION: (&str, Meaning) =
+    ("connection_deletions_name", codes::CONNECTION_BEING_DELETED);
+
 pub(crate) async fn create(
     db: &Db,
     tenant: &str,
@@ -287,19 +292,20 @@ pub(crate) async fn create(
     new: &NewConnection,
     secrets: Option<&[u8]>,
     author: &Author,
-) -> Result<Option<Stored>, Error> {
+) -> Result<Stored, Error> {
     let query = CREATE.query().bind(tenant).bind(id).bind(&new.name).bind(&new.strategy).bind(&new.options);
     let query = query.bind(secrets).bind(Json(&new.settings)).bind(&new.enabled_clients).bind(author.entry());
-    let row = query.fetch_optional(db.pool()).await.map_err(|e| {
+    let row = query.fetch_one(db.pool()).await.map_err(|e| {
         db::refusal(
             e,
             &[
+                NAME_IN_DELETION,
                 ("connections_name_key", codes::CONNECTION_EXISTS),
                 ("connection_clients_client_fkey", codes::INEXISTENT_CLIENT),
             ],
         )
     })?;
-    Ok(row.as_ref().map(stored).transpose()?.flatten())
+    stored(&row)?.ok_or_else(|| sqlx::Error::RowNotFound.into())
 }
 
 static FETCH: Statement = Statement::new(
@@ -530,8 +536,8 @@ static DELETE: Statement = Statement::new(
            from connection_deletions d
           where d.tenant_id = $1
             and d.connection_id = $2
-            and ",
-        has_users_left!()
+            and exists (select from identities i where i.tenant_id = d.tenant_id and i.connection = d.name)
+            and not exists (select from connections n where n.tenant_id = d.tenant_id and n.name = d.name)"
     ),
 );
 
@@ -549,11 +555,14 @@ pub(crate) async fn delete(
 
 static CLIENTS: Statement = Statement::new(
     "connections.clients",
-    "select k.client_id
+    concat!(
+        "select k.client_id
        from connections c
        left join lateral (
             select * from (select e.client_id from clients e
-                            where e.tenant_id = $1 and e.settings -> 'global' is distinct from 'true' and c.for_all_clients and ($3::text is null or e.client_id > $3)
+                            where e.tenant_id = $1 and ",
+        is_not_global!("e"),
+        " and c.for_all_clients and ($3::text is null or e.client_id > $3)
                             order by e.client_id limit $4) every_one
              union all
             select * from (select k.client_id from connection_clients k
@@ -562,7 +571,8 @@ static CLIENTS: Statement = Statement::new(
             ) k on true
       where c.tenant_id = $1
         and c.connection_id = $2
-      order by k.client_id",
+      order by k.client_id"
+    ),
 );
 
 /// The ids of the clients that may use a connection; `None` if there is none.
@@ -608,7 +618,9 @@ static SET_CLIENTS: Statement = Statement::new(
                from before b, clients e
               where b.ends_for_all
                 and e.tenant_id = $1
-                and e.settings -> 'global' is distinct from 'true'
+                and ",
+        is_not_global!("e"),
+        "
                 and e.client_id <> all($4)
                  on conflict do nothing
           returning client_id

@@ -57,6 +57,7 @@ pub async fn signup(ctx: &Context, signup: Signup) -> Result<User, SignupError> 
         return Err(SignupError::weak_password(&report));
     }
     match users::create_in(ctx, &connection, new).await {
+        Err(error) if error.meaning == codes::INEXISTENT_CONNECTION => Err(SignupError::invalid_signup()),
         Err(error)
             if [codes::USER_EXISTS, codes::USERNAME_IN_USE].contains(&error.meaning)
                 && !tenant_settings::tells_that_user_exists(ctx).await? =>

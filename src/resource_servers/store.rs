@@ -10,7 +10,7 @@ use crate::error::{Error, codes};
 use crate::journal::{Author, author, insert_journal};
 use crate::page::List;
 
-pub(crate) const STATEMENTS: &[&Statement] = &[&CREATE, &FETCH, &LIST, &UPDATE, &DELETE];
+pub(crate) const STATEMENTS: &[&Statement] = &[&CREATE, &FETCH, &LIST, &UPDATE, &LOCK, &DELETE];
 
 /// An API with its secret still sealed.
 pub(crate) struct Stored {
@@ -220,6 +220,16 @@ pub(crate) async fn update(
     Ok(row.as_ref().map(stored).transpose()?)
 }
 
+/// What waits for grants that are being made: the deletion is to see them.
+static LOCK: Statement = Statement::new(
+    "resource_servers.lock",
+    concat!(
+        "select from resource_servers where tenant_id = $1 and resource_server_id = ",
+        named!(),
+        " for update"
+    ),
+);
+
 static DELETE: Statement = Statement::new(
     "resource_servers.delete",
     concat!(
@@ -247,6 +257,8 @@ static DELETE: Statement = Statement::new(
 
 /// Deletes an API, if there is one, with the client grants for it.
 pub(crate) async fn delete(db: &Db, tenant: &str, id: &str, author: &Author) -> Result<(), Error> {
-    DELETE.query().bind(tenant).bind(id).bind(author.entry()).execute(db.pool()).await?;
-    Ok(())
+    let mut tx = db.begin().await?;
+    LOCK.query().bind(tenant).bind(id).execute(&mut *tx).await?;
+    DELETE.query().bind(tenant).bind(id).bind(author.entry()).execute(&mut *tx).await?;
+    Ok(tx.commit().await?)
 }

@@ -6,6 +6,7 @@
 //! by its name, a grant by its client and API. A secret that the file names wins; one that was minted is kept.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
@@ -27,6 +28,9 @@ use crate::vault::Vault;
 
 /// What applying a file did, one line a thing that was made or changed: `created client Management`.
 pub type Report = Vec<String>;
+
+/// How long others may take to erase the users of a deleted connection that a file has.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Who a command speaks for, and where it writes.
 pub struct Provisioner<'a> {
@@ -51,15 +55,20 @@ impl Provisioner<'_> {
     /// Applies a file, all of it or nothing.
     ///
     /// # Errors
-    /// A host that belongs to another tenant; the database.
+    /// A host that belongs to another tenant; a deleted connection whose users somebody else still erases after a minute;
+    /// the database.
     pub async fn apply(&self, config: &TenantConfig) -> Result<Report> {
-        let now = OffsetDateTime::now_utc();
+        let mut end = Instant::now() + PATIENCE;
         loop {
             match self.attempt(config).await {
                 // Its predecessor's users are in the way, and perhaps nobody else is there to erase them.
-                Err(error)
-                    if error.meaning == codes::CONNECTION_BEING_DELETED
-                        && deletion::erase_due(self.db, now, Some(&config.name)).await? => {}
+                Err(error) if error.meaning == codes::CONNECTION_BEING_DELETED && Instant::now() < end => {
+                    if deletion::erase_due(self.db, OffsetDateTime::now_utc(), Some(&config.name)).await? {
+                        end = Instant::now() + PATIENCE;
+                    } else {
+                        tokio::time::sleep(Duration::from_millis(200)).await;
+                    }
+                }
                 done => return done,
             }
         }

@@ -8,9 +8,9 @@ use sqlx::types::Json;
 use super::config::ConnectionConfig;
 use super::{Settings, Tenant};
 use crate::auth::keys::{Jwk, SigningKey};
-use crate::connections::store::has_users_left;
-use crate::db::{Db, Statement, Tx};
-use crate::error::{Error, codes};
+use crate::connections::store::NAME_IN_DELETION;
+use crate::db::{self, Db, Statement, Tx};
+use crate::error::Error;
 use crate::ids;
 use crate::journal::{Author, author, insert_journal};
 use crate::vault::Vault;
@@ -30,6 +30,7 @@ pub(crate) const STATEMENTS: &[&Statement] = &[
     &FIND_CLIENT,
     &PUT_CLIENT,
     &PUT_GRANT,
+    &LOCK_CONNECTION,
     &PUT_CONNECTION,
     &MANAGEMENT_CLIENT,
 ];
@@ -494,6 +495,12 @@ pub(crate) async fn put_grant(
     Ok(query.fetch_optional(&mut **tx).await?.map(|row| row.try_get(0)).transpose()?)
 }
 
+/// What holds everybody else off a connection while its clients are declared.
+static LOCK_CONNECTION: Statement = Statement::new(
+    "tenancy.lock_connection",
+    "select from connections where tenant_id = $1 and name = $2 for update",
+);
+
 static PUT_CONNECTION: Statement = Statement::new(
     "tenancy.put_connection",
     concat!(
@@ -506,17 +513,15 @@ static PUT_CONNECTION: Statement = Statement::new(
                from connections c
               where c.tenant_id = $1
                 and c.name = $3
-                for update
          ), wanted as (
-             select case when not $8 and exists (select from old) then (select enabled_clients from old)
-                         when $7::text[] is not null then array(select distinct id from unnest($7) as e(id) order by id) end as enabled_clients
+             select case when not named then (select enabled_clients from old)
+                         when $7::text[] is not null then array(select distinct id from unnest($7) as e(id) order by id) end as enabled_clients,
+                    named
+               from (select $8 or not exists (select from old)) as e(named)
          ), written as (
              insert into connections (tenant_id, connection_id, name, strategy, options, for_all_clients)
              select $1, $2, $3, $4, $5::jsonb, enabled_clients is null
-               from wanted, (select count(*) from old) locked
-              where not exists (select from connection_deletions d where d.tenant_id = $1 and d.name = $3 and ",
-        has_users_left!(),
-        ")
+               from wanted
                  on conflict (tenant_id, name)
                  do update set options = overlay_settings(connections.options - $10::text[], $6),
                                for_all_clients = excluded.for_all_clients,
@@ -530,11 +535,13 @@ static PUT_CONNECTION: Statement = Statement::new(
               using written w, wanted
               where k.tenant_id = w.tenant_id
                 and k.connection_id = w.connection_id
+                and wanted.named
                 and k.client_id <> all(coalesce(wanted.enabled_clients, '{}'))
          ), enabled as (
              insert into connection_clients (tenant_id, connection_id, client_id)
              select w.tenant_id, w.connection_id, e.id
                from written w, wanted, unnest(wanted.enabled_clients) as e(id)
+              where wanted.named
                  on conflict do nothing
          ), journal_entry as (
              ",
@@ -547,9 +554,7 @@ static PUT_CONNECTION: Statement = Statement::new(
         "
                from written w cross join wanted left join old o on true
          )
-         select not exists (select from old) from written
-          union all
-         select null where not exists (select from written) and not exists (select from old)"
+         select not exists (select from old) from written"
     ),
 );
 
@@ -563,11 +568,12 @@ pub(crate) async fn put_connection(
     enabled: Option<&[&str]>,
     author: &Author,
 ) -> Result<Option<bool>, Error> {
+    LOCK_CONNECTION.query().bind(tenant).bind(&config.name).execute(&mut **tx).await?;
     let query = PUT_CONNECTION.query().bind(tenant).bind(ids::prefixed("con")).bind(&config.name);
     let query = query.bind(&config.strategy).bind(whole).bind(named).bind(enabled);
     let query = query.bind(config.named.contains("enabled_clients")).bind(author.entry()).bind(ended);
-    let Some(row) = query.fetch_optional(&mut **tx).await? else { return Ok(None) };
-    row.try_get::<Option<bool>, _>(0)?.map(Some).ok_or_else(|| codes::CONNECTION_BEING_DELETED.into())
+    let row = query.fetch_optional(&mut **tx).await.map_err(|e| db::refusal(e, &[NAME_IN_DELETION]))?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
 static MANAGEMENT_CLIENT: Statement = Statement::new(

@@ -6,8 +6,9 @@
 //! | `PATCH /api/v2/tenants/settings` | `update:tenant_settings` |
 //!
 //! A PATCH is one statement that merges inside Postgres (`merge_settings`): every object among the settings merges at its
-//! first level, `{}` clears it; arrays and plain values are replaced, `[]` stays `[]`; `null` removes those settings that may
-//! be null. It answers the whole document, as recorded with more of `flags` and `universal_login` than a GET has and
+//! first level, where a `null` deletes its key; an object within it is replaced whole. `{}` clears it, but where the
+//! schema demands a member `{}` is refused, as it is for a whole body. Arrays and plain values are replaced, `[]` stays
+//! `[]`. `null` is for those settings and members alone that the schema lets be null, and removes them. It answers the whole document, as recorded with more of `flags` and `universal_login` than a GET has and
 //! without `sandbox_versions_available`. Nothing is cached: the next request sees the change, whichever instance it asks.
 //!
 //! What has an effect here:

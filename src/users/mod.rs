@@ -81,7 +81,10 @@ pub(crate) async fn create_in(ctx: &Context, connection: &Connection, new: NewUs
     let identity = new.user_id.clone().unwrap_or_else(|| ids::identity(ctx.now));
     let id = UserId::with_or_without("auth0", &identity);
     let mail = new.verify_email.then(|| tickets::verification_mail(ctx)).transpose()?;
-    store::create(ctx.db(), &ctx.tenant.id, &id, &new, Some(&hash), mail.as_ref(), ctx.now, &ctx.author).await
+    let (db, tenant, within) = (ctx.db(), &ctx.tenant.id, &connection.connection_id);
+    store::create(db, tenant, within, &id, &new, Some(&hash), mail.as_ref(), ctx.now, &ctx.author)
+        .await?
+        .ok_or_else(|| codes::INEXISTENT_CONNECTION.into())
 }
 
 /// The user with an id, for whoever may see it.

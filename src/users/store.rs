@@ -505,12 +505,21 @@ fn raw(text: &str) -> sqlx::types::Json<&serde_json::value::RawValue> {
     sqlx::types::Json(serde_json::from_str(text).unwrap_or(serde_json::value::RawValue::NULL))
 }
 
+// The lock keeps the connection, the very one that was looked at, from going away before the user is there to go with it.
 static CREATE: Statement = Statement::new(
     "users.create",
     concat!(
-        "with created as (
+        "with connection as (
+             select tenant_id, name
+               from connections
+              where tenant_id = $1
+                and name = $10
+                and connection_id = $14
+                for key share
+         ), created as (
              insert into users (tenant_id, user_id, profile, user_metadata, app_metadata, identities, created_at, updated_at)
-             values ($1, $2, $3, merge_metadata(null, $4), nullif(merge_metadata(null, $5), '{}'), $6, $7, $7)
+             select tenant_id, $2, $3, merge_metadata(null, $4), nullif(merge_metadata(null, $5), '{}'), $6, $7, $7
+               from connection
           returning *
          ), identity as (
              insert into identities (tenant_id, provider, identity_id, user_id, connection, email, username, phone_number)
@@ -555,17 +564,19 @@ const TAKEN: &[(&str, Meaning)] = &[
     ("identities_phone_number_key", codes::USER_EXISTS),
 ];
 
+/// `None` if the connection is gone, though there may be another one of its name.
 #[expect(clippy::too_many_arguments, reason = "one for each thing a new user is made of")]
 pub(crate) async fn create(
     db: &Db,
     tenant: &str,
+    connection_id: &str,
     id: &crate::ids::UserId,
     new: &NewUser,
     password_hash: Option<&str>,
     mail: Option<&Issue>,
     now: time::OffsetDateTime,
     author: &Author,
-) -> Result<User, Error> {
+) -> Result<Option<User>, Error> {
     let row = CREATE
         .query()
         .bind(tenant)
@@ -581,10 +592,11 @@ pub(crate) async fn create(
         .bind(password_hash)
         .bind(author.entry())
         .bind(mail.map(|mail| sqlx::types::Json(mail.parameter())))
-        .fetch_one(db.pool())
+        .bind(connection_id)
+        .fetch_optional(db.pool())
         .await
         .map_err(|e| db::refusal(e, TAKEN))?;
-    Ok(user(&row)?)
+    Ok(row.as_ref().map(user).transpose()?)
 }
 
 static DELETE: Statement = Statement::new(

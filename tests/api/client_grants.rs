@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{PASSWORD, Response, Tenant, form, send, sql};
+use crate::support::{PASSWORD, Response, Tenant, form, overtaken, send, sql};
 
 const PATH: &str = "/api/v2/client-grants";
 const API: &str = "https://api.example.com/";
@@ -380,4 +380,29 @@ async fn lists_are_filtered_by_what_a_grant_is() {
     }
     let refused = tenant.get(&format!("{PATH}?subject_type=other")).await;
     assert_eq!(refused.refusal().1, Some("invalid_query_string"));
+}
+
+#[tokio::test]
+async fn a_grant_made_at_that_moment_goes_with_its_api_or_client() {
+    let tenant = Tenant::new().await;
+    let client = client(&tenant).await;
+    let client_id = client["client_id"].as_str().unwrap();
+    let api = json!({ "name": "API", "identifier": API });
+    for path in ["resource-servers/https%3A%2F%2Fapi.example.com%2F", &format!("clients/{client_id}")] {
+        let answer = tenant.post("/api/v2/resource-servers", api.clone()).await;
+        assert!([201, 409].contains(&answer.status), "{}", answer.text);
+        let made = [
+            "select from clients where tenant_id = $1 and client_id = $2 for key share",
+            "select from resource_servers where tenant_id = $1 and identifier = 'https://api.example.com/' for key share",
+            "insert into client_grants (tenant_id, grant_id, client_id, audience, scope)
+             values ($1, 'cgr_' || gen_random_uuid(), $2, 'https://api.example.com/', '{}')",
+        ];
+        let path = format!("/api/v2/{path}");
+        let answer = overtaken(&made, [&tenant.name, client_id], tenant.delete(&path)).await;
+        assert_eq!(answer.status, 204);
+        let left = "select grant_id from client_grants where tenant_id = $1 and client_id = $2";
+        assert_eq!(sql(left, &[&tenant.name, client_id]).await.len(), 0, "{path}");
+    }
+    let told = "select kind from journal where tenant_id = $1 and kind = 'client_grant.deleted'";
+    assert_eq!(sql(told, &[&tenant.name]).await.len(), 2);
 }

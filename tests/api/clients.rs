@@ -165,6 +165,14 @@ async fn an_old_secret_is_void_at_once() {
     let own = changed(&tenant, &client, json!({ "client_secret": "one's own" })).await;
     assert_eq!(own["client_secret"], "one's own");
     assert_eq!(token(&tenant, &own).await.status, 200);
+    // Who may change keys does not read the others thereby.
+    let key = json!({ "encryption_key": { "pub": "-", "cert": "-", "subject": "-" } });
+    assert_eq!(tenant.patch(&path_of(&client), key).await.status, 200);
+    let token = tenant.token_with(&["update:client_keys"]).await;
+    let path = format!("{}/rotate-secret", path_of(&client));
+    let rotated = send(tenant.request("POST", &path).bearer_auth(token).json(&json!({}))).await.json;
+    assert!(rotated["client_secret"].is_string(), "{rotated}");
+    assert!(rotated.get("encryption_key").is_none() && rotated.get("signing_keys").is_none(), "{rotated}");
     let nobody = tenant.post(&format!("{PATH}/nobody/rotate-secret"), json!({})).await;
     assert_eq!(nobody.refusal(), UNKNOWN);
 }
@@ -353,11 +361,27 @@ async fn every_tenant_has_one_global_client_that_stays_and_gets_no_token() {
     let page = json!({ "custom_login_page": "<p>Hello</p>", "grant_types": ["client_credentials"] });
     let changed = changed(&tenant, global, page).await;
     assert_eq!(changed["custom_login_page"], "<p>Hello</p>");
-    let rotated = tenant.post(&format!("{}/rotate-secret", path_of(global)), json!({})).await.json;
-    let grant =
-        json!({ "client_id": global["client_id"], "audience": tenant.audience, "scope": ["read:users"] });
-    assert_eq!(tenant.post("/api/v2/client-grants", grant).await.status, 201);
-    assert_eq!(token(&tenant, &rotated).await.status, 401);
+    let rotated = tenant.post(&format!("{}/rotate-secret", path_of(global)), json!({})).await;
+    assert_eq!(rotated.refusal(), UNKNOWN);
+    let id = &global["client_id"];
+    let grant = json!({ "client_id": id, "audience": tenant.audience, "scope": ["read:users"] });
+    assert_eq!(tenant.post("/api/v2/client-grants", grant).await.refusal(), UNKNOWN);
+    let credential = json!({ "credential_type": "cert_subject_dn", "subject_dn": "CN=example.com" });
+    let refused = tenant.post(&format!("{}/credentials", path_of(global)), credential).await;
+    assert_eq!(refused.refusal(), UNKNOWN);
+    let connection = &connections.json[0];
+    let path = format!("/api/v2/connections/{}", connection["id"].as_str().unwrap());
+    let refused = tenant.patch(&path, json!({ "enabled_clients": [id] })).await;
+    assert_eq!(refused.refusal().0, 400);
+    let enable = json!([{ "client_id": id, "status": true }]);
+    assert_eq!(tenant.patch(&format!("{path}/clients"), enable).await.refusal().0, 404);
+    assert_eq!(&tenant.get(&path).await.json, connection);
+    let own = tenant.patch(&path_of(global), json!({ "client_secret": "mine" })).await.json;
+    assert_eq!(
+        token(&tenant, &json!({ "client_id": id, "client_secret": "mine" })).await.status,
+        401,
+        "{own}"
+    );
 }
 
 #[tokio::test]

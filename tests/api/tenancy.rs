@@ -3,7 +3,7 @@
 use roster::tenancy::config::{TenantConfig, read_file};
 use serde_json::{Value, json};
 
-use crate::support::{CONNECTION, Tenant, apply, sql, try_apply, unique};
+use crate::support::{CONNECTION, Tenant, apply, overtaken, sql, try_apply, unique};
 
 /// A tenant file of a name.
 fn file(name: &str, text: &str) -> TenantConfig {
@@ -206,6 +206,30 @@ async fn what_excludes_what_a_file_names_goes() {
     let now = options(&tenant).await;
     assert!(now.get("attributes").is_some() && now.get("requires_username").is_none(), "{now}");
     assert!(apply(&by_email).await.is_empty());
+}
+
+#[tokio::test]
+async fn clients_that_a_file_does_not_name_stay_disabled() {
+    let text = |more: &str| {
+        format!(
+            "[[connections]]\nname = '{CONNECTION}'\n{more}\n[[clients]]\nname = 'M'\napp_type = 'spa'\n[[clients.grants]]\naudience = 'management'\nscope = '*'"
+        )
+    };
+    let (tenant, _) = tenant(&text("enabled_clients = ['M']")).await;
+    let disabled = [
+        "update connections set version = version + 1 where tenant_id = $1 and name = $2",
+        "delete from connection_clients where tenant_id = $1",
+    ];
+    let config = file(&tenant.name, &text("requires_username = true"));
+    let report = overtaken(&disabled, [&tenant.name, CONNECTION], apply(&config)).await;
+    assert_eq!(report, [format!("changed connection {CONNECTION}")]);
+    let connection = tenant.get(&format!("/api/v2/connections?name={CONNECTION}")).await.json;
+    assert_eq!(connection[0]["enabled_clients"], serde_json::json!([]));
+    // Nor do those go whom it does not name.
+    assert_eq!(apply(&file(&tenant.name, &text("enabled_clients = ['M']"))).await.len(), 1);
+    assert_eq!(apply(&file(&tenant.name, &text("requires_username = false"))).await.len(), 1);
+    let connection = tenant.get(&format!("/api/v2/connections?name={CONNECTION}")).await.json;
+    assert_eq!(connection[0]["enabled_clients"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]

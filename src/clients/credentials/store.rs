@@ -35,7 +35,12 @@ static CREATE: Statement = Statement::new(
     "client_credentials.create",
     concat!(
         "with client as (
-             select tenant_id, client_id from clients where tenant_id = $1 and client_id = $2 for key share
+             select tenant_id, client_id
+               from clients
+              where tenant_id = $1
+                and client_id = $2
+                and settings -> 'global' is distinct from 'true'
+                for key share
          ), created as (
              insert into client_credentials (tenant_id, client_id, credential_id, document, public_key, expires_at)
              select tenant_id, client_id, $3, $4, $5, $6

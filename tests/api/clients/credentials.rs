@@ -225,6 +225,8 @@ async fn a_deleted_credential_is_named_nowhere_any_more() {
     assert_eq!(about_credential[1].0, "client_credential.deleted");
     assert_eq!(tenant.delete(&path_of(&client)).await.status, 204);
     assert_eq!(tenant.get(&one(&client, &credentials[1])).await.refusal().0, 404);
+    let about_other = tenant.journal(credentials[1]["id"].as_str().unwrap()).await;
+    assert_eq!(about_other.last().unwrap().0, "client_credential.deleted", "it goes with its client");
 }
 
 #[tokio::test]

@@ -127,6 +127,10 @@ async fn bad_bodies_are_told_precisely_and_change_nothing() {
             "Expected type integer but found type number' on property options.validation.username.min",
         ),
         (
+            json!({ "options": { "password_complexity_options": { "min_length": 10.0 } } }),
+            "Expected type integer but found type number",
+        ),
+        (
             json!({ "options": { "password_complexity_options": { "min_length": 129 } } }),
             "Value 129 is greater than maximum 128",
         ),

@@ -4,7 +4,9 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{PATH, UNKNOWN, enabled, erase, kinds, made, path_of};
-use crate::support::{CONNECTION, PASSWORD, Tenant, apply, path_of as path_of_user, sql, unique};
+use crate::support::{
+    CONNECTION, PASSWORD, Tenant, apply, execute, overtaken, path_of as path_of_user, sql, unique,
+};
 
 async fn users(tenant: &Tenant, connection: &Value, count: usize) -> Vec<Value> {
     join_all((0..count).map(|_| tenant.user(json!({ "connection": connection["name"] })))).await
@@ -101,6 +103,9 @@ async fn a_tenant_file_that_has_it_makes_it_anew_without_its_users() {
     let user = tenant.user(json!({})).await;
     let connection = tenant.get(&format!("{PATH}?name={CONNECTION}")).await.json[0].clone();
     assert_eq!(tenant.delete(&path_of(&connection)).await.status, 202);
+    // Somebody else is erasing them, and has not ended yet.
+    let busy = "update connection_deletions set due_at = now() + interval '1 second' where tenant_id = $1";
+    execute(busy, &[&tenant.name]).await;
     assert_eq!(apply(&config).await, [format!("created connection {CONNECTION}")]);
     assert_eq!(tenant.get(&path_of_user(&user)).await.status, 404);
     let user = tenant.user(json!({})).await;
@@ -174,6 +179,58 @@ async fn who_signs_up_at_that_moment_is_not_left_behind() {
         made.iter().all(|answer| answer.status == 201 || answer.refusal().1 == Some("inexistent_connection"))
     );
     erase(&tenant, 2).await;
+    assert_eq!(sql("select user_id from identities where tenant_id = $1", &[&tenant.name]).await.len(), 0);
+}
+
+/// The deletion of a connection, as another request makes it.
+const DELETION: [&str; 2] = [
+    "insert into connection_deletions (tenant_id, connection_id, name, author, deleted_at, due_at)
+     select tenant_id, connection_id, name, '{}', now(), now() + interval '1 day'
+       from connections
+      where tenant_id = $1
+        and connection_id = $2",
+    "delete from connections where tenant_id = $1 and connection_id = $2",
+];
+
+#[tokio::test]
+async fn who_waited_for_the_name_does_not_inherit_the_users() {
+    let tenant = Tenant::new().await;
+    let connection = enabled(&tenant, json!({})).await;
+    users(&tenant, &connection, 1).await;
+    let parameters = [tenant.name.as_str(), connection["id"].as_str().unwrap()];
+    let again = json!({ "name": connection["name"], "strategy": "auth0" });
+    let answer = overtaken(&DELETION, parameters, tenant.post(PATH, again)).await;
+    assert_eq!(
+        answer.refusal(),
+        (
+            409,
+            Some("connection_conflict"),
+            "A connection with the same name is being deleted, try again later"
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_user_is_not_made_in_another_connection_of_the_name() {
+    let tenant = Tenant::new().await;
+    for path in ["/api/v2/users", "/dbconnections/signup"] {
+        let connection = enabled(&tenant, json!({})).await;
+        let parameters = [tenant.name.as_str(), connection["id"].as_str().unwrap()];
+        let [remember, delete] = DELETION;
+        let again = "insert into connections (tenant_id, connection_id, name, strategy, options)
+                     select tenant_id, connection_id || '2', name, 'auth0', '{}'
+                       from connection_deletions
+                      where tenant_id = $1
+                        and connection_id = $2";
+        let mut user =
+            json!({ "connection": connection["name"], "email": "j@example.com", "password": PASSWORD });
+        if path != "/api/v2/users" {
+            user["client_id"] = json!(tenant.client.client_id);
+        }
+        let answer = overtaken(&[remember, delete, again], parameters, tenant.post(path, user)).await;
+        assert_eq!(answer.status, 400, "{}", answer.text);
+    }
+    assert_eq!(sql("select user_id from users where tenant_id = $1", &[&tenant.name]).await.len(), 0);
     assert_eq!(sql("select user_id from identities where tenant_id = $1", &[&tenant.name]).await.len(), 0);
 }
 

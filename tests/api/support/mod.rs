@@ -350,6 +350,41 @@ pub async fn execute(statement: &str, parameters: &[&str]) -> u64 {
     try_execute(statement, parameters).await.unwrap()
 }
 
+/// What comes of a request that finds some rows locked, by a transaction that changes them and then commits. The
+/// statements' `$1` and `$2` are the parameters.
+pub async fn overtaken<T>(statements: &[&str], parameters: [&str; 2], request: impl Future<Output = T>) -> T {
+    use sqlx::Connection;
+    let database = server().database.clone();
+    let statements: Vec<String> = statements.iter().map(|s| (*s).to_owned()).collect();
+    let parameters = parameters.map(str::to_owned);
+    let (locked, wait_locked) = tokio::sync::oneshot::channel();
+    let transaction = on_server(async move {
+        let mut connection =
+            sqlx::PgConnection::connect_with(&database.connect_options().unwrap()).await.unwrap();
+        let mut transaction = connection.begin().await.unwrap();
+        for statement in statements {
+            let query = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(&parameters[0]).bind(&parameters[1]);
+            query.execute(&mut *transaction).await.unwrap();
+        }
+        locked.send(()).unwrap();
+        let is_waited_for = "select exists (select from pg_locks
+                                             where not granted and pg_backend_pid() = any(pg_blocking_pids(pid)))";
+        while !sqlx::query_scalar::<_, bool>(is_waited_for).fetch_one(&mut *transaction).await.unwrap() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        transaction.commit().await.unwrap();
+    });
+    let request = async {
+        wait_locked.await.unwrap();
+        tokio::time::timeout(Duration::from_secs(30), request).await.expect("an answer")
+    };
+    tokio::select! {
+        biased;
+        (answer, ()) = async { tokio::join!(request, transaction) } => answer,
+        () = tokio::time::sleep(Duration::from_secs(60)) => panic!("nobody waited"),
+    }
+}
+
 /// The names of a simple query's columns.
 fn columns(query: &str) -> Vec<String> {
     let list = query
