@@ -10,7 +10,7 @@ mod statement;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
 use self::batch::Batches;
 use crate::auth::store as auth;
@@ -76,7 +76,9 @@ impl Options {
         })?;
         // Compiling a plan takes longer than all but the longest of our statements do.
         let timeout = self.statement_timeout.as_millis().to_string();
+        // A line with the whole statement: a search has hundreds of kilobytes.
         Ok(options
+            .disable_statement_logging()
             .application_name("roster")
             .options([("statement_timeout", timeout.as_str()), ("jit", "off")]))
     }
