@@ -20,7 +20,8 @@
 //! Lucene's characters ``+ - ! ( ) { } [ ] ^ " ~ * ? : \ /`` mean themselves behind a `\`, and all but `"` and `\` between
 //! quotes. Unquoted, a value may have `:` in it (`created_at:2018-01-01T10:00:00Z`), `/` and `!` but at its beginning,
 //! and begin with `+` or `-`. In the name of a field a `.` behind a `\` does not part the path. Boosts, fuzzy and
-//! proximity searches and regular expressions are refused. A query has at most 65,536 characters, 1,000 tests, 50
+//! proximity searches and regular expressions are refused. A query has at most 65,536 characters, 1,000 terms, 2,000 tests (a word
+//! without a field is one of each of eight fields), 50
 //! parentheses within one another and 128 names in a path.
 //!
 //! # Operators

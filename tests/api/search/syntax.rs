@@ -1,7 +1,8 @@
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use roster::search::{Expr, Leaf, Test, parse};
+use roster::search::users::USERS;
+use roster::search::{Expr, Leaf, Plan, Test, parse};
 
 use super::queries::{leaf_of, pattern, pieces, ranges, trees, without_columns};
 
@@ -189,6 +190,16 @@ fn a_query_has_limits() {
     assert!(parse(&"a".repeat(65_536)).is_ok());
     let error = parse(&"a".repeat(65_537)).unwrap_err().to_string();
     assert_eq!(error, "column 65537: expected at most 65536 characters, found 'a'");
+}
+
+#[test]
+fn a_word_of_many_fields_counts_as_many_tests() {
+    let plan = |q: &str| Plan::of(&USERS, &parse(q).unwrap());
+    assert!(plan(&vec!["a"; 250].join(" ")).is_ok());
+    let error = plan(&vec!["a"; 251].join(" ")).unwrap_err().to_string();
+    let expected = "at most 2000 tests, of which a word without a field makes 8";
+    assert_eq!(error, format!("column 501: expected {expected}, found a"));
+    assert!(plan(&vec!["email:a"; 1000].join(" OR ")).is_ok());
 }
 
 #[test]
