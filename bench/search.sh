@@ -40,8 +40,15 @@ if [ -n "$(sql -Atc "select to_regclass('users')")" ]; then
 fi
 # What search needs is built when the users are there.
 migrations() { printf '%s\n' migrations/V*.sql | sort -V; }
+# As src/db/migrate.rs does.
+apply() {
+    local file
+    for file in "$@"; do
+        if [ "$(head -1 "$file")" = '-- refinery: no-transaction' ]; then sql -f "$file"; else sql -1 -f "$file"; fi >/dev/null
+    done
+}
 before=$(migrations | sed '/__index_users_for_search/,$d') after=$(migrations | sed -n '/__index_users_for_search/,$p')
-cat $before | sql -1 >/dev/null
+apply $before
 
 echo "Loading $users users of one tenant, 200 of each of $small others ..."
 started=$(date +%s)
@@ -87,7 +94,7 @@ insert into identities (tenant_id, provider, identity_id, user_id, connection, e
 select tenant_id, 'auth0', split_part(user_id, '|', 2), user_id, 'Username-Password-Authentication', profile ->> 'email', profile ->> 'username'
   from users;
 SQL
-cat $after | sql -1 >/dev/null
+apply $after
 wait
 sql -c 'vacuum analyze'
 echo "Loaded and indexed in $(($(date +%s) - started)) s."

@@ -1,6 +1,9 @@
 -- What a search by equality, by prefix or by a part of a text finds without looking at every user of the tenant. All of
 -- it only proposes users: whether one is meant is asked of its document.
 
+-- Whoever writes a user waits: between the copy and the trigger none may be missed.
+lock table users in share row exclusive mode;
+
 -- Texts that are compared without regard to case. The collation of a database may know no letters but ASCII's, so one
 -- that knows them all is taken where there is one.
 do $$
@@ -63,9 +66,3 @@ create trigger keep_terms_of_changed_user after update of profile on users for e
 create function searchable(tenant_id text, metadata jsonb) returns jsonb
 language sql immutable parallel safe
 return jsonb_set(jsonb_object(array[tenant_id, '']), array[tenant_id], metadata);
-
--- A change of one key enters the whole document again. That is cheapest many at a time, so changes wait in a list; it is
--- kept so short that looking through it costs a search nothing to speak of. See bench/README.md.
-create index users_metadata_idx on users
-    using gin (searchable(tenant_id, user_metadata) jsonb_path_ops, searchable(tenant_id, app_metadata) jsonb_path_ops)
-    with (fastupdate = on, gin_pending_list_limit = 512);

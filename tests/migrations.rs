@@ -118,18 +118,23 @@ async fn an_older_program_leaves_a_newer_database_alone() {
     assert_eq!(migrate::run_with(&options, &Runner::new(&all[..1])).await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn a_tenant_of_before_gets_its_global_client() {
-    let options = database().await;
+/// All migrations before one.
+async fn migrate_before(options: &Options, step: &str) {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
     let names =
         std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<String> = names.filter(|name| name.starts_with('V')).collect();
     names.sort();
-    let before = names.iter().take_while(|name| !name.ends_with("__complete_clients.sql"));
+    let before = names.iter().take_while(|name| !name.ends_with(&format!("__{step}.sql")));
     let before: Vec<_> =
         before.map(|name| migration(name, &std::fs::read_to_string(folder.join(name)).unwrap())).collect();
-    migrate::run_with(&options, &Runner::new(&before)).await.unwrap();
+    migrate::run_with(options, &Runner::new(&before)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_tenant_of_before_gets_its_global_client() {
+    let options = database().await;
+    migrate_before(&options, "complete_clients").await;
     let mut connection = connect(&options).await.unwrap();
     connection
         .execute("insert into tenants (tenant_id, settings) values ('a', '{}'), ('b', '{}')")
@@ -138,6 +143,30 @@ async fn a_tenant_of_before_gets_its_global_client() {
     migrate::run(&options).await.unwrap();
     let made = "select count(*) from clients c join journal j on j.subject = c.client_id and j.tenant_id = c.tenant_id where c.settings -> 'global' = 'true' and j.kind = 'client.created'";
     assert_eq!(value::<i64>(&options, made).await, 2);
+}
+
+#[tokio::test]
+async fn a_user_who_is_written_while_search_is_prepared_is_found_too() {
+    let options = database().await;
+    migrate_before(&options, "index_users_for_search").await;
+    let mut connection = connect(&options).await.unwrap();
+    connection.execute("insert into tenants (tenant_id, settings) values ('a', '{}')").await.unwrap();
+    let mut writing = connection.begin().await.unwrap();
+    let insert = "insert into users (tenant_id, user_id, profile, identities, created_at, updated_at) values ('a', 'auth0|1', '{\"email\": \"jane@example.com\"}', '[]', now(), now())";
+    writing.execute(insert).await.unwrap();
+    let migrating = tokio::spawn({
+        let options = options.clone();
+        async move { migrate::run(&options).await }
+    });
+    let waits = "select exists (select from pg_locks where relation = 'users'::regclass and not granted)";
+    while !value::<bool>(&options, waits).await {
+        tokio::task::yield_now().await;
+    }
+    writing.commit().await.unwrap();
+    migrating.await.unwrap().unwrap();
+    assert_eq!(value::<String>(&options, "select email from user_terms").await, "jane@example.com");
+    let valid = "select indisvalid from pg_index where indexrelid = 'users_metadata_idx'::regclass";
+    assert!(value::<bool>(&options, valid).await);
 }
 
 #[tokio::test]

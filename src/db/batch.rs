@@ -56,9 +56,13 @@ impl<B: Batch> Batches<B> {
     }
 }
 
-/// A connection that was idle for longer is asked whether it is alive before anything goes out on it that cannot be
-/// sent twice.
+/// A connection that was idle for longer is asked whether it is alive before anything goes out on it: it may be gone
+/// without a word, and nothing that cannot be sent twice may be lost with it.
 pub(super) const IDLE: Duration = Duration::from_secs(1);
+/// One that does not answer within this time is not alive.
+const PING: Duration = Duration::from_secs(1);
+/// One that was idle for longer is not asked any more: what stands between may have forgotten it.
+const STALE: Duration = Duration::from_mins(2);
 
 /// Runs batches on connections that are kept: the pool tests each connection that comes back to it by a round trip.
 pub(crate) struct Lines<B> {
@@ -103,9 +107,9 @@ impl<B: Batch> Lines<B> {
         items: &[&B::Item],
     ) -> Result<Vec<Option<B::Output>>, sqlx::Error> {
         let mut connection = match kept {
-            Some((connection, used)) if B::IDEMPOTENT || used.elapsed() < IDLE => connection,
-            Some((mut connection, _)) => {
-                if let Ok(Ok(())) = timeout(self.patience, connection.ping()).await {
+            Some((connection, used)) if used.elapsed() < IDLE => connection,
+            Some((mut connection, used)) => {
+                if used.elapsed() < STALE && matches!(timeout(PING, connection.ping()).await, Ok(Ok(()))) {
                     connection
                 } else {
                     drop(connection.detach());

@@ -7,10 +7,13 @@ pub mod embedded;
 pub mod migrate;
 mod statement;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Postgres};
+use tokio::sync::Semaphore;
 
 use self::batch::Batches;
 use crate::auth::store as auth;
@@ -22,9 +25,14 @@ pub use statement::Statement;
 /// Connections for batches: two for each of their three kinds, and as many for those that take long.
 const BATCHES: u32 = 12;
 
+/// Searches that may wait for a connection. Others wait no longer: they would take the places of quick requests.
+const SEARCHERS: usize = 64;
+
 /// One plan for each statement over arrays, made once: every row by its key. Left alone, Postgres plans anew for every
 /// short array, and may keep a plan that reads a whole table, made when the table was nearly empty.
-const PINNED: [(&str, &str); 4] = [
+/// Somebody who holds a row keeps those who want it waiting for two seconds only: each of them takes a lane.
+const PINNED: [(&str, &str); 5] = [
+    ("lock_timeout", "2s"),
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
@@ -38,6 +46,8 @@ pub struct Db {
     /// Of those below.
     batches: PgPool,
     searches: PgPool,
+    /// Places to wait for one of them.
+    searchers: Arc<Semaphore>,
     pub(crate) user_fetches: Batches<users::Fetch>,
     pub(crate) user_changes: Batches<users::Update>,
     pub(crate) token_clients: Batches<auth::Clients>,
@@ -76,7 +86,9 @@ impl Options {
         })?;
         // Compiling a plan takes longer than all but the longest of our statements do.
         let timeout = self.statement_timeout.as_millis().to_string();
+        // A line with the whole statement: a search has hundreds of kilobytes.
         Ok(options
+            .disable_statement_logging()
             .application_name("roster")
             .options([("statement_timeout", timeout.as_str()), ("jit", "off")]))
     }
@@ -114,6 +126,7 @@ impl Db {
             user_changes: Batches::over(&batches, patience),
             token_clients: Batches::over(&batches, patience),
             searches: pool((options.max_connections / 2).max(2), connect.clone().options(SEARCHES)),
+            searchers: Arc::new(Semaphore::new(SEARCHERS)),
             pool: pool(options.max_connections, connect),
             batches,
         })
@@ -124,9 +137,10 @@ impl Db {
         &self.pool
     }
 
-    /// The connections of searches: few, so that they leave the database to everybody else.
-    pub(crate) fn searches(&self) -> &PgPool {
-        &self.searches
+    /// A connection for a search: there are few, so that they leave the database to everybody else.
+    pub(crate) async fn search_connection(&self) -> Result<PoolConnection<Postgres>, Error> {
+        let _waiting = self.searchers.try_acquire().map_err(|_| codes::OVERLOADED)?;
+        Ok(self.searches.acquire().await?)
     }
 
     /// Does the database answer, and does it have the schema this binary was built for?
@@ -170,6 +184,7 @@ pub(crate) fn is_disconnect(error: &sqlx::Error) -> bool {
 }
 
 const DEADLOCK: &str = "40P01";
+const LOCK_TIMEOUT: &str = "55P03";
 
 /// Was the statement, which changed nothing, the one of two waiting for each other that had to give way?
 pub(crate) fn is_deadlock(error: &sqlx::Error) -> bool {
@@ -188,7 +203,7 @@ pub(crate) fn refusal(error: sqlx::Error, conflicts: &[(&str, Meaning)]) -> Erro
         }
         let reason = match database.code().as_deref() {
             Some("57014") => Some("The query exceeded the timeout."),
-            Some(DEADLOCK) => Some("Other changes got in the way. Please try again."),
+            Some(DEADLOCK | LOCK_TIMEOUT) => Some("Other changes got in the way. Please try again."),
             _ => None,
         };
         if let Some(reason) = reason {

@@ -6,6 +6,8 @@
 //! Building takes no lock that anybody would wait for. A build that was interrupted leaves an index that is not valid, which
 //! the next build drops.
 
+use std::time::Duration;
+
 use anyhow::{Context, bail};
 use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
@@ -16,6 +18,8 @@ use crate::db::{self, Options};
 
 /// So many there are at most: each makes every change of metadata dearer.
 const MOST: usize = 10;
+/// "roster" and a number, as a bigint; migrations have the first.
+const LOCK: i64 = 0x726f_7374_6572_0002;
 
 /// A path that can be indexed: of `user_metadata` or `app_metadata`, with keys of letters, digits, `_` and `-`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,7 +86,7 @@ impl Indexed {
 /// An index as it stands in the database.
 #[derive(Debug)]
 pub struct Found {
-    /// Its path.
+    /// Its path; its name if it was not written down.
     pub path: String,
     /// Its name.
     pub name: String,
@@ -93,7 +97,22 @@ pub struct Found {
 }
 
 async fn connect(options: &Options) -> anyhow::Result<PgConnection> {
-    db::connect(&Options { statement_timeout: std::time::Duration::ZERO, ..options.clone() }).await
+    db::connect(&Options { statement_timeout: Duration::ZERO, ..options.clone() }).await
+}
+
+/// A connection that is the only one to make and drop indexes, until it is closed. Polled, not waited for: a session that
+/// waits holds a snapshot, and the other's `create index concurrently` would wait for that.
+async fn connect_alone(options: &Options) -> anyhow::Result<PgConnection> {
+    let mut connection = connect(options).await?;
+    while !sqlx::query("select pg_try_advisory_lock($1)")
+        .bind(LOCK)
+        .fetch_one(&mut connection)
+        .await?
+        .try_get::<bool, _>(0)?
+    {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(connection)
 }
 
 /// Those there are.
@@ -114,10 +133,10 @@ async fn found(connection: &mut PgConnection) -> anyhow::Result<Vec<Found>> {
     .await?;
     rows.iter()
         .map(|row| {
-            let path: Option<String> = row.try_get(1)?;
+            let (name, path): (String, Option<String>) = (row.try_get(0)?, row.try_get(1)?);
             Ok(Found {
-                path: path.unwrap_or_default(),
-                name: row.try_get(0)?,
+                path: path.unwrap_or_else(|| name.clone()),
+                name,
                 valid: row.try_get(2)?,
                 bytes: row.try_get(3)?,
             })
@@ -127,10 +146,13 @@ async fn found(connection: &mut PgConnection) -> anyhow::Result<Vec<Found>> {
 
 /// Builds the index of a path, unless there is one. Was it built?
 pub async fn build(options: &Options, indexed: &Indexed) -> anyhow::Result<bool> {
-    let mut connection = connect(options).await?;
+    let mut connection = connect_alone(options).await?;
     let (name, present) = (indexed.name(), found(&mut connection).await?);
     match present.iter().find(|index| index.name == name) {
-        Some(index) if index.valid => return Ok(false),
+        Some(index) if index.valid => {
+            describe(&mut connection, indexed).await?;
+            return Ok(false);
+        }
         Some(_) => drop_named(&mut connection, &name).await?,
         None if present.len() >= MOST => {
             bail!("there are {MOST} indexes already: drop one that is not needed")
@@ -145,15 +167,21 @@ pub async fn build(options: &Options, indexed: &Indexed) -> anyhow::Result<bool>
         .execute(AssertSqlSafe(create))
         .await
         .with_context(|| format!("cannot index {}", indexed.path))?;
-    let comment = format!("comment on index {name} is '{}'", indexed.path);
-    connection.execute(AssertSqlSafe(comment)).await?;
+    describe(&mut connection, indexed).await?;
     connection.execute("analyze users").await?;
     Ok(true)
 }
 
+/// Writes the path to the index, whose name does not tell it.
+async fn describe(connection: &mut PgConnection, indexed: &Indexed) -> anyhow::Result<()> {
+    let comment = format!("comment on index {} is '{}'", indexed.name(), indexed.path);
+    connection.execute(AssertSqlSafe(comment)).await?;
+    Ok(())
+}
+
 /// Drops the index of a path. Was there one?
 pub async fn remove(options: &Options, indexed: &Indexed) -> anyhow::Result<bool> {
-    let mut connection = connect(options).await?;
+    let mut connection = connect_alone(options).await?;
     let known = found(&mut connection).await?.iter().any(|index| index.name == indexed.name());
     if known {
         drop_named(&mut connection, &indexed.name()).await?;

@@ -20,7 +20,8 @@
 //! Lucene's characters ``+ - ! ( ) { } [ ] ^ " ~ * ? : \ /`` mean themselves behind a `\`, and all but `"` and `\` between
 //! quotes. Unquoted, a value may have `:` in it (`created_at:2018-01-01T10:00:00Z`), `/` and `!` but at its beginning,
 //! and begin with `+` or `-`. In the name of a field a `.` behind a `\` does not part the path. Boosts, fuzzy and
-//! proximity searches and regular expressions are refused. A query has at most 65,536 characters, 1,000 tests, 50
+//! proximity searches and regular expressions are refused. A query has at most 32,768 characters (the URL it stands in has at most 65,534 bytes), 1,000 terms, 2,000 tests (a word
+//! without a field is one of each of eight fields), 50
 //! parentheses within one another and 128 names in a path.
 //!
 //! # Operators
@@ -81,7 +82,12 @@
 //! those of [lists](crate::users::list). It is one statement, in which the document decides and indexes only propose whom
 //! to ask ([`sql`], [`users`]); equality of metadata and the texts a user is known by have indexes for all, other tests of
 //! metadata where [`indexes`] were made. The tenant is a part of every key of them. Searches have a few connections of their
-//! own, so that they cannot take those of everybody else, and two seconds.
+//! own, so that they cannot take those of everybody else, and two seconds. At most 64 wait for one of them; who comes
+//! beyond that is refused with 503 at once.
+//!
+//! Texts without regard to case are compared in lower case, as Unicode has it, character by character where that depends on
+//! what stands around: a known limit is that `Σ` at the end of a word becomes `ς` and so does not find what was written with
+//! `σ` there, and that `İ` becomes an `i` with a dot above and finds no plain `i`.
 //!
 //! Deviations and decisions, where Auth0's documentation says nothing:
 //! - `OR NOT` means what it says (Auth0's examples have `logins_count:0 OR NOT _exists_:logins_count`), not what Lucene

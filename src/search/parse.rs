@@ -12,8 +12,8 @@
 
 use super::ast::{Bound, Expr, Leaf, Pattern, Piece, SyntaxError, Test, Value};
 
-/// Characters a query has at most.
-pub const MAX_LENGTH: usize = 65_536;
+/// Characters a query has at most. The URL it stands in has at most 65,534 bytes, in which some take three each and more.
+pub const MAX_LENGTH: usize = 32_768;
 /// Parentheses within one another at most.
 pub const MAX_DEPTH: usize = 50;
 /// Names in the path of a field at most.
@@ -340,10 +340,14 @@ impl Parser {
         let bound = |inclusive| if inclusive { Bound::Inclusive } else { Bound::Exclusive };
         let inclusive = self.eat("[") || !self.eat("{");
         let low = self.bound()?.map_or(Bound::Open, bound(inclusive));
-        if !self.ahead("TO") || !self.chars.get(self.at + 2).is_some_and(|c| c.is_whitespace() || *c == '"') {
+        let follows = self.chars.get(self.at + 2);
+        if !self.ahead("TO") || follows.is_some_and(|c| c.is_alphanumeric()) {
             return self.expected("'TO'");
         }
         self.at += 2;
+        if !follows.is_some_and(|c| c.is_whitespace() || *c == '"') {
+            return self.expected("a space and a value behind 'TO'");
+        }
         let high = self.bound()?;
         let inclusive = self.eat("]");
         if !inclusive && !self.eat("}") {

@@ -61,21 +61,41 @@ pub enum Is {
     Between(Bound, Bound),
 }
 
+/// Tests a plan is made of at most. A word without a field is one of every field that words look at.
+pub const MAX_TESTS: usize = 2_000;
+
 impl Plan {
     /// What a query means for a resource.
     pub fn of(resource: &'static Resource, query: &Expr) -> Result<Self, SyntaxError> {
-        let all = |operands: &[Expr]| {
-            operands.iter().map(|operand| Self::of(resource, operand)).collect::<Result<Vec<_>, _>>()
+        Self::counted(resource, query, &mut 0)
+    }
+
+    /// The same, with so many tests before it.
+    fn counted(resource: &'static Resource, query: &Expr, tests: &mut usize) -> Result<Self, SyntaxError> {
+        let mut all = |operands: &[Expr]| {
+            operands
+                .iter()
+                .map(|operand| Self::counted(resource, operand, tests))
+                .collect::<Result<Vec<_>, _>>()
         };
         Ok(match query {
             Expr::All => Self::Constant(true),
             Expr::And(operands) => Self::joined(all(operands)?, false, Self::And),
             Expr::Or(operands) => Self::joined(together(all(operands)?), true, Self::Or),
-            Expr::Not(operand) => match Self::of(resource, operand)? {
+            Expr::Not(operand) => match Self::counted(resource, operand, tests)? {
                 Self::Constant(value) => Self::Constant(!value),
                 plan => Self::Not(Box::new(plan)),
             },
-            Expr::Leaf(leaf) => Self::of_leaf(resource, leaf)?,
+            Expr::Leaf(leaf) => {
+                let words = resource.words.len();
+                *tests += if leaf.field.is_none() { words } else { 1 };
+                if *tests > MAX_TESTS {
+                    let expected =
+                        format!("at most {MAX_TESTS} tests, of which a word without a field makes {words}");
+                    return Err(unexpected(leaf, &expected));
+                }
+                Self::of_leaf(resource, leaf)?
+            }
         })
     }
 

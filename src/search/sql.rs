@@ -47,6 +47,10 @@ pub(super) const OPENED: &str = "[*][*][*]";
 /// Planning the selects of more operands than this takes longer than asking many users.
 const MOST_OPERANDS: usize = 50;
 
+/// A connection keeps the plans of statements that are at most so long, in bytes: those of common searches. One of a
+/// thousand tests would take tens of megabytes for as long as the connection lives.
+const KEPT: usize = 8 * 1024;
+
 /// What can be asked for candidates: records that an index proposes.
 #[derive(Debug, Default)]
 pub struct Candidates {
@@ -75,7 +79,8 @@ impl Builder {
 
     /// The statement with its values.
     pub fn query(self, sql: &str) -> Query<'_, Postgres, PgArguments> {
-        self.binds.into_iter().fold(sqlx::query(sqlx::AssertSqlSafe(sql)), |query, value| match value {
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).persistent(sql.len() <= KEPT);
+        self.binds.into_iter().fold(query, |query, value| match value {
             Bind::Text(text) => query.bind(text),
             Bind::Texts(texts) => query.bind(texts),
             Bind::Integer(number) => query.bind(number),

@@ -11,16 +11,10 @@ use super::plan::Plan;
 use super::sql::{Bind, Builder, Candidates, refusal};
 use crate::db::Db;
 use crate::error::Error;
-use crate::users::store::user_columns;
+use crate::users::store::{is_in_connection, known_as, user_columns};
 
 /// The identities of a user.
 const IDENTITIES: &str = "jsonb_array_elements(u.identities) i(identity)";
-
-macro_rules! known_as {
-    () => {
-        "coalesce(u.profile ->> 'email', u.profile ->> 'username', u.profile ->> 'phone_number', '')"
-    };
-}
 
 /// Users, as their documents show them.
 pub static USERS: Resource = Resource {
@@ -114,10 +108,7 @@ pub fn statement(tenant: &str, plan: &Plan, part: &Part<'_>) -> (String, Builder
     if let Some(connection) = part.connection {
         let connection = builder.bind(Bind::Text(connection.to_owned()));
         // Writing to a String cannot fail.
-        let _ = write!(
-            meant,
-            " and exists (select from identities i where i.tenant_id = $1 and i.user_id = u.user_id and i.connection = {connection})"
-        );
+        let _ = write!(meant, concat!(" and ", is_in_connection!("{}")), connection);
     }
     let candidates = builder.candidates(plan);
     let [limit, offset] =
@@ -228,5 +219,6 @@ fn staged(
 /// The rows of a part of a list: `total` and the columns of a user, which are null in a row without one.
 pub(crate) async fn list(db: &Db, tenant: &str, plan: &Plan, part: &Part<'_>) -> Result<Vec<PgRow>, Error> {
     let (sql, builder) = statement(tenant, plan, part);
-    builder.query(&sql).fetch_all(db.searches()).await.map_err(refusal)
+    let mut connection = db.search_connection().await?;
+    builder.query(&sql).fetch_all(&mut *connection).await.map_err(refusal)
 }

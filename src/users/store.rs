@@ -31,6 +31,27 @@ macro_rules! user {
 }
 pub(crate) use user as user_columns;
 
+/// Has the user `u` of the tenant `$1` an identity in a connection?
+macro_rules! is_in_connection {
+    ($name:literal) => {
+        concat!(
+            "exists (select from identities i where i.tenant_id = $1 and i.user_id = u.user_id and i.connection = ",
+            $name,
+            ")"
+        )
+    };
+}
+
+pub(crate) use is_in_connection;
+
+/// What computed names are made of, as [`User::document`] has it.
+macro_rules! known_as {
+    () => {
+        "coalesce(u.profile ->> 'email', u.profile ->> 'username', u.profile ->> 'phone_number', '')"
+    };
+}
+pub(crate) use known_as;
+
 pub(crate) fn user(row: &PgRow) -> Result<User, sqlx::Error> {
     Ok(User {
         user_id: row.try_get("user_id")?,

@@ -8,7 +8,7 @@ use crate::page::{List, Page};
 use crate::search::Plan;
 use crate::search::users::{self as search, Key, Part};
 use crate::users::model::User;
-use crate::users::store::{user, user_columns};
+use crate::users::store::{is_in_connection, known_as, user, user_columns};
 
 pub(crate) const STATEMENTS: &[&Statement] = &{
     let mut all = [&LIST; 3 + 2 * SORTED.len()];
@@ -20,24 +20,6 @@ pub(crate) const STATEMENTS: &[&Statement] = &{
     }
     all
 };
-
-/// Has the user `u` an identity in a connection?
-macro_rules! is_in_connection {
-    ($name:literal) => {
-        concat!(
-            "exists (select from identities i where i.tenant_id = $1 and i.user_id = u.user_id and i.connection = ",
-            $name,
-            ")"
-        )
-    };
-}
-
-/// What computed names are made of, as [`User::document`] has it.
-macro_rules! known_as {
-    () => {
-        "coalesce(u.profile ->> 'email', u.profile ->> 'username', u.profile ->> 'phone_number', '')"
-    };
-}
 
 /// A page by its number. Only the users on it are fetched, those before it are skipped by their keys; `offset 0` has
 /// them fetched one by one, as a plan that does not know how many are on a page would read them all. The total has a

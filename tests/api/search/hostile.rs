@@ -48,6 +48,8 @@ async fn no_query_breaks_anything() {
         (vec!["name:x"; 2_000].join(" OR "), None),
         ((0..900).map(|n| format!("name:x{n}")).collect::<Vec<_>>().join(" OR "), Some(0)),
         ((0..900).map(|n| format!("user_metadata.k{n}:[1 TO 2]")).collect::<Vec<_>>().join(" "), Some(0)),
+        (vec!["x"; 250].join(" "), Some(0)),
+        (vec!["x"; 251].join(" "), None),
         ("NOT (".repeat(50) + "name:x" + &")".repeat(50), Some(0)),
         ("(".repeat(10_000) + "a" + &")".repeat(10_000), None),
         ("-".repeat(10_000), None),

@@ -13,7 +13,10 @@ async fn an_index_on_a_path_changes_no_answer() {
         let indexed = indexed.clone();
         async move {
             let database = &server().database;
-            (build(database, &indexed).await.unwrap(), build(database, &indexed).await.unwrap())
+            let other = Indexed::parse("user_metadata.other").unwrap();
+            // At the same time: neither waits for the other's snapshot.
+            let (first, _) = tokio::join!(build(database, &indexed), build(database, &other));
+            (first.unwrap(), build(database, &indexed).await.unwrap())
         }
     })
     .await;

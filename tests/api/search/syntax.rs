@@ -1,7 +1,8 @@
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use roster::search::{Expr, Leaf, Test, parse};
+use roster::search::users::USERS;
+use roster::search::{Expr, Leaf, Plan, Test, parse};
 
 use super::queries::{leaf_of, pattern, pieces, ranges, trees, without_columns};
 
@@ -141,6 +142,9 @@ const REFUSALS: &[(&str, &str)] = &[
     ("a:[1 2]", "column 6: expected 'TO', found '2'"),
     ("a:[1 to 2]", "column 6: expected 'TO', found 'to'"),
     ("a:[1 TO 2", "column 10: expected ']' or '}', found end of query"),
+    ("a:[1 TO", "column 8: expected a space and a value behind 'TO', found end of query"),
+    ("a:[1 TO]", "column 8: expected a space and a value behind 'TO', found ']'"),
+    ("a:[1 TOP 2]", "column 6: expected 'TO', found 'TOP'"),
     ("a:[1 TO 2)", "column 11: expected ']' or '}', found end of query"),
     ("a:[ TO 2]", "column 8: expected 'TO', found '2'"),
     ("a:[1* TO 2]", "column 4: expected a value without wildcards, or '*' alone, found '1'"),
@@ -186,9 +190,19 @@ fn a_query_has_limits() {
     let error = parse(&format!("{}:x", vec!["a"; 129].join("."))).unwrap_err().to_string();
     assert_eq!(error, "column 1: expected at most 128 names in the path of a field, found 'a'");
 
-    assert!(parse(&"a".repeat(65_536)).is_ok());
-    let error = parse(&"a".repeat(65_537)).unwrap_err().to_string();
-    assert_eq!(error, "column 65537: expected at most 65536 characters, found 'a'");
+    assert!(parse(&"a".repeat(32_768)).is_ok());
+    let error = parse(&"a".repeat(32_769)).unwrap_err().to_string();
+    assert_eq!(error, "column 32769: expected at most 32768 characters, found 'a'");
+}
+
+#[test]
+fn a_word_of_many_fields_counts_as_many_tests() {
+    let plan = |q: &str| Plan::of(&USERS, &parse(q).unwrap());
+    assert!(plan(&vec!["a"; 250].join(" ")).is_ok());
+    let error = plan(&vec!["a"; 251].join(" ")).unwrap_err().to_string();
+    let expected = "at most 2000 tests, of which a word without a field makes 8";
+    assert_eq!(error, format!("column 501: expected {expected}, found a"));
+    assert!(plan(&vec!["email:a"; 1000].join(" OR ")).is_ok());
 }
 
 #[test]

@@ -386,14 +386,12 @@ async fn a_change_can_be_tied_to_a_version() {
     assert_eq!(tenant.get(&user).await.json["user_metadata"], json!({ "n": 4 }));
 }
 
-#[tokio::test]
-async fn a_user_whom_somebody_else_is_changing_keeps_only_its_own_changes_waiting() {
-    let tenant = Tenant::new().await;
-    let (held, mut others) = (jane(&tenant).await, Vec::new());
-    for _ in 0..6 {
-        others.push(path_of(&tenant.user(json!({})).await));
-    }
-    let id = tenant.get(&held).await.json["user_id"].as_str().unwrap().to_owned();
+/// Locks a user until it is released.
+async fn hold(
+    tenant: &Tenant,
+    path: &str,
+) -> (tokio::task::JoinHandle<()>, tokio::sync::oneshot::Sender<()>) {
+    let id = tenant.get(path).await.json["user_id"].as_str().unwrap().to_owned();
     let (locked, wait_locked) = tokio::sync::oneshot::channel();
     let (release, wait_release) = tokio::sync::oneshot::channel::<()>();
     let name = tenant.name.clone();
@@ -413,6 +411,17 @@ async fn a_user_whom_somebody_else_is_changing_keeps_only_its_own_changes_waitin
         transaction.commit().await.unwrap();
     }));
     wait_locked.await.unwrap();
+    (holder, release)
+}
+
+#[tokio::test]
+async fn a_user_whom_somebody_else_is_changing_keeps_only_its_own_changes_waiting() {
+    let tenant = Tenant::new().await;
+    let (held, mut others) = (jane(&tenant).await, Vec::new());
+    for _ in 0..6 {
+        others.push(path_of(&tenant.user(json!({})).await));
+    }
+    let (holder, release) = hold(&tenant, &held).await;
     let change = |path: &str, n: usize| {
         send(tenant.authorized("PATCH", path).json(&json!({ "user_metadata": { "n": n } })))
     };
@@ -427,4 +436,17 @@ async fn a_user_whom_somebody_else_is_changing_keeps_only_its_own_changes_waitin
     for answer in waiting {
         assert_eq!(answer.await.unwrap().status, 200);
     }
+}
+
+#[tokio::test]
+async fn a_user_who_is_held_for_long_is_not_waited_for() {
+    let tenant = Tenant::new().await;
+    let held = jane(&tenant).await;
+    let before = tenant.get(&held).await.json;
+    let (holder, release) = hold(&tenant, &held).await;
+    let refused = tenant.patch(&held, json!({ "user_metadata": { "n": 1 } })).await;
+    assert_eq!(refused.refusal(), (503, None, "Other changes got in the way. Please try again."));
+    release.send(()).unwrap();
+    holder.await.unwrap();
+    assert_eq!(tenant.get(&held).await.json, before);
 }
