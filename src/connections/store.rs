@@ -601,7 +601,9 @@ static SET_CLIENTS: Statement = Statement::new(
     concat!(
         "with missing as (
              select from unnest($3::text[] || $4::text[]) as named(id)
-              where not exists (select from clients e where e.tenant_id = $1 and e.client_id = named.id)
+              where not exists (select from clients e where e.tenant_id = $1 and e.client_id = named.id and ",
+        is_not_global!("e"),
+        ")
          ), before as (
              select *, for_all_clients and cardinality($4) > 0 as ends_for_all
                from connections

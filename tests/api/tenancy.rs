@@ -227,7 +227,7 @@ async fn clients_that_a_file_does_not_name_stay_disabled() {
     assert_eq!(connection[0]["enabled_clients"], serde_json::json!([]));
     // Nor do those go whom it does not name.
     assert_eq!(apply(&file(&tenant.name, &text("enabled_clients = ['M']"))).await.len(), 1);
-    assert_eq!(apply(&file(&tenant.name, &text("requires_username = false"))).await.len(), 1);
+    assert_eq!(apply(&file(&tenant.name, &text("disable_signup = true"))).await.len(), 1);
     let connection = tenant.get(&format!("/api/v2/connections?name={CONNECTION}")).await.json;
     assert_eq!(connection[0]["enabled_clients"].as_array().unwrap().len(), 1);
 }
