@@ -39,7 +39,7 @@ pub fn init(format: Option<LogFormat>, filter: &str) -> anyhow::Result<()> {
 
 /// Writes what still waits; to be called before the process ends.
 pub fn flush() {
-    LINES.write(&mut LINES.waiting());
+    Lines::write(&mut LINES.waiting());
 }
 
 /// How long a line may wait.
@@ -59,7 +59,7 @@ impl Lines {
     }
 
     /// Under the lock, so that lines stay in their order.
-    fn write(&self, waiting: &mut Vec<u8>) {
+    fn write(waiting: &mut Vec<u8>) {
         // Nobody is left to be told if the standard error is gone.
         let _ = stderr().write_all(waiting);
         waiting.clear();
@@ -69,7 +69,7 @@ impl Lines {
         loop {
             drop(self.came.wait_while(self.waiting(), |waiting| waiting.is_empty()));
             thread::sleep(TICK);
-            self.write(&mut self.waiting());
+            Self::write(&mut self.waiting());
         }
     }
 }
@@ -87,7 +87,7 @@ impl Write for Line {
         }
         waiting.extend_from_slice(line);
         if self.urgent {
-            LINES.write(&mut waiting);
+            Lines::write(&mut waiting);
         }
         Ok(line.len())
     }

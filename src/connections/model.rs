@@ -668,8 +668,8 @@ const HIDDEN: &str = "*****";
 fn tells_of_secret(name: &str) -> bool {
     let name = name.to_lowercase();
     let has = |part: &&str| name.contains(*part);
-    !["public", "endpoint"].iter().any(|part| has(part))
-        && (["secret", "token", "password"].iter().any(|part| has(part)) || name.ends_with("key"))
+    !["public", "endpoint"].iter().any(has)
+        && (["secret", "token", "password"].iter().any(has) || name.ends_with("key"))
 }
 
 /// Takes the secrets out of options: each by its place, as a JSON pointer (RFC 6901). Whether something is on or off and

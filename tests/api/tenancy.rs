@@ -221,7 +221,7 @@ async fn clients_that_a_file_does_not_name_stay_disabled() {
         "delete from connection_clients where tenant_id = $1",
     ];
     let config = file(&tenant.name, &text("requires_username = true"));
-    let report = overtaken(&disabled, [&tenant.name, CONNECTION], apply(&config)).await;
+    let report = Box::pin(overtaken(&disabled, [&tenant.name, CONNECTION], apply(&config))).await;
     assert_eq!(report, [format!("changed connection {CONNECTION}")]);
     let connection = tenant.get(&format!("/api/v2/connections?name={CONNECTION}")).await.json;
     assert_eq!(connection[0]["enabled_clients"], serde_json::json!([]));
