@@ -154,6 +154,8 @@ impl Provisioner<'_> {
             let ended: &[&str] = match connection.attributes {
                 Some(_) => &["requires_username", "validation"],
                 None if connection.requires_username => &["attributes"],
+                // What is not required is not in the document.
+                None if connection.named.contains("requires_username") => &["requires_username"],
                 None => &[],
             };
             let named = part(&whole, &connection.named, CONNECTION);

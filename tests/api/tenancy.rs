@@ -201,6 +201,10 @@ async fn what_excludes_what_a_file_names_goes() {
     let now = options(&tenant).await;
     assert!(now.get("attributes").is_none() && now["requires_username"] == true, "{now}");
     assert!(apply(&by_username).await.is_empty());
+    let not_required = file(&tenant.name, &text("requires_username = false"));
+    assert_eq!(apply(&not_required).await, [format!("changed connection {CONNECTION}")]);
+    assert!(options(&tenant).await.get("requires_username").is_none());
+    assert!(apply(&not_required).await.is_empty());
     let by_email = file(&tenant.name, &text("attributes = { email = 'required' }"));
     assert_eq!(apply(&by_email).await, [format!("changed connection {CONNECTION}")]);
     let now = options(&tenant).await;

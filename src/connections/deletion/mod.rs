@@ -13,8 +13,9 @@
 //! - The name is free as soon as no user is left under it, at once where there were none; before that a connection of
 //!   the same name is refused (409), so that it never gets users of its predecessor.
 //! - A tenant file that has such a connection is applied after all of its users were erased, by whoever applies it.
-//! - Someone who was signing up at the moment of the deletion may come after the last user was erased. So an ended
-//!   deletion is looked at again, at growing intervals, and forgotten after [`KEPT`].
+//! - Someone who is signing up at that moment is refused: a user is made only in the very connection that was looked up.
+//!   An instance of an older version does not ask for that, so an ended deletion is looked at again, at growing intervals,
+//!   and forgotten after [`KEPT`].
 //! - `DELETE` of the same connection again is 202 with the same `deleted_at` while users are left and 204 after that, as
 //!   both were recorded.
 
