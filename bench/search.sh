@@ -138,6 +138,11 @@ measure 'two terms with AND' big 'app_metadata.plan:"pro" AND user_metadata.addr
 measure 'two terms with OR' big 'app_metadata.plan:"founder" OR user_metadata.addresses.zip:"00042"'
 measure 'NOT' big 'NOT app_metadata.plan:"free"'
 measure 'range without an index, matches a tenth' big 'app_metadata.credits:[10 TO 10010]'
+key=$("$statements" key app_metadata.credits | sed "s/u\\.//")
+sql -c "create index users_credits_idx on users (tenant_id, ($key) collate \"C\", user_id) where $key is not null" -c 'analyze users'
+measure 'range on an indexed path, matches a tenth' big 'app_metadata.credits:[10 TO 10010]' app_metadata.credits
+measure 'range on an indexed path, matches 10' big 'app_metadata.credits:[500 TO 500]' app_metadata.credits
+sql -c 'drop index users_credits_idx'
 measure 'include_totals, matches 10' big 'app_metadata.plan:"founder"' total
 measure 'include_totals, matches a thousandth' big 'user_metadata.addresses.city:"City500"' total
 measure 'include_totals, matches a tenth' big 'app_metadata.plan:"pro"' total

@@ -1,10 +1,12 @@
 //! Prints the text of a statement by its name, so that a plan can be looked at with the very statement the service
 //! runs: `cargo run --example statements users.list`.
 //!
-//! `statements search TENANT QUERY [total]` prints the statement of a search of users, its values as variables of
-//! pgbench, and on standard error those variables: `-D b1=...`, one a line.
+//! `statements search TENANT QUERY [total] [PATH]` prints the statement of a search of users, its values as variables of
+//! pgbench, and on standard error those variables: `-D b1=...`, one a line. PATH has an index of its own, whose key
+//! `statements key PATH` prints.
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, reason = "it is what it is for")]
 
+use roster::search::indexes::Indexed;
 use roster::search::sql::Bind;
 use roster::search::users::{Part, USERS, statement};
 use roster::search::{Plan, parse};
@@ -14,6 +16,9 @@ fn main() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     if let ["search", tenant, q, more @ ..] = arguments.as_slice() {
         return search(tenant, q, more);
+    }
+    if let ["key", path] = arguments.as_slice() {
+        return println!("{}", Indexed::parse(path).unwrap().key());
     }
     let wanted = arguments.first().copied().unwrap_or_default();
     for statement in roster::server::statements() {
@@ -26,7 +31,8 @@ fn main() {
 }
 
 fn search(tenant: &str, q: &str, more: &[&str]) {
-    let plan = Plan::of(&USERS, &parse(q).unwrap()).unwrap();
+    let indexed: Vec<Indexed> = more.iter().filter_map(|path| Indexed::parse(path)).collect();
+    let plan = Plan::of(&USERS, &parse(q).unwrap()).unwrap().indexed(&indexed);
     let part = Part { limit: 50, total: more.contains(&"total"), ..Part::default() };
     let mut types = Vec::new();
     let (mut sql, builder) = statement(tenant, &plan, &part);

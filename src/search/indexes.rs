@@ -62,7 +62,7 @@ impl Indexed {
     }
 
     /// The key of a user `u`. It is a part of the text of statements, as the index is of this expression.
-    pub(super) fn key(&self) -> String {
+    pub fn key(&self) -> String {
         let mut path = String::from("$");
         for (n, key) in self.keys.iter().enumerate() {
             path += if n == 0 { "" } else { OPENED };
