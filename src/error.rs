@@ -144,6 +144,11 @@ pub struct Error {
 }
 
 impl Error {
+    /// A precondition does not hold; `etag` is the present tag.
+    pub fn mismatch(etag: String) -> Self {
+        Self { etag: Some(etag), ..codes::PRECONDITION_FAILED.into() }
+    }
+
     /// A fault of ours: the client learns nothing but that it happened.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         Self { cause: Some(cause.to_string()), ..Self::from(codes::INTERNAL) }

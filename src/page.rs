@@ -49,6 +49,19 @@ impl Page {
         }
     }
 
+    /// Where a checkpoint goes on.
+    pub fn from(&self) -> Option<&str> {
+        match self {
+            Self::Offset { .. } => None,
+            Self::Checkpoint { from, .. } => from.as_deref(),
+        }
+    }
+
+    /// How many to fetch: by checkpoint one more than are answered, to know whether anything follows.
+    pub fn fetched(&self) -> i64 {
+        self.limit() + i64::from(matches!(self, Self::Checkpoint { .. }))
+    }
+
     /// Is the number of all wanted?
     pub fn include_totals(&self) -> bool {
         matches!(self, Self::Offset { include_totals: true, .. })

@@ -210,18 +210,14 @@ pub(crate) async fn list(
     filter: &Filter,
     page: &Page,
 ) -> Result<List<ClientGrant>, Error> {
-    let (from, more) = match page {
-        Page::Checkpoint { from, .. } => (from.as_deref(), 1),
-        Page::Offset { .. } => (None, 0),
-    };
     let statement = match filter {
         Filter { client_id: Some(_), .. } => &LIST_OF_CLIENT,
         Filter { audience: Some(_), .. } => &LIST_OF_AUDIENCE,
         _ => &LIST,
     };
     let query = statement.query().bind(tenant).bind(&filter.audience).bind(&filter.client_id);
-    let query = query.bind(&filter.subject_type).bind(filter.allow_any_organization).bind(from);
-    let query = query.bind(page.limit() + more).bind(page.start()).bind(page.include_totals());
+    let query = query.bind(&filter.subject_type).bind(filter.allow_any_organization).bind(page.from());
+    let query = query.bind(page.fetched()).bind(page.start()).bind(page.include_totals());
     let rows = query.fetch_all(db.pool()).await?;
     let mut list = List { items: Vec::with_capacity(rows.len()), total: None, next: None };
     for row in &rows {

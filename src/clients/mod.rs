@@ -99,7 +99,7 @@ pub async fn update(
         Updated::Done(stored) => open(ctx, *stored, view(ctx).secrets || patch.client_secret.is_some()),
         Updated::TooManyKeys(count) => Err(model::too_many_keys(count)),
         Updated::NoSuchCredential => Err(codes::UNKNOWN_CREDENTIAL.into()),
-        Updated::Mismatch(etag) => Err(Error { etag: Some(etag), ..codes::PRECONDITION_FAILED.into() }),
+        Updated::Mismatch(etag) => Err(Error::mismatch(etag)),
         Updated::NoSuchClient => Err(codes::UNKNOWN_CLIENT.into()),
     }
 }

@@ -8,7 +8,7 @@ use super::fields::merged_names;
 use super::model::{ClientPatch, Filter, Granted, METADATA_KEYS, NewClient, filled_up};
 use crate::client_grants::store::delete_grants;
 use crate::connections::store::disable_client;
-use crate::db::{self, Db, Statement};
+use crate::db::{self, Db, Statement, etag};
 use crate::error::{Error, Meaning, codes};
 use crate::journal::{Author, author, insert_journal};
 use crate::page::{List, Page};
@@ -35,13 +35,6 @@ const CONFLICTS: [(&str, Meaning); 2] = [
 macro_rules! changes {
     ($old:literal, $new:literal) => {
         concat!("masked_changes(journal_changes(", $old, ", ", $new, "), array['addons', 'encryption_key'])")
-    };
-}
-
-/// The tag of a client `$c`, without its quotes.
-macro_rules! etag {
-    ($c:literal) => {
-        concat!($c, ".version || '-' || (extract(epoch from ", $c, ".created_at) * 1000000)::bigint")
     };
 }
 
@@ -230,20 +223,16 @@ static LIST_OF_GRANTED: Statement = Statement::new(
 
 /// One more than a checkpoint asks for is looked at, to know whether anything follows.
 pub(crate) async fn list(db: &Db, tenant: &str, filter: &Filter, page: &Page) -> Result<List<Stored>, Error> {
-    let (from, more) = match page {
-        Page::Checkpoint { from, .. } => (from.as_deref(), 1),
-        Page::Offset { .. } => (None, 0),
-    };
     let query = if let Some(granted) = &filter.granted {
         let organization = match granted {
             Granted::Organization(id) => Some(id),
             Granted::AnyOrganization => None,
         };
-        LIST_OF_GRANTED.query().bind(tenant).bind(organization).bind(from).bind(page.limit() + more)
+        LIST_OF_GRANTED.query().bind(tenant).bind(organization).bind(page.from()).bind(page.fetched())
     } else {
         let query = LIST.query().bind(tenant).bind(filter.app_types.as_deref());
-        let query = query.bind(filter.is_global).bind(filter.is_first_party).bind(from);
-        let query = query.bind(page.limit() + more).bind(page.start()).bind(page.include_totals());
+        let query = query.bind(filter.is_global).bind(filter.is_first_party).bind(page.from());
+        let query = query.bind(page.fetched()).bind(page.start()).bind(page.include_totals());
         query.bind(filter.external_client_id.as_deref())
     };
     let rows = query.fetch_all(db.pool()).await?;

@@ -131,7 +131,7 @@ pub async fn update(
     };
     match store::update(tx, &ctx.tenant.id, id, &change, &ctx.author).await? {
         Ok(stored) => open(ctx, stored),
-        Err(etag) => Err(Error { etag: Some(etag), ..codes::PRECONDITION_FAILED.into() }),
+        Err(etag) => Err(Error::mismatch(etag)),
     }
 }
 

@@ -5,7 +5,7 @@ use sqlx::types::Json;
 use time::OffsetDateTime;
 
 use super::model::{ClientsPatch, Connection, DATABASE, Filter, NewConnection, Options};
-use crate::db::{self, Db, Statement, Tx};
+use crate::db::{self, Db, Statement, Tx, etag};
 use crate::error::{Error, Meaning, codes};
 use crate::journal::{Author, author, insert_journal};
 use crate::page::{List, Page};
@@ -145,13 +145,6 @@ pub(crate) struct Stored {
     pub settings: Map<String, Value>,
     pub enabled_clients: Option<Vec<String>>,
     pub etag: String,
-}
-
-/// The tag of a connection `$c`, without its quotes.
-macro_rules! etag {
-    ($c:literal) => {
-        concat!($c, ".version || '-' || (extract(epoch from ", $c, ".created_at) * 1000000)::bigint")
-    };
 }
 
 /// Is a client `$e` of tenant $1 another one than the global one? Asked of its id, without a look at its document.
@@ -376,13 +369,13 @@ pub(crate) async fn list(
     with_clients: bool,
     page: &Page,
 ) -> Result<List<Stored>, Error> {
-    let (from, more) = match page {
-        Page::Checkpoint { from, .. } => (from.as_deref(), 1),
-        Page::Offset { .. } => (None, 0),
-    };
     let query = LIST.query().bind(tenant).bind(&filter.name).bind(&filter.strategies).bind(&filter.client_id);
-    let query =
-        query.bind(from).bind(page.limit() + more).bind(page.start()).bind(more == 0).bind(with_clients);
+    let query = query
+        .bind(page.from())
+        .bind(page.fetched())
+        .bind(page.start())
+        .bind(matches!(page, Page::Offset { .. }))
+        .bind(with_clients);
     let rows = query.fetch_all(db.pool()).await?;
     let mut list = List { items: Vec::with_capacity(rows.len()), total: None, next: None };
     for row in &rows {

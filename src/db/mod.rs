@@ -21,6 +21,7 @@ use crate::error::{Error, Meaning, codes};
 use crate::users::store as users;
 
 pub use statement::Statement;
+pub(crate) use statement::etag;
 
 /// Connections for batches: two for each of their three kinds, and as many for those that take long.
 const BATCHES: u32 = 12;

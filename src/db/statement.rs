@@ -3,6 +3,18 @@
 use sqlx::postgres::{PgArguments, Postgres};
 use sqlx::query::Query;
 
+/// The tag of a state of a row of `$t`, without its quotes: its version, and when it was made, so that no row made anew has
+/// a tag of the one before.
+macro_rules! etag {
+    ($t:literal) => {
+        $crate::db::etag!(concat!($t, ".version"), $t)
+    };
+    ($version:expr, $t:literal) => {
+        concat!($version, " || '-' || (extract(epoch from ", $t, ".created_at) * 1000000)::bigint")
+    };
+}
+pub(crate) use etag;
+
 /// A SQL statement: a constant, right above the function that binds it.
 #[derive(Debug)]
 pub struct Statement {

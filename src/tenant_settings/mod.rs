@@ -30,7 +30,7 @@ pub mod routes;
 pub(crate) mod store;
 
 use crate::app::Context;
-use crate::error::{Error, Result, codes};
+use crate::error::{Error, Result};
 use model::{SettingsPatch, TenantSettings};
 use store::Updated;
 
@@ -47,7 +47,7 @@ pub async fn update(
 ) -> Result<TenantSettings> {
     match store::update(ctx.db(), &ctx.tenant.id, patch, if_match.as_deref(), &ctx.author).await? {
         Updated::Done(settings) => Ok(settings),
-        Updated::Mismatch(etag) => Err(Error { etag: Some(etag), ..codes::PRECONDITION_FAILED.into() }),
+        Updated::Mismatch(etag) => Err(Error::mismatch(etag)),
     }
 }
 

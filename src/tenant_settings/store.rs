@@ -3,18 +3,11 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 
 use super::model::{SettingsPatch, TenantSettings};
-use crate::db::{Db, Statement};
+use crate::db::{Db, Statement, etag};
 use crate::error::Error;
 use crate::journal::{Author, author, insert_journal};
 
 pub(crate) const STATEMENTS: &[&Statement] = &[&FETCH, &UPDATE, &TELLS_THAT_USER_EXISTS];
-
-/// The tag of the settings of a tenant `$t` that have a version, without its quotes.
-macro_rules! etag {
-    ($version:literal, $t:literal) => {
-        concat!($version, " || '-' || (extract(epoch from ", $t, ".created_at) * 1000000)::bigint")
-    };
-}
 
 fn settings(row: &PgRow) -> Result<TenantSettings, sqlx::Error> {
     let Json(settings) = row.try_get("tenant_settings")?;

@@ -151,7 +151,7 @@ pub async fn update(
         // The user or, a moment ago, its secondary identity is gone.
         Updated::NoSuchUser if is_secondary => Err(codes::PATCH_CONNECTION_UNSUITABLE.into()),
         Updated::NoSuchUser => Err(codes::INEXISTENT_USER.into()),
-        Updated::Mismatch(etag) => Err(Error { etag: Some(etag), ..codes::PRECONDITION_FAILED.into() }),
+        Updated::Mismatch(etag) => Err(Error::mismatch(etag)),
     }
 }
 
@@ -229,6 +229,6 @@ pub async fn delete(ctx: &Context, id: &UserId, if_match: Option<&[String]>) -> 
     }
     match store::delete(ctx.db(), &ctx.tenant.id, id.as_str(), if_match, &ctx.author).await? {
         None => Ok(()),
-        Some(etag) => Err(Error { etag: Some(etag), ..codes::PRECONDITION_FAILED.into() }),
+        Some(etag) => Err(Error::mismatch(etag)),
     }
 }

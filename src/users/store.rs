@@ -6,7 +6,7 @@ use sqlx::{PgConnection, Row};
 
 use super::model::{NewUser, User};
 use crate::db::batch::{Batch, place};
-use crate::db::{self, Db, Statement};
+use crate::db::{self, Db, Statement, etag};
 use crate::error::{Error, Meaning, codes};
 use crate::journal::{Author, array_literal, author, insert_journal};
 use crate::logins::store::forget_attempts;
@@ -63,13 +63,6 @@ pub(crate) fn user(row: &PgRow) -> Result<User, sqlx::Error> {
         created_at: row.try_get("created_at")?,
         updated_at: row.try_get("updated_at")?,
     })
-}
-
-/// The tag of a row as [`User::etag`] writes it, without the quotes.
-macro_rules! etag {
-    () => {
-        "u.version || '-' || (extract(epoch from u.created_at) * 1000000)::bigint"
-    };
 }
 
 /// What the function `journal_changes` tells of two objects, at half its price: Postgres cannot inline a function with a
@@ -236,7 +229,7 @@ macro_rules! change {
               where u.tenant_id = b.tenant_id
                 and u.user_id = b.user_id
                 and (b.if_match is null or ",
-            etag!(),
+            etag!("u"),
             " = any(b.if_match))
           returning u.*, b.n, b.author, b.profile as old_profile, b.user_metadata as old_user_metadata, b.app_metadata as old_app_metadata
          )"
@@ -255,13 +248,13 @@ macro_rules! outcome {
            from changed u
           union all
          select u.n, ",
-            etag!(),
+            etag!("u"),
             ", ",
             user!(),
             "
            from before u
           where ",
-            etag!(),
+            etag!("u"),
             " <> all(u.if_match)"
         )
     };
@@ -635,7 +628,7 @@ static DELETE: Statement = Statement::new(
               where u.tenant_id = b.tenant_id
                 and u.user_id = b.user_id
                 and ($3::text[] is null or ",
-        etag!(),
+        etag!("u"),
         " = any($3))
           returning u.tenant_id, u.user_id, u.profile as old_profile, u.user_metadata as old_user_metadata, u.app_metadata as old_app_metadata,
                     null::jsonb as profile, null::jsonb as user_metadata, null::jsonb as app_metadata
@@ -653,7 +646,7 @@ static DELETE: Statement = Statement::new(
                from deleted
          )
          select ",
-        etag!(),
+        etag!("u"),
         " as tag
            from before u
           where not exists (select from deleted)"
