@@ -194,17 +194,28 @@ fn leaf() -> impl Strategy<Value = Leaf> {
             &["email_verified", "blocked", "phone_verified", "identities.isSocial"],
             prop_oneof![
                 30 => some(&["true", "false"]).prop_map(Test::Phrase),
-                1 => some(&["True", "1"]).prop_map(Test::Phrase),
                 1 => Just(Test::Exists),
             ]
             .boxed(),
         ),
-        2 => asked(&["logins_count"], of_value(prop_oneof![40 => some(&NUMBERS), 1 => some(&NO_NUMBERS)].boxed()).boxed()),
-        3 => asked(&["created_at", "updated_at", "last_login"], of_value(prop_oneof![40 => some(&DATES), 1 => some(&NO_DATES)].boxed()).boxed()),
+        2 => asked(&["logins_count"], of_value(some(&NUMBERS)).boxed()),
+        3 => asked(&["created_at", "updated_at", "last_login"], of_value(some(&DATES)).boxed()),
         9 => metadata,
         1 => asked(&["identities", "unknown", "picture", "name.first", "_id"], of_text(some(&TEXTS)).boxed()),
         2 => of_text(known).prop_filter("has a field", |test| !matches!(test, Test::Range { .. } | Test::Exists))
             .prop_map(|test| leaf_of(None, test)),
+    ]
+}
+
+/// A test that its field has no value for: one is enough for a query to be refused.
+fn no_leaf() -> impl Strategy<Value = Leaf> {
+    let asked = |field: &'static str, texts: BoxedStrategy<String>| {
+        of_value(texts).prop_map(move |test| leaf_of(Some(path(field)), test))
+    };
+    prop_oneof![
+        some(&["True", "1"]).prop_map(|text| leaf_of(Some(path("blocked")), Test::Phrase(text))),
+        asked("logins_count", some(&NO_NUMBERS).boxed()),
+        asked("last_login", some(&NO_DATES).boxed()),
     ]
 }
 
@@ -261,7 +272,7 @@ fn scenes() -> impl Strategy<Value = (Vec<Map<String, Value>>, Vec<Expr>)> {
         for user in &users {
             facts(&Value::from(user.clone()), &mut Vec::new(), &mut found);
         }
-        let leaf = prop_oneof![3 => near(found), 1 => leaf()];
+        let leaf = prop_oneof![30 => near(found), 9 => leaf(), 1 => no_leaf()];
         (Just(users), vec(trees(leaf, 3), 1..60))
     })
 }
@@ -302,7 +313,8 @@ fn run() {
         panic!("{error}");
     }
     let (asked, told, refused) = (asked.get(), told.get(), refused.get());
-    assert!(told * 5 > asked, "{told} of {asked} queries tell users apart");
+    // Far from what is usual, 0.4 and 0.035: chance must not fail a run.
+    assert!(told * 20 > asked, "{told} of {asked} queries tell users apart");
     assert!(refused > 0 && refused * 2 < asked, "{refused} of {asked} queries are refused");
 }
 
