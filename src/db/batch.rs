@@ -3,12 +3,14 @@
 
 use std::future::Future;
 use std::hash::Hash;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
 use sqlx::{Connection, PgConnection, PgPool, Postgres, Row};
+use tokio::runtime::{self, Handle};
 use tokio::time::timeout;
 
 use super::coalesce::{Coalescer, Executor, Failure};
@@ -38,21 +40,51 @@ pub(crate) trait Batch: Send + Sync + 'static {
 pub(crate) type Batches<B> = Coalescer<Lines<B>>;
 
 impl<B: Batch> Batches<B> {
-    /// Lanes usually open at a time, and so connections kept: while one waits for its commit another one works.
-    pub(crate) const LANES: usize = 2;
-
-    /// A batch without an answer for `patience` is given up with its connection: a database that went away without a
-    /// word must not stop everybody behind it.
-    pub(crate) fn over(pool: &PgPool, patience: Duration) -> Self {
-        let lines =
-            Lines { pool: pool.clone(), patience, idle: Mutex::default(), batch: std::marker::PhantomData };
-        Self::new(lines, Self::LANES)
+    /// So many lanes are usually open at a time. A batch without an answer for `patience` is given up with its connection:
+    /// a database that went away without a word must not stop everybody behind it.
+    pub(crate) fn over(pool: &PgPool, patience: Duration, lanes: usize) -> Self {
+        let (pool, idle, batch) = (pool.clone(), Mutex::default(), std::marker::PhantomData);
+        Self::new(Lines { pool, patience, keeps: 2 * lanes, idle, batch }, lanes)
     }
 
     /// Answers what was accepted, then gives its connections back.
     pub(crate) async fn close(&self) {
         self.drain().await;
         self.executor().idle().clear();
+    }
+}
+
+/// A queue for each server thread, as long as there are not too many: a request stays on the thread it came to. For requests
+/// without a key only, as no order holds between two queues.
+pub(crate) struct PerThread<B: Batch>(Arc<[Batches<B>]>);
+
+impl<B: Batch> Clone for PerThread<B> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<B: Batch> PerThread<B> {
+    /// So many queues at most: each keeps connections.
+    pub(crate) const MOST: usize = 4;
+
+    /// Queues for `threads`, of which one lane each is usually open.
+    pub(crate) fn over(pool: &PgPool, patience: Duration, threads: usize) -> Self {
+        Self((0..threads.clamp(1, Self::MOST)).map(|_| Batches::over(pool, patience, 1)).collect())
+    }
+
+    /// As [`Coalescer::run`].
+    pub(crate) async fn run(&self, item: B::Item) -> Result<B::Output, Error> {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        thread_local!(static PLACE: usize = THREADS.fetch_add(1, Ordering::Relaxed));
+        self.0[PLACE.with(|place| place % self.0.len())].run(item).await
+    }
+
+    /// As [`Batches::close`].
+    pub(crate) async fn close(&self) {
+        for queue in &*self.0 {
+            queue.close().await;
+        }
     }
 }
 
@@ -68,8 +100,16 @@ const STALE: Duration = Duration::from_mins(2);
 pub(crate) struct Lines<B> {
     pool: PgPool,
     patience: Duration,
-    idle: Mutex<Vec<(PoolConnection<Postgres>, Instant)>>,
+    keeps: usize,
+    idle: Mutex<Vec<Kept>>,
     batch: std::marker::PhantomData<B>,
+}
+
+struct Kept {
+    connection: PoolConnection<Postgres>,
+    used: Instant,
+    /// The runtime that waits for what comes on it: elsewhere it costs a detour through another thread.
+    home: runtime::Id,
 }
 
 impl<B: Batch> Executor for Lines<B> {
@@ -82,7 +122,7 @@ impl<B: Batch> Executor for Lines<B> {
     }
 
     async fn run(&self, items: &[&B::Item]) -> Result<Vec<Option<B::Output>>, Failure> {
-        let kept = self.idle().pop();
+        let kept = self.take();
         let may_be_stale = kept.is_some();
         let mut result = self.once(kept, items).await;
         if may_be_stale && B::IDEMPOTENT && result.as_ref().is_err_and(super::is_disconnect) {
@@ -97,26 +137,34 @@ impl<B: Batch> Executor for Lines<B> {
 }
 
 impl<B: Batch> Lines<B> {
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<(PoolConnection<Postgres>, Instant)>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Kept>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection of the current runtime; one of another if there are enough.
+    fn take(&self) -> Option<Kept> {
+        let (home, mut idle) = (Handle::current().id(), self.idle());
+        let of_home = idle.iter().rposition(|kept| kept.home == home);
+        of_home.or((idle.len() >= self.keeps).then_some(0)).map(|n| idle.remove(n))
     }
 
     async fn once(
         &self,
-        kept: Option<(PoolConnection<Postgres>, Instant)>,
+        kept: Option<Kept>,
         items: &[&B::Item],
     ) -> Result<Vec<Option<B::Output>>, sqlx::Error> {
-        let mut connection = match kept {
-            Some((connection, used)) if used.elapsed() < IDLE => connection,
-            Some((mut connection, used)) => {
+        let fresh = async || Ok::<_, sqlx::Error>((self.pool.acquire().await?, Handle::current().id()));
+        let (mut connection, home) = match kept {
+            Some(Kept { connection, used, home }) if used.elapsed() < IDLE => (connection, home),
+            Some(Kept { mut connection, used, home }) => {
                 if used.elapsed() < STALE && matches!(timeout(PING, connection.ping()).await, Ok(Ok(()))) {
-                    connection
+                    (connection, home)
                 } else {
                     drop(connection.detach());
-                    self.pool.acquire().await?
+                    fresh().await?
                 }
             }
-            None => self.pool.acquire().await?,
+            None => fresh().await?,
         };
         let silence = |_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
         let result = timeout(self.patience, B::run(&mut connection, items)).await.unwrap_or_else(silence);
@@ -126,8 +174,8 @@ impl<B: Batch> Lines<B> {
         } else {
             let mut idle = self.idle();
             // What spare lanes used goes back.
-            if idle.len() < Batches::<B>::LANES {
-                idle.push((connection, Instant::now()));
+            if idle.len() < self.keeps {
+                idle.push(Kept { connection, used: Instant::now(), home });
             }
         }
         result

@@ -8,6 +8,8 @@
 //!   second waits until the first is answered, in whichever lane that is.
 //! - A batch that fails is run again member by member, so that only the culprit is refused; the others go on between.
 //! - A batch that takes long ([`STALL`]) stops counting: another lane opens in its place, up to [`SPARE`] of them.
+//! - A lane runs on the runtime of the request that opened it, so that one that is alone wakes no other thread. If that
+//!   runtime ends before the lane, those it carried are refused, and nobody waits for them.
 //! - A caller that goes away cancels nobody. Its own request is made if it was under way, else it is not.
 //! - What waits is bounded ([`WAITING`]): who comes beyond that is refused with 503 at once.
 //! - [`Coalescer::drain`] refuses what comes and returns after all that was accepted is answered.
@@ -21,7 +23,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
@@ -76,7 +77,6 @@ impl<E: Executor> Clone for Coalescer<E> {
 struct Inner<E: Executor> {
     executor: E,
     lanes: usize,
-    runtime: Handle,
     state: Mutex<State<E>>,
     ended: Notify,
 }
@@ -103,7 +103,7 @@ struct Member<E: Executor> {
 }
 
 impl<E: Executor> Coalescer<E> {
-    /// A queue whose batches run on the current runtime, usually in so many lanes at a time.
+    /// A queue whose batches usually run in so many lanes at a time.
     pub(crate) fn new(executor: E, lanes: usize) -> Self {
         let state = State {
             ready: VecDeque::new(),
@@ -113,8 +113,7 @@ impl<E: Executor> Coalescer<E> {
             stalled: 0,
             closed: false,
         };
-        let (runtime, ended) = (Handle::current(), Notify::new());
-        Self(Arc::new(Inner { executor, lanes, runtime, state: Mutex::new(state), ended }))
+        Self(Arc::new(Inner { executor, lanes, state: Mutex::new(state), ended: Notify::new() }))
     }
 
     /// Runs one request together with whoever comes at the same time.
@@ -167,66 +166,24 @@ impl<E: Executor> Inner<E> {
             state.keys.insert(key.clone(), VecDeque::new());
         }
         state.ready.push_back(member);
-        self.open_lane(&mut state);
+        self.open_lane(state);
         Ok(())
     }
 
-    fn open_lane(self: &Arc<Self>, state: &mut State<E>) {
+    fn open_lane(self: &Arc<Self>, mut state: MutexGuard<'_, State<E>>) {
         if state.open - state.stalled < self.lanes
             && state.open < self.lanes + SPARE
             && !state.ready.is_empty()
         {
             state.open += 1;
-            self.runtime.spawn(Arc::clone(self).lane());
+            // A runtime that ends drops the lane at once, which locks the state.
+            drop(state);
+            tokio::spawn(Lane { of: Arc::clone(self), open: true, stalled: false }.run());
         }
     }
 
-    /// Takes batches until nothing waits any more.
-    async fn lane(self: Arc<Self>) {
-        while let Some(batch) = self.next_batch() {
-            let mut carried = pin!(self.carry(batch));
-            if timeout(STALL, &mut carried).await.is_err() {
-                {
-                    let mut state = self.lock();
-                    state.stalled += 1;
-                    self.open_lane(&mut state);
-                }
-                carried.await;
-                self.lock().stalled -= 1;
-            }
-        }
-        self.ended.notify_waiters();
-    }
-
-    /// The next batch of a lane; without one, or when others took the lane's place, the lane is closed.
-    fn next_batch(&self) -> Option<Vec<Member<E>>> {
-        let mut state = self.lock();
-        let mut batch = Vec::with_capacity(state.ready.len().min(CAP));
-        if state.open - state.stalled <= self.lanes {
-            while batch.len() < CAP && state.ready.front().is_some_and(|next| !next.alone || batch.is_empty())
-            {
-                let Some(member) = state.ready.pop_front() else { break };
-                state.waiting -= 1;
-                if member.reply.is_closed() {
-                    state.release(member.key.as_ref());
-                    continue;
-                }
-                let alone = member.alone;
-                batch.push(member);
-                if alone {
-                    break;
-                }
-            }
-        }
-        if batch.is_empty() {
-            state.open -= 1;
-            return None;
-        }
-        Some(batch)
-    }
-
-    async fn carry(&self, batch: Vec<Member<E>>) {
-        let items: Vec<&E::Item> = batch.iter().map(|member| &member.item).collect();
+    async fn carry(&self, mut batch: Batch<'_, E>) {
+        let items: Vec<&E::Item> = batch.members.iter().map(|member| &member.item).collect();
         // A panic must not take the lane along: its callers are told, the next are served.
         let result = AssertUnwindSafe(self.executor.run(&items)).catch_unwind().await;
         let (mut answers, refusal) = match result {
@@ -234,12 +191,13 @@ impl<E: Executor> Inner<E> {
             Ok(Err(failure)) => (Vec::new(), Some(failure)),
             Err(_) => (Vec::new(), Some(Failure::Common(codes::INTERNAL.into()))),
         };
-        answers.resize_with(batch.len(), || None);
-        let is_alone = batch.len() == 1;
-        let mut replies = Vec::with_capacity(batch.len());
+        let members = std::mem::take(&mut batch.members);
+        answers.resize_with(members.len(), || None);
+        let is_alone = members.len() == 1;
+        let mut replies = Vec::with_capacity(members.len());
         {
             let mut state = self.lock();
-            for (mut member, answer) in batch.into_iter().zip(answers) {
+            for (mut member, answer) in members.into_iter().zip(answers) {
                 let answer = match (answer, &refusal) {
                     (Some(answer), _) => Ok(answer),
                     (None, Some(Failure::Common(error))) => Err(error.clone()),
@@ -260,6 +218,90 @@ impl<E: Executor> Inner<E> {
             // Nobody listens any more where a caller went away.
             let _ = reply.send(answer);
         }
+    }
+}
+
+/// What a lane carries. Dropped before it is done, it refuses its members and lets those behind them go.
+struct Batch<'a, E: Executor> {
+    of: &'a Inner<E>,
+    members: Vec<Member<E>>,
+}
+
+impl<E: Executor> Drop for Batch<'_, E> {
+    fn drop(&mut self) {
+        if !self.members.is_empty() {
+            let mut state = self.of.lock();
+            self.members.iter().for_each(|member| state.release(member.key.as_ref()));
+        }
+    }
+}
+
+struct Lane<E: Executor> {
+    of: Arc<Inner<E>>,
+    open: bool,
+    stalled: bool,
+}
+
+impl<E: Executor> Lane<E> {
+    /// Takes batches until nothing waits any more.
+    async fn run(mut self) {
+        let of = Arc::clone(&self.of);
+        while let Some(members) = self.next_batch() {
+            let mut carried = pin!(of.carry(Batch { of: &of, members }));
+            if timeout(STALL, &mut carried).await.is_err() {
+                of.lock().stalled += 1;
+                self.stalled = true;
+                of.open_lane(of.lock());
+                carried.await;
+                of.lock().stalled -= 1;
+                self.stalled = false;
+            }
+        }
+    }
+
+    /// The next batch; without one, or when others took the lane's place, the lane is closed.
+    fn next_batch(&mut self) -> Option<Vec<Member<E>>> {
+        let mut state = self.of.lock();
+        let mut batch = Vec::with_capacity(state.ready.len().min(CAP));
+        if state.open - state.stalled <= self.of.lanes {
+            while batch.len() < CAP && state.ready.front().is_some_and(|next| !next.alone || batch.is_empty())
+            {
+                let Some(member) = state.ready.pop_front() else { break };
+                state.waiting -= 1;
+                if member.reply.is_closed() {
+                    state.release(member.key.as_ref());
+                    continue;
+                }
+                let alone = member.alone;
+                batch.push(member);
+                if alone {
+                    break;
+                }
+            }
+        }
+        if batch.is_empty() {
+            state.open -= 1;
+            self.open = false;
+            return None;
+        }
+        Some(batch)
+    }
+}
+
+impl<E: Executor> Drop for Lane<E> {
+    fn drop(&mut self) {
+        if self.open {
+            let mut state = self.of.lock();
+            state.open -= 1;
+            state.stalled -= usize::from(self.stalled);
+            if state.open == 0 {
+                // Nobody is left to carry those who wait.
+                state.ready.clear();
+                state.keys.clear();
+                state.waiting = 0;
+            }
+        }
+        self.of.ended.notify_waiters();
     }
 }
 
@@ -494,6 +536,22 @@ mod tests {
         let panicking = Request { does: Does::Panic, ..of_key("jane")(1) };
         assert_eq!(answers(vec![queue.send(panicking).await]).await, [Err(500)]);
         assert_eq!(queue.run(of_key("jane")(2)).await.unwrap(), 2);
+    }
+
+    #[test]
+    fn a_lane_whose_runtime_ends_holds_nobody() {
+        let runtime =
+            || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let (queue, ending, other) = (queue(1), runtime(), runtime());
+        let of_jane = |id| Request { takes: 3600 * 1000 * MS, ..of_key("jane")(id) };
+        let carried = ending.block_on(queue.send(of_jane(0)));
+        let behind = other.block_on(queue.send_all([of_jane(1), quick(2)]));
+        drop(ending);
+        assert_eq!(other.block_on(answers(behind)), [Err(503), Err(503)]);
+        assert!(other.block_on(carried).unwrap_err().is_cancelled());
+        assert_eq!(other.block_on(queue.run(of_key("jane")(3))).unwrap(), 3);
+        other.block_on(queue.drain());
+        assert_eq!(queue.travelled(), [vec![0], vec![3]]);
     }
 
     #[tokio::test(start_paused = true)]

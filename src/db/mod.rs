@@ -15,7 +15,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Postgres};
 use tokio::sync::Semaphore;
 
-use self::batch::Batches;
+use self::batch::{Batches, PerThread};
 use crate::auth::store as auth;
 use crate::error::{Error, Meaning, codes};
 use crate::users::store as users;
@@ -23,8 +23,12 @@ use crate::users::store as users;
 pub use statement::Statement;
 pub(crate) use statement::etag;
 
-/// Connections for batches: two for each of their three kinds, and as many for those that take long.
-const BATCHES: u32 = 12;
+/// Connections for batches, beside those of the queues of threads: for both of the other kinds four that are kept, and six
+/// for those that take long.
+const BATCHES: u32 = 14;
+
+/// Lanes of a queue that all threads share: while one waits for its commit another one works.
+const LANES: usize = 2;
 
 /// Searches that may wait for a connection. Others wait no longer: they would take the places of quick requests.
 const SEARCHERS: usize = 64;
@@ -49,7 +53,7 @@ pub struct Db {
     searches: PgPool,
     /// Places to wait for one of them.
     searchers: Arc<Semaphore>,
-    pub(crate) user_fetches: Batches<users::Fetch>,
+    pub(crate) user_fetches: PerThread<users::Fetch>,
     pub(crate) user_changes: Batches<users::Update>,
     pub(crate) token_clients: Batches<auth::Clients>,
 }
@@ -120,12 +124,15 @@ impl Db {
                 .connect_lazy_with(connect)
         };
         let connect = options.connect_options()?;
-        let batches = pool(BATCHES, connect.clone().options(PINNED));
+        let threads = std::thread::available_parallelism().map_or(2, usize::from);
+        let of_threads = 2 * threads.min(PerThread::<users::Fetch>::MOST);
+        let batches =
+            pool(BATCHES + u32::try_from(of_threads).unwrap_or(0), connect.clone().options(PINNED));
         let patience = options.statement_timeout + Duration::from_secs(5);
         Ok(Self {
-            user_fetches: Batches::over(&batches, patience),
-            user_changes: Batches::over(&batches, patience),
-            token_clients: Batches::over(&batches, patience),
+            user_fetches: PerThread::over(&batches, patience, threads),
+            user_changes: Batches::over(&batches, patience, LANES),
+            token_clients: Batches::over(&batches, patience, LANES),
             searches: pool((options.max_connections / 2).max(2), connect.clone().options(SEARCHES)),
             searchers: Arc::new(Semaphore::new(SEARCHERS)),
             pool: pool(options.max_connections, connect),
