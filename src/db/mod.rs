@@ -126,8 +126,7 @@ impl Db {
         let connect = options.connect_options()?;
         let threads = std::thread::available_parallelism().map_or(2, usize::from);
         let of_threads = 2 * threads.min(PerThread::<users::Fetch>::MOST);
-        let batches =
-            pool(BATCHES + u32::try_from(of_threads).unwrap_or(0), connect.clone().options(PINNED));
+        let batches = pool(BATCHES + u32::try_from(of_threads).unwrap_or(0), connect.clone().options(PINNED));
         let patience = options.statement_timeout + Duration::from_secs(5);
         Ok(Self {
             user_fetches: PerThread::over(&batches, patience, threads),
