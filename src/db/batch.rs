@@ -3,17 +3,16 @@
 
 use std::future::Future;
 use std::hash::Hash;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
-use sqlx::{Connection, PgConnection, PgPool, Postgres, Row};
-use tokio::runtime::{self, Handle};
+use sqlx::{PgConnection, PgPool, Row};
 use tokio::time::timeout;
 
 use super::coalesce::{Coalescer, Executor, Failure};
+use super::connections::{Connection, Connections};
 use crate::error::Error;
 
 /// A statement over arrays.
@@ -43,14 +42,14 @@ impl<B: Batch> Batches<B> {
     /// So many lanes are usually open at a time. A batch without an answer for `patience` is given up with its connection:
     /// a database that went away without a word must not stop everybody behind it.
     pub(crate) fn over(pool: &PgPool, patience: Duration, lanes: usize) -> Self {
-        let (pool, idle, batch) = (pool.clone(), Mutex::default(), std::marker::PhantomData);
-        Self::new(Lines { pool, patience, keeps: 2 * lanes, idle, batch }, lanes)
+        let connections = Connections::of(pool.clone(), 2 * lanes);
+        Self::new(Lines { connections, patience, batch: std::marker::PhantomData }, lanes)
     }
 
     /// Answers what was accepted, then gives its connections back.
     pub(crate) async fn close(&self) {
         self.drain().await;
-        self.executor().idle().clear();
+        self.executor().connections.clear();
     }
 }
 
@@ -88,28 +87,11 @@ impl<B: Batch> PerThread<B> {
     }
 }
 
-/// A connection that was idle for longer is asked whether it is alive before anything goes out on it: it may be gone
-/// without a word, and nothing that cannot be sent twice may be lost with it.
-pub(super) const IDLE: Duration = Duration::from_secs(1);
-/// One that does not answer within this time is not alive.
-const PING: Duration = Duration::from_secs(1);
-/// One that was idle for longer is not asked any more: what stands between may have forgotten it.
-const STALE: Duration = Duration::from_mins(2);
-
-/// Runs batches on connections that are kept: the pool tests each connection that comes back to it by a round trip.
+/// Runs batches on connections that are kept.
 pub(crate) struct Lines<B> {
-    pool: PgPool,
+    connections: Connections,
     patience: Duration,
-    keeps: usize,
-    idle: Mutex<Vec<Kept>>,
     batch: std::marker::PhantomData<B>,
-}
-
-struct Kept {
-    connection: PoolConnection<Postgres>,
-    used: Instant,
-    /// The runtime that waits for what comes on it: elsewhere it costs a detour through another thread.
-    home: runtime::Id,
 }
 
 impl<B: Batch> Executor for Lines<B> {
@@ -122,7 +104,7 @@ impl<B: Batch> Executor for Lines<B> {
     }
 
     async fn run(&self, items: &[&B::Item]) -> Result<Vec<Option<B::Output>>, Failure> {
-        let kept = self.take();
+        let kept = self.connections.idle();
         let may_be_stale = kept.is_some();
         let mut result = self.once(kept, items).await;
         if may_be_stale && B::IDEMPOTENT && result.as_ref().is_err_and(super::is_disconnect) {
@@ -137,48 +119,21 @@ impl<B: Batch> Executor for Lines<B> {
 }
 
 impl<B: Batch> Lines<B> {
-    fn idle(&self) -> MutexGuard<'_, Vec<Kept>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A connection of the current runtime; one of another if there are enough.
-    fn take(&self) -> Option<Kept> {
-        let (home, mut idle) = (Handle::current().id(), self.idle());
-        let of_home = idle.iter().rposition(|kept| kept.home == home);
-        of_home.or((idle.len() >= self.keeps).then_some(0)).map(|n| idle.remove(n))
-    }
-
     async fn once(
         &self,
-        kept: Option<Kept>,
+        kept: Option<Connection>,
         items: &[&B::Item],
     ) -> Result<Vec<Option<B::Output>>, sqlx::Error> {
-        // Boxed: it is rare, and forty times as large as all the rest of a lane.
-        let fresh =
-            async || Ok::<_, sqlx::Error>((Box::pin(self.pool.acquire()).await?, Handle::current().id()));
-        let (mut connection, home) = match kept {
-            Some(Kept { connection, used, home }) if used.elapsed() < IDLE => (connection, home),
-            Some(Kept { mut connection, used, home }) => {
-                if used.elapsed() < STALE && matches!(timeout(PING, connection.ping()).await, Ok(Ok(()))) {
-                    (connection, home)
-                } else {
-                    drop(connection.detach());
-                    fresh().await?
-                }
-            }
-            None => fresh().await?,
+        let mut connection = match kept {
+            Some(kept) => self.connections.alive(kept).await?,
+            None => self.connections.fresh().await?,
         };
         let silence = |_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
         let result = timeout(self.patience, B::run(&mut connection, items)).await.unwrap_or_else(silence);
         if result.as_ref().is_err_and(super::is_disconnect) {
-            // Not back into the pool: it is broken, and its place is needed for a fresh one.
-            drop(connection.detach());
+            connection.discard();
         } else {
-            let mut idle = self.idle();
-            // What spare lanes used goes back.
-            if idle.len() < self.keeps {
-                idle.push(Kept { connection, used: Instant::now(), home });
-            }
+            self.connections.keep(connection);
         }
         result
     }

@@ -3,6 +3,7 @@
 
 pub(crate) mod batch;
 mod coalesce;
+pub(crate) mod connections;
 pub mod embedded;
 pub mod migrate;
 mod statement;
@@ -10,14 +11,13 @@ mod statement;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Postgres};
-use tokio::sync::Semaphore;
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
 use self::batch::{Batches, PerThread};
 use crate::auth::store as auth;
 use crate::error::{Error, Meaning, codes};
+use crate::search::run::Searches;
 use crate::users::store as users;
 
 pub use statement::Statement;
@@ -29,9 +29,6 @@ const BATCHES: u32 = 14;
 
 /// Lanes of a queue that all threads share: while one waits for its commit another one works.
 const LANES: usize = 2;
-
-/// Searches that may wait for a connection. Others wait no longer: they would take the places of quick requests.
-const SEARCHERS: usize = 64;
 
 /// One plan for each statement over arrays, made once: every row by its key. Left alone, Postgres plans anew for every
 /// short array, and may keep a plan that reads a whole table, made when the table was nearly empty.
@@ -50,9 +47,8 @@ pub struct Db {
     pool: PgPool,
     /// Of those below.
     batches: PgPool,
-    searches: PgPool,
-    /// Places to wait for one of them.
-    searchers: Arc<Semaphore>,
+    searchers: PgPool,
+    pub(crate) searches: Arc<Searches>,
     pub(crate) user_fetches: PerThread<users::Fetch>,
     pub(crate) user_changes: Batches<users::Update>,
     pub(crate) token_clients: Batches<auth::Clients>,
@@ -63,7 +59,7 @@ pub struct Db {
 pub struct Options {
     /// `postgres://user:password@host:port/database`, or with `?host=/socket/directory`.
     pub url: String,
-    /// Connections at most, beside up to twelve for the hot statements and half as many for searches; about twice the
+    /// Connections at most, beside up to 22 for the hot statements and half as many for searches; about twice the
     /// cores of the database.
     pub max_connections: u32,
     /// How long a request waits for a connection before it is told that the database cannot be reached.
@@ -118,7 +114,7 @@ impl Db {
                 .acquire_timeout(options.acquire_timeout)
                 .test_before_acquire(false)
                 .before_acquire(|connection, meta| {
-                    let lately = meta.idle_for < batch::IDLE;
+                    let lately = meta.idle_for < connections::IDLE;
                     Box::pin(async move { Ok(lately || connection.ping().await.is_ok()) })
                 })
                 .connect_lazy_with(connect)
@@ -127,13 +123,15 @@ impl Db {
         let threads = std::thread::available_parallelism().map_or(2, usize::from);
         let of_threads = 2 * threads.min(PerThread::<users::Fetch>::MOST);
         let batches = pool(BATCHES + u32::try_from(of_threads).unwrap_or(0), connect.clone().options(PINNED));
+        let at_once = (options.max_connections / 2).max(2);
+        let searchers = pool(at_once, connect.clone().options(SEARCHES));
         let patience = options.statement_timeout + Duration::from_secs(5);
         Ok(Self {
             user_fetches: PerThread::over(&batches, patience, threads),
             user_changes: Batches::over(&batches, patience, LANES),
             token_clients: Batches::over(&batches, patience, LANES),
-            searches: pool((options.max_connections / 2).max(2), connect.clone().options(SEARCHES)),
-            searchers: Arc::new(Semaphore::new(SEARCHERS)),
+            searches: Arc::new(Searches::over(&searchers, at_once, options.acquire_timeout)),
+            searchers,
             pool: pool(options.max_connections, connect),
             batches,
         })
@@ -142,12 +140,6 @@ impl Db {
     /// The pool, for the statements of a store.
     pub(crate) fn pool(&self) -> &PgPool {
         &self.pool
-    }
-
-    /// A connection for a search: there are few, so that they leave the database to everybody else.
-    pub(crate) async fn search_connection(&self) -> Result<PoolConnection<Postgres>, Error> {
-        let _waiting = self.searchers.try_acquire().map_err(|_| codes::OVERLOADED)?;
-        Ok(self.searches.acquire().await?)
     }
 
     /// Does the database answer, and does it have the schema this binary was built for?
@@ -165,7 +157,8 @@ impl Db {
     /// Closes all connections, after what is running on them and all that waits for its batch.
     pub async fn close(&self) {
         tokio::join!(self.user_fetches.close(), self.user_changes.close(), self.token_clients.close());
-        tokio::join!(self.batches.close(), self.searches.close(), self.pool.close());
+        self.searches.close();
+        tokio::join!(self.batches.close(), self.searchers.close(), self.pool.close());
     }
 }
 

@@ -80,7 +80,7 @@
 //!
 //! A search is a read of what is committed: what was acknowledged is found, and pages, totals, orders and checkpoints are
 //! those of [lists](crate::users::list). It is one statement, in which the document decides and indexes only propose whom
-//! to ask ([`sql`], [`users`]); equality of metadata and the texts a user is known by have indexes for all, other tests of
+//! to ask ([`sql`], [`users`]); where searches of one form found few so far, a cheaper one is tried before it (`run`); equality of metadata and the texts a user is known by have indexes for all, other tests of
 //! metadata where [`indexes`] were made. The tenant is a part of every key of them. Searches have a few connections of their
 //! own, so that they cannot take those of everybody else, and two seconds. At most 64 wait for one of them; who comes
 //! beyond that is refused with 503 at once.
@@ -103,6 +103,7 @@ pub mod fields;
 pub mod indexes;
 mod parse;
 pub mod plan;
+pub(crate) mod run;
 pub mod sql;
 pub mod strict;
 pub mod users;

@@ -78,9 +78,9 @@ impl Builder {
     }
 
     /// The statement with its values.
-    pub fn query(self, sql: &str) -> Query<'_, Postgres, PgArguments> {
+    pub fn query<'q>(&'q self, sql: &'q str) -> Query<'q, Postgres, PgArguments> {
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).persistent(sql.len() <= KEPT);
-        self.binds.into_iter().fold(query, |query, value| match value {
+        self.binds.iter().fold(query, |query, value| match value {
             Bind::Text(text) => query.bind(text),
             Bind::Texts(texts) => query.bind(texts),
             Bind::Integer(number) => query.bind(number),
@@ -459,15 +459,15 @@ fn written(pattern: &Pattern, any_run: &str, any_one: &str, special: fn(char) ->
 }
 
 /// A value of type `jsonpath`.
-struct JsonPath(String);
+struct JsonPath<'a>(&'a str);
 
-impl Type<Postgres> for JsonPath {
+impl Type<Postgres> for JsonPath<'_> {
     fn type_info() -> PgTypeInfo {
         PgTypeInfo::with_oid(Oid(4072))
     }
 }
 
-impl Encode<'_, Postgres> for JsonPath {
+impl Encode<'_, Postgres> for JsonPath<'_> {
     fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
         // The version of the format, then the text.
         buffer.push(1);

@@ -2,15 +2,12 @@
 
 use std::fmt::Write as _;
 
-use sqlx::postgres::PgRow;
 use time::OffsetDateTime;
 
 use super::fields::Kind::{Boolean, Date, DateText, FoldedText, Number, Presence, Text};
 use super::fields::{Field, Resource};
 use super::plan::Plan;
-use super::sql::{Bind, Builder, Candidates, refusal};
-use crate::db::Db;
-use crate::error::Error;
+use super::sql::{Bind, Builder};
 use crate::users::store::{is_in_connection, known_as, user_columns};
 
 /// The identities of a user.
@@ -96,8 +93,50 @@ const FEW: u32 = 1_500;
 /// Where there are more, or signs of it, so many users are asked in the order of the list before all candidates are.
 const FAR: u32 = 10_000;
 
-/// The statement of a part of a list. `$1` is the tenant; a row for every user, or one without a user.
+/// The statement of a part of a list. `$1` is the tenant; a row for every user, or one without a user. In all of them
+/// `few` says whether [`few`] would have been enough.
 pub fn statement(tenant: &str, plan: &Plan, part: &Part<'_>) -> (String, Builder) {
+    written(tenant, plan, part, staged)
+}
+
+/// A statement that only looks at what an index proposes, and at that only if it is not much: half the price of the one
+/// that holds for all. `few` says whether it was not; if it was, nobody is answered. `None` where there is no such one.
+pub fn few(tenant: &str, plan: &Plan, part: &Part<'_>) -> Option<(String, Builder)> {
+    let is_in_order = part.sort.is_none() && !part.total;
+    let is_proposed = is_in_order && Builder::new(tenant).candidates(plan).is_some();
+    is_proposed.then(|| written(tenant, plan, part, only_few))
+}
+
+/// Where those who are meant come from, if an index proposes candidates.
+struct Source {
+    ctes: String,
+    hits: String,
+    few: String,
+}
+
+/// What a [`Source`] is made of.
+struct Parts<'a> {
+    /// Selects of candidates' ids.
+    propose: String,
+    /// The columns of those who are meant.
+    hit: &'a str,
+    /// What they meet.
+    meant: &'a str,
+    behind: &'a str,
+    /// All of them, by any index.
+    all: &'a str,
+    /// Those among some ids.
+    of: &'a dyn Fn(&str) -> String,
+    /// How many are wanted.
+    wanted: String,
+}
+
+fn written(
+    tenant: &str,
+    plan: &Plan,
+    part: &Part<'_>,
+    source: fn(&Parts<'_>) -> Source,
+) -> (String, Builder) {
     let mut builder = Builder::new(tenant);
     let mut meant = builder.condition(plan);
     let behind = part.behind.map_or_else(String::new, |(created_at, user_id)| {
@@ -141,12 +180,21 @@ pub fn statement(tenant: &str, plan: &Plan, part: &Part<'_>) -> (String, Builder
         },
     };
     let in_order = part.sort.is_none() && !part.total;
-    let (ctes, hits) = match candidates.filter(|_| in_order) {
-        Some(candidates) => {
-            staged(&candidates, &hit, &meant, &behind, &all, &of, &format!("{limit} + {offset}"))
+    let nothing = || "null::boolean".to_owned();
+    let Source { ctes, hits, few } = match candidates.filter(|_| in_order) {
+        Some(candidates) => source(&Parts {
+            propose: candidates.select(),
+            hit: &hit,
+            meant: &meant,
+            behind: &behind,
+            all: &all,
+            of: &of,
+            wanted: format!("{limit} + {offset}"),
+        }),
+        None if part.total => {
+            Source { ctes: format!("hits as materialized ({all}),"), hits: "hits".to_owned(), few: nothing() }
         }
-        None if part.total => (format!("hits as materialized ({all}),"), "hits".to_owned()),
-        None => (String::new(), format!("({all}) hits")),
+        None => Source { ctes: String::new(), hits: format!("({all}) hits"), few: nothing() },
     };
     let total = if part.total { "(select count(*) from hits)" } else { "null::bigint" };
     let columns = user_columns!();
@@ -155,8 +203,9 @@ pub fn statement(tenant: &str, plan: &Plan, part: &Part<'_>) -> (String, Builder
              select * from {hits} order by {order} limit {limit} offset {offset}
          )
          select t.total,
+            t.few,
             {columns}
-           from (select {total} as total) t
+           from (select {total} as total, {few} as few) t
            left join (page cross join lateral (select * from users where tenant_id = $1 and user_id = page.id offset 0) u) on true
           order by {order}"
     );
@@ -167,17 +216,9 @@ pub fn statement(tenant: &str, plan: &Plan, part: &Part<'_>) -> (String, Builder
 /// knows before they are counted, so a few users are asked in the order of the list. If hardly any is meant, a few candidates
 /// are fetched and sorted. If many are meant, or the candidates are more than a few, the first come soon enough in the order
 /// of the list; and if they do not, all candidates have to be sorted.
-fn staged(
-    candidates: &Candidates,
-    hit: &str,
-    meant: &str,
-    behind: &str,
-    all: &str,
-    of: &dyn Fn(&str) -> String,
-    wanted: &str,
-) -> (String, String) {
+fn staged(parts: &Parts<'_>) -> Source {
+    let Parts { propose, hit, meant, behind, all, of, wanted } = parts;
     let few = of(&format!("few where (select count(*) from few) <= {FEW}"));
-    let propose = candidates.select();
     let walk = |most: &str| {
         format!(
             "select {hit}
@@ -195,7 +236,8 @@ fn staged(
          ), few as materialized (
              select user_id from ({propose}) c where (select count(*) from near) < least({SIGN}, {wanted}) limit {FEW} + 1
          ), many as materialized (
-             select near.n < {wanted} and (near.n >= {SIGN} or (select count(*) from few) > {FEW}) as so
+             select near.n < {wanted} and (near.n >= {SIGN} or (select count(*) from few) > {FEW}) as so,
+                    near.n < least({SIGN}, {wanted}) and (select count(*) from few) <= {FEW} as few
                from (select count(*) as n from near) near
          ), of_few as (
              {few}
@@ -213,12 +255,16 @@ fn staged(
              union all select * from far where (select count(*) from far) >= {wanted}
              union all select * from of_all) hits"
     );
-    (ctes, hits)
+    Source { ctes, hits, few: "(select few from many)".to_owned() }
 }
 
-/// The rows of a part of a list: `total` and the columns of a user, which are null in a row without one.
-pub(crate) async fn list(db: &Db, tenant: &str, plan: &Plan, part: &Part<'_>) -> Result<Vec<PgRow>, Error> {
-    let (sql, builder) = statement(tenant, plan, part);
-    let mut connection = db.search_connection().await?;
-    builder.query(&sql).fetch_all(&mut *connection).await.map_err(refusal)
+/// Only a few candidates, sorted.
+fn only_few(parts: &Parts<'_>) -> Source {
+    let found = (parts.of)(&format!("few where (select count(*) from few) <= {FEW}"));
+    let propose = &parts.propose;
+    Source {
+        ctes: format!("few as materialized (select user_id from ({propose}) c limit {FEW} + 1),"),
+        hits: format!("({found}) hits"),
+        few: format!("(select count(*) from few) <= {FEW}"),
+    }
 }

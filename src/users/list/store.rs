@@ -6,7 +6,7 @@ use crate::db::{Db, Statement};
 use crate::error::Error;
 use crate::page::{List, Page};
 use crate::search::Plan;
-use crate::search::users::{self as search, Key, Part};
+use crate::search::users::{Key, Part};
 use crate::users::model::User;
 use crate::users::store::{is_in_connection, known_as, user, user_columns};
 
@@ -170,7 +170,7 @@ pub(super) async fn list(
             connection,
             sort: key,
         };
-        return listed(&search::list(db, tenant, plan, &part).await?);
+        return listed(&db.searches.rows(tenant, plan, &part).await?);
     }
     let rows = sorted
         .map_or(&LIST, |sorted| &sorted.lists[direction])
@@ -220,7 +220,7 @@ pub(super) async fn list_from(
     if *plan != Plan::Constant(true) {
         let behind = cursor.map(|cursor| (cursor.created_at, cursor.user_id.as_str()));
         let part = Part { limit, offset: 0, total: false, behind, connection, sort: None };
-        return Ok(listed(&search::list(db, tenant, plan, &part).await?)?.items);
+        return Ok(listed(&db.searches.rows(tenant, plan, &part).await?)?.items);
     }
     let rows = LIST_FROM
         .query()

@@ -51,6 +51,14 @@ async fn ask(tenant: &Tenant, query: &str) -> Response {
     tenant.get(&format!("/api/v2/users?search_engine=v3&per_page=100&include_totals=true&q={query}")).await
 }
 
+/// The same without the total, for which there are other statements.
+async fn page(tenant: &Tenant, query: &str) -> Vec<Value> {
+    let query = utf8_percent_encode(query, NON_ALPHANUMERIC);
+    let answer = tenant.get(&format!("/api/v2/users?search_engine=v3&per_page=100&q={query}")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    answer.json.as_array().unwrap().clone()
+}
+
 /// The users that a query finds, as they are answered; nothing if it is refused.
 async fn find(tenant: &Tenant, query: &str) -> Option<Vec<Value>> {
     let answer = ask(tenant, query).await;
@@ -62,5 +70,6 @@ async fn find(tenant: &Tenant, query: &str) -> Option<Vec<Value>> {
     }
     let users = answer.json["users"].as_array().unwrap().clone();
     assert_eq!(answer.json["total"], users.len(), "{query}");
+    assert_eq!(page(tenant, query).await, users, "{query}");
     Some(users)
 }

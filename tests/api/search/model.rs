@@ -17,7 +17,7 @@ use super::{find, make};
 use crate::support::Tenant;
 
 /// Tenants that one run makes, in all tests together.
-const TENANTS: u32 = 80;
+const TENANTS: u32 = 60;
 
 /// Few texts, so that queries meet users; in pairs that differ in case, in type, or in what wildcards say.
 const TEXTS: [&str; 16] = [

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use roster::search::sql::Builder;
-use roster::search::users::{Key, Part, USERS, statement};
+use roster::search::users::{Key, Part, USERS, few, statement};
 use roster::search::{Plan, parse};
 use sqlx::{Connection, Executor};
 
@@ -85,8 +85,10 @@ fn what_is_text_and_what_is_bound() {
 }
 
 #[test]
-fn a_whole_statement() {
-    insta::assert_snapshot!("whole", statement("acme", &plan("app_metadata.plan:full"), &Part::default()).0);
+fn whole_statements() {
+    let (plan, part) = (plan("app_metadata.plan:full"), Part::default());
+    insta::assert_snapshot!("whole", statement("acme", &plan, &part).0);
+    insta::assert_snapshot!("few", few("acme", &plan, &part).unwrap().0);
 }
 
 #[tokio::test]
@@ -109,16 +111,18 @@ async fn every_part_of_every_list_can_be_prepared_and_names_the_tenant() {
             Part { sort: Some((Key::Path("u.app_metadata", &keys), "key, made, id")), ..Part::default() };
         for q in QUERIES {
             for part in parts.iter().chain([&by_metadata]) {
-                let (sql, _) = statement("acme", &plan(q), part);
-                assert!(!sql.contains("acme"), "{sql}");
-                let everywhere = sql.matches("from users u").count();
-                assert!(
-                    sql.matches("u.tenant_id = $1").count() >= everywhere.max(1)
-                        || sql.contains("tenant_id = $1 and user_id"),
-                    "{sql}"
-                );
-                let sql = sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(sql));
-                (&mut connection).prepare(sql).await.unwrap_or_else(|e| panic!("{q}: {e}"));
+                let all = statement("acme", &plan(q), part);
+                for (sql, _) in [Some(all), few("acme", &plan(q), part)].into_iter().flatten() {
+                    assert!(!sql.contains("acme"), "{sql}");
+                    let everywhere = sql.matches("from users u").count();
+                    assert!(
+                        sql.matches("u.tenant_id = $1").count() >= everywhere.max(1)
+                            || sql.contains("tenant_id = $1 and user_id"),
+                        "{sql}"
+                    );
+                    let sql = sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(sql));
+                    (&mut connection).prepare(sql).await.unwrap_or_else(|e| panic!("{q}: {e}"));
+                }
             }
         }
         connection.close().await.unwrap();

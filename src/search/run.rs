@@ -1,0 +1,130 @@
+//! Runs searches: how many at once, on which connections, and by which statement.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use moka::sync::Cache;
+use sqlx::PgPool;
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use super::plan::{Plan, Test};
+use super::sql::{Builder, refusal};
+use super::users::{Part, few, statement};
+use crate::db::connections::Connections;
+use crate::db::is_disconnect;
+use crate::error::{Error, codes};
+
+/// Searches that may wait for their turn. Others wait no longer: they would take the places of quick requests.
+const WAITING: usize = 64;
+
+/// After so many searches of a form that found few each, the statement for few is tried first.
+const OFTEN: u8 = 4;
+
+/// Searches have connections of their own: there are few, so that they leave the database to everybody else.
+pub(crate) struct Searches {
+    connections: Connections,
+    running: Semaphore,
+    waiting: Semaphore,
+    patience: Duration,
+    /// How many searches of a form found few, one after the other.
+    few: Cache<u64, u8>,
+}
+
+impl Searches {
+    /// So many at a time; the others wait for `patience` at most.
+    pub(crate) fn over(pool: &PgPool, at_once: u32, patience: Duration) -> Self {
+        let at_once = at_once as usize;
+        Self {
+            connections: Connections::of(pool.clone(), at_once),
+            running: Semaphore::new(at_once),
+            waiting: Semaphore::new(WAITING),
+            patience,
+            few: Cache::new(10_000),
+        }
+    }
+
+    /// The rows of a part of a list: `total` and the columns of a user, which are null in a row without one.
+    pub(crate) async fn rows(&self, tenant: &str, plan: &Plan, part: &Part<'_>) -> Result<Vec<PgRow>, Error> {
+        let waiting = self.waiting.try_acquire().map_err(|_| codes::OVERLOADED)?;
+        let turn = timeout(self.patience, self.running.acquire()).await;
+        let _running = turn.map_err(|_| codes::OVERLOADED)?.map_err(Error::internal)?;
+        drop(waiting);
+        let form = form(tenant, plan);
+        let before = self.few.get(&form).unwrap_or_default();
+        if before >= OFTEN
+            && let Some((sql, builder)) = few(tenant, plan, part)
+        {
+            let rows = self.fetch(&sql, builder).await?;
+            if found_few(&rows)? == Some(true) {
+                return Ok(rows);
+            }
+            self.few.invalidate(&form);
+        }
+        let (sql, builder) = statement(tenant, plan, part);
+        let rows = self.fetch(&sql, builder).await?;
+        match found_few(&rows)? {
+            Some(true) if before < OFTEN => self.few.insert(form, before + 1),
+            Some(false) if before > 0 => self.few.invalidate(&form),
+            _ => {}
+        }
+        Ok(rows)
+    }
+
+    async fn fetch(&self, sql: &str, builder: Builder) -> Result<Vec<PgRow>, Error> {
+        let kept = self.connections.idle();
+        let may_be_stale = kept.is_some();
+        let mut connection = match kept {
+            Some(kept) => self.connections.alive(kept).await?,
+            None => self.connections.fresh().await?,
+        };
+        let mut result = builder.query(sql).fetch_all(&mut *connection).await;
+        if may_be_stale && result.as_ref().is_err_and(is_disconnect) {
+            connection.discard();
+            connection = self.connections.fresh().await?;
+            result = builder.query(sql).fetch_all(&mut *connection).await;
+        }
+        if result.is_ok() {
+            self.connections.keep(connection);
+        }
+        result.map_err(refusal)
+    }
+
+    /// Gives its connections back.
+    pub(crate) fn close(&self) {
+        self.connections.clear();
+    }
+}
+
+fn found_few(rows: &[PgRow]) -> Result<Option<bool>, Error> {
+    Ok(rows.first().map(|row| row.try_get("few")).transpose()?.flatten())
+}
+
+/// What searches have in common that ask the same fields for different values.
+fn form(tenant: &str, plan: &Plan) -> u64 {
+    fn put(plan: &Plan, hasher: &mut DefaultHasher) {
+        std::mem::discriminant(plan).hash(hasher);
+        match plan {
+            Plan::Constant(_) => {}
+            Plan::And(operands) | Plan::Or(operands) => operands.iter().for_each(|plan| put(plan, hasher)),
+            Plan::Not(operand) => put(operand, hasher),
+            Plan::Test(test) => {
+                std::mem::discriminant(test).hash(hasher);
+                match test {
+                    Test::Exists(field) | Test::Text(field, _) | Test::Time(field, ..) => {
+                        field.path.hash(hasher);
+                    }
+                    Test::Json(path, _) | Test::Number(path, _) | Test::JsonExists(path) => {
+                        (path.column, &path.keys).hash(hasher);
+                    }
+                }
+            }
+        }
+    }
+    let mut hasher = DefaultHasher::new();
+    tenant.hash(&mut hasher);
+    put(plan, &mut hasher);
+    hasher.finish()
+}
