@@ -1,5 +1,6 @@
 //! Parameters in the path and the query string.
 
+use std::borrow::Cow;
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
@@ -28,7 +29,7 @@ impl Params {
         let raw = self.0.match_info().get(name).unwrap_or_default();
         let text =
             percent_encoding::percent_decode_str(raw).decode_utf8().ok().filter(|text| !text.contains('\0'));
-        text.map(std::borrow::Cow::into_owned).ok_or_else(|| {
+        text.map(Cow::into_owned).ok_or_else(|| {
             codes::INVALID_URI
                 .because(format!("Path validation error: 'Not valid UTF-8 text' on property {name}."))
         })
@@ -75,7 +76,7 @@ impl Params {
                 if value.contains('\0') {
                     return Err(invalid("Text must not contain the character U+0000"));
                 }
-                found.push(value);
+                found.push(value.into_owned());
             }
         }
         Ok(found)
@@ -138,7 +139,10 @@ impl Params {
     }
 }
 
-fn decode(text: &str) -> Option<String> {
+fn decode(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains(['+', '%']) {
+        return Some(text.into());
+    }
     let spaced = text.replace('+', " ");
-    percent_encoding::percent_decode_str(&spaced).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+    Some(percent_encoding::percent_decode_str(&spaced).decode_utf8().ok()?.into_owned().into())
 }

@@ -58,7 +58,7 @@ impl Searches {
             && let Some((sql, builder)) = few(tenant, plan, part)
         {
             let rows = self.fetch(&sql, builder).await?;
-            if found_few(&rows)? == Some(true) {
+            if found_few(&rows)? != Some(false) {
                 return Ok(rows);
             }
             self.few.invalidate(&form);

@@ -275,7 +275,7 @@ impl Builder {
 }
 
 /// How well an index serves a plan, the best with 0; `None` if none does.
-fn rank(plan: &Plan) -> Option<u8> {
+pub(super) fn rank(plan: &Plan) -> Option<u8> {
     match plan {
         Plan::And(operands) => operands.iter().filter_map(rank).min(),
         Plan::Or(operands) if operands.len() > MOST_OPERANDS => None,

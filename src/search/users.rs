@@ -6,8 +6,8 @@ use time::OffsetDateTime;
 
 use super::fields::Kind::{Boolean, Date, DateText, FoldedText, Number, Presence, Text};
 use super::fields::{Field, Resource};
-use super::plan::Plan;
-use super::sql::{Bind, Builder};
+use super::plan::{Is, Plan, Test};
+use super::sql::{Bind, Builder, rank};
 use crate::users::store::{is_in_connection, known_as, user_columns};
 
 /// The identities of a user.
@@ -99,12 +99,55 @@ pub fn statement(tenant: &str, plan: &Plan, part: &Part<'_>) -> (String, Builder
     written(tenant, plan, part, staged)
 }
 
-/// A statement that only looks at what an index proposes, and at that only if it is not much: half the price of the one
-/// that holds for all. `few` says whether it was not; if it was, nobody is answered. `None` where there is no such one.
+/// A statement that only looks at what an index proposes, and at that only if it is not much: a fraction of the price of
+/// the one that holds for all. `few` says whether it was not; if it was, what is answered is not the part that was asked
+/// for. `None` where there is no such one.
 pub fn few(tenant: &str, plan: &Plan, part: &Part<'_>) -> Option<(String, Builder)> {
-    let is_in_order = part.sort.is_none() && !part.total;
-    let is_proposed = is_in_order && Builder::new(tenant).candidates(plan).is_some();
-    is_proposed.then(|| written(tenant, plan, part, only_few))
+    if part.sort.is_some() || part.total {
+        return None;
+    }
+    if part.offset > 0 || !is_exact(plan) {
+        return rank(plan).map(|_| written(tenant, plan, part, only_few));
+    }
+    let mut builder = Builder::new(tenant);
+    let (meant, behind) = conditions(&mut builder, plan, part);
+    let candidates = builder.candidates(plan)?;
+    let proposed = candidates.condition()?;
+    let limit = builder.bind(Bind::Integer(part.limit));
+    let columns = user_columns!();
+    let sql = format!(
+        "select null::bigint as total,
+            count(*) over () <= {limit}::bigint as few,
+            {columns}
+           from (select * from users u where (u.tenant_id = $1) is true and {proposed} and {meant}{behind} limit {limit}::bigint + 1) u
+          order by u.created_at, u.user_id"
+    );
+    Some((sql, builder))
+}
+
+/// What those have to meet who are meant, and what puts them behind the parts before.
+fn conditions(builder: &mut Builder, plan: &Plan, part: &Part<'_>) -> (String, String) {
+    let mut meant = builder.condition(plan);
+    let behind = part.behind.map_or_else(String::new, |(created_at, user_id)| {
+        let created_at = builder.bind(Bind::Time(created_at));
+        let user_id = builder.bind(Bind::Text(user_id.to_owned()));
+        format!(" and (u.created_at, u.user_id) > ({created_at}, {user_id})")
+    });
+    if let Some(connection) = part.connection {
+        let connection = builder.bind(Bind::Text(connection.to_owned()));
+        // Writing to a String cannot fail.
+        let _ = write!(meant, concat!(" and ", is_in_connection!("{}")), connection);
+    }
+    (meant, behind)
+}
+
+/// Does the index on metadata propose hardly anybody who is not meant?
+fn is_exact(plan: &Plan) -> bool {
+    match plan {
+        Plan::And(operands) | Plan::Or(operands) => operands.iter().all(is_exact),
+        Plan::Test(Test::Json(_, Is::OneOf(_))) => true,
+        _ => false,
+    }
 }
 
 /// Where those who are meant come from, if an index proposes candidates.
@@ -138,17 +181,7 @@ fn written(
     source: fn(&Parts<'_>) -> Source,
 ) -> (String, Builder) {
     let mut builder = Builder::new(tenant);
-    let mut meant = builder.condition(plan);
-    let behind = part.behind.map_or_else(String::new, |(created_at, user_id)| {
-        let created_at = builder.bind(Bind::Time(created_at));
-        let user_id = builder.bind(Bind::Text(user_id.to_owned()));
-        format!(" and (u.created_at, u.user_id) > ({created_at}, {user_id})")
-    });
-    if let Some(connection) = part.connection {
-        let connection = builder.bind(Bind::Text(connection.to_owned()));
-        // Writing to a String cannot fail.
-        let _ = write!(meant, concat!(" and ", is_in_connection!("{}")), connection);
-    }
+    let (meant, behind) = conditions(&mut builder, plan, part);
     let candidates = builder.candidates(plan);
     let [limit, offset] =
         [part.limit, part.offset].map(|number| format!("{}::bigint", builder.bind(Bind::Integer(number))));

@@ -89,6 +89,7 @@ fn whole_statements() {
     let (plan, part) = (plan("app_metadata.plan:full"), Part::default());
     insta::assert_snapshot!("whole", statement("acme", &plan, &part).0);
     insta::assert_snapshot!("few", few("acme", &plan, &part).unwrap().0);
+    insta::assert_snapshot!("few_behind", few("acme", &plan, &Part { offset: 50, ..part }).unwrap().0);
 }
 
 #[tokio::test]
@@ -105,6 +106,7 @@ async fn every_part_of_every_list_can_be_prepared_and_names_the_tenant() {
                 sort: Some((Key::Sql("u.profile ->> 'email'"), "key desc nulls last, made, id")),
                 ..Part::default()
             },
+            Part { offset: 50, ..Part::default() },
         ];
         let keys = ["a".to_owned()];
         let by_metadata =
