@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Requests worked on at a time at most, all threads together.
-const AT_ONCE: usize = 1024;
+const AT_ONCE: usize = 4096;
 
 /// Counts the requests that are worked on.
 #[derive(Debug, Default)]

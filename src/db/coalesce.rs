@@ -58,8 +58,8 @@ pub(crate) enum Failure {
 
 /// How many requests travel together at most.
 const CAP: usize = 64;
-/// How many may wait for a lane: sixteen full batches.
-const WAITING: usize = 1024;
+/// How many may wait for a lane: sixty-four full batches.
+const WAITING: usize = 4096;
 /// How long a batch may take before another lane opens in its place.
 const STALL: Duration = Duration::from_millis(50);
 /// How many lanes may open beyond the usual number.
