@@ -39,11 +39,11 @@ pub(crate) trait Batch: Send + Sync + 'static {
 pub(crate) type Batches<B> = Coalescer<Lines<B>>;
 
 impl<B: Batch> Batches<B> {
-    /// So many lanes are usually open at a time. A batch without an answer for `patience` is given up with its connection:
+    /// So many lanes are usually open at a time, see [`Coalescer::new`]. A batch without an answer for `patience` is given up with its connection:
     /// a database that went away without a word must not stop everybody behind it.
-    pub(crate) fn over(pool: &PgPool, patience: Duration, lanes: usize) -> Self {
+    pub(crate) fn over(pool: &PgPool, patience: Duration, lanes: usize, stays: bool) -> Self {
         let connections = Connections::of(pool.clone(), 2 * lanes);
-        Self::new(Lines { connections, patience, batch: std::marker::PhantomData }, lanes)
+        Self::new(Lines { connections, patience, batch: std::marker::PhantomData }, lanes, stays)
     }
 
     /// Answers what was accepted, then gives its connections back.
@@ -69,7 +69,9 @@ impl<B: Batch> PerThread<B> {
 
     /// Queues for `threads`, of which one lane each is usually open.
     pub(crate) fn over(pool: &PgPool, patience: Duration, threads: usize) -> Self {
-        Self((0..threads.clamp(1, Self::MOST)).map(|_| Batches::over(pool, patience, 1)).collect())
+        // Where threads share a queue, one of them may end before the others.
+        let stays = threads <= Self::MOST;
+        Self((0..threads.clamp(1, Self::MOST)).map(|_| Batches::over(pool, patience, 1, stays)).collect())
     }
 
     /// As [`Coalescer::run`].

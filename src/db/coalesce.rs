@@ -8,8 +8,9 @@
 //!   second waits until the first is answered, in whichever lane that is.
 //! - A batch that fails is run again member by member, so that only the culprit is refused; the others go on between.
 //! - A batch that takes long ([`STALL`]) stops counting: another lane opens in its place, up to [`SPARE`] of them.
-//! - A lane runs on the runtime of the request that opened it, so that one that is alone wakes no other thread. If that
-//!   runtime ends before the lane, those it carried are refused, and nobody waits for them.
+//! - A request that is alone is carried on its own runtime, so that it wakes no other thread; all others on the one the queue
+//!   was made on, which has to outlive them, unless the queue is told to stay. If a runtime ends before a lane on it does,
+//!   those that the lane carries are refused, and the others are carried elsewhere.
 //! - A caller that goes away cancels nobody. Its own request is made if it was under way, else it is not.
 //! - What waits is bounded ([`WAITING`]): who comes beyond that is refused with 503 at once.
 //! - [`Coalescer::drain`] refuses what comes and returns after all that was accepted is answered.
@@ -23,6 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
@@ -77,6 +79,8 @@ impl<E: Executor> Clone for Coalescer<E> {
 struct Inner<E: Executor> {
     executor: E,
     lanes: usize,
+    stays: bool,
+    runtime: Handle,
     state: Mutex<State<E>>,
     ended: Notify,
 }
@@ -103,8 +107,9 @@ struct Member<E: Executor> {
 }
 
 impl<E: Executor> Coalescer<E> {
-    /// A queue whose batches usually run in so many lanes at a time.
-    pub(crate) fn new(executor: E, lanes: usize) -> Self {
+    /// A queue whose batches usually run in so many lanes at a time: on the current runtime, or, if it `stays`, on that of
+    /// whoever opens the lane, which then must not end before those it carries for.
+    pub(crate) fn new(executor: E, lanes: usize, stays: bool) -> Self {
         let state = State {
             ready: VecDeque::new(),
             keys: HashMap::new(),
@@ -113,7 +118,8 @@ impl<E: Executor> Coalescer<E> {
             stalled: 0,
             closed: false,
         };
-        Self(Arc::new(Inner { executor, lanes, state: Mutex::new(state), ended: Notify::new() }))
+        let (runtime, ended) = (Handle::current(), Notify::new());
+        Self(Arc::new(Inner { executor, lanes, stays, runtime, state: Mutex::new(state), ended }))
     }
 
     /// Runs one request together with whoever comes at the same time.
@@ -175,14 +181,48 @@ impl<E: Executor> Inner<E> {
             && state.open < self.lanes + SPARE
             && !state.ready.is_empty()
         {
+            let is_alone = state.open == 0 && state.ready.len() == 1;
             state.open += 1;
+            let first = (is_alone && !self.stays).then(|| self.batch(&mut state));
             // A runtime that ends drops the lane at once, which locks the state.
             drop(state);
-            tokio::spawn(Lane { of: Arc::clone(self), open: true, stalled: false }.run());
+            if self.stays || first.is_some() {
+                tokio::spawn(
+                    Lane { of: Arc::clone(self), first, visits: true, open: true, stalled: false }.run(),
+                );
+            } else {
+                self.open_here();
+            }
         }
     }
 
-    async fn carry(&self, mut batch: Batch<'_, E>) {
+    /// A lane that counts already, on the queue's own runtime.
+    fn open_here(self: &Arc<Self>) {
+        let lane = Lane { of: Arc::clone(self), first: None, visits: false, open: true, stalled: false };
+        self.runtime.spawn(lane.run());
+    }
+
+    /// Takes those who travel together next.
+    fn batch(self: &Arc<Self>, state: &mut State<E>) -> Batch<E> {
+        let mut members = Vec::with_capacity(state.ready.len().min(CAP));
+        while members.len() < CAP && state.ready.front().is_some_and(|next| !next.alone || members.is_empty())
+        {
+            let Some(member) = state.ready.pop_front() else { break };
+            state.waiting -= 1;
+            if member.reply.is_closed() {
+                state.release(member.key.as_ref());
+                continue;
+            }
+            let alone = member.alone;
+            members.push(member);
+            if alone {
+                break;
+            }
+        }
+        Batch { of: Arc::clone(self), members }
+    }
+
+    async fn carry(&self, mut batch: Batch<E>) {
         let items: Vec<&E::Item> = batch.members.iter().map(|member| &member.item).collect();
         // A panic must not take the lane along: its callers are told, the next are served.
         let result = AssertUnwindSafe(self.executor.run(&items)).catch_unwind().await;
@@ -222,12 +262,12 @@ impl<E: Executor> Inner<E> {
 }
 
 /// What a lane carries. Dropped before it is done, it refuses its members and lets those behind them go.
-struct Batch<'a, E: Executor> {
-    of: &'a Inner<E>,
+struct Batch<E: Executor> {
+    of: Arc<Inner<E>>,
     members: Vec<Member<E>>,
 }
 
-impl<E: Executor> Drop for Batch<'_, E> {
+impl<E: Executor> Drop for Batch<E> {
     fn drop(&mut self) {
         if !self.members.is_empty() {
             let mut state = self.of.lock();
@@ -238,6 +278,9 @@ impl<E: Executor> Drop for Batch<'_, E> {
 
 struct Lane<E: Executor> {
     of: Arc<Inner<E>>,
+    first: Option<Batch<E>>,
+    /// Is it on another runtime than the queue's own?
+    visits: bool,
     open: bool,
     stalled: bool,
 }
@@ -246,8 +289,8 @@ impl<E: Executor> Lane<E> {
     /// Takes batches until nothing waits any more.
     async fn run(mut self) {
         let of = Arc::clone(&self.of);
-        while let Some(members) = self.next_batch() {
-            let mut carried = pin!(of.carry(Batch { of: &of, members }));
+        while let Some(batch) = self.first.take().or_else(|| self.next_batch()) {
+            let mut carried = pin!(of.carry(batch));
             if timeout(STALL, &mut carried).await.is_err() {
                 of.lock().stalled += 1;
                 self.stalled = true;
@@ -259,42 +302,38 @@ impl<E: Executor> Lane<E> {
         }
     }
 
-    /// The next batch; without one, or when others took the lane's place, the lane is closed.
-    fn next_batch(&mut self) -> Option<Vec<Member<E>>> {
+    /// The next batch; without one, or when others take the lane's place, the lane is closed.
+    fn next_batch(&mut self) -> Option<Batch<E>> {
         let mut state = self.of.lock();
-        let mut batch = Vec::with_capacity(state.ready.len().min(CAP));
-        if state.open - state.stalled <= self.of.lanes {
-            while batch.len() < CAP && state.ready.front().is_some_and(|next| !next.alone || batch.is_empty())
-            {
-                let Some(member) = state.ready.pop_front() else { break };
-                state.waiting -= 1;
-                if member.reply.is_closed() {
-                    state.release(member.key.as_ref());
-                    continue;
-                }
-                let alone = member.alone;
-                batch.push(member);
-                if alone {
-                    break;
-                }
-            }
-        }
-        if batch.is_empty() {
-            state.open -= 1;
+        let goes_on = state.open - state.stalled <= self.of.lanes && !state.ready.is_empty();
+        if goes_on && self.visits && !self.of.stays {
             self.open = false;
+            drop(state);
+            self.of.open_here();
             return None;
         }
-        Some(batch)
+        let batch = goes_on.then(|| self.of.batch(&mut state)).filter(|batch| !batch.members.is_empty());
+        if batch.is_none() {
+            state.open -= 1;
+            self.open = false;
+        }
+        batch
     }
 }
 
 impl<E: Executor> Drop for Lane<E> {
     fn drop(&mut self) {
         if self.open {
+            // It locks the state too.
+            drop(self.first.take());
             let mut state = self.of.lock();
             state.open -= 1;
             state.stalled -= usize::from(self.stalled);
-            if state.open == 0 {
+            if self.visits && !state.ready.is_empty() {
+                state.open += 1;
+                drop(state);
+                self.of.open_here();
+            } else if state.open == 0 {
                 // Nobody is left to carry those who wait.
                 state.ready.clear();
                 state.keys.clear();
@@ -372,7 +411,7 @@ mod tests {
     }
 
     fn queue(lanes: usize) -> Coalescer<Fake> {
-        Coalescer::new(Fake::default(), lanes)
+        Coalescer::new(Fake::default(), lanes, false)
     }
 
     const MS: Duration = Duration::from_millis(1);
@@ -469,6 +508,8 @@ mod tests {
         let failing = Request { does: Does::Fail, ..slow(2, MS) };
         let mut sent = queue.send_all([slow(0, MS), slow(1, MS), failing]).await;
         advance(MS).await;
+        yield_now().await;
+        yield_now().await;
         sent.extend(queue.send_all([slow(3, MS), slow(4, MS)]).await);
         assert_eq!(answers(sent).await, [Ok(0), Ok(1), Err(409), Ok(3), Ok(4)]);
         assert_eq!(queue.travelled(), [vec![0], vec![1, 2], vec![3, 4], vec![1], vec![2]]);
@@ -538,20 +579,53 @@ mod tests {
         assert_eq!(queue.run(of_key("jane")(2)).await.unwrap(), 2);
     }
 
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
+    }
+
+    fn for_long(id: usize) -> Request {
+        Request { takes: 3600 * 1000 * MS, ..of_key("jane")(id) }
+    }
+
     #[test]
     fn a_lane_whose_runtime_ends_holds_nobody() {
-        let runtime =
-            || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-        let (queue, ending, other) = (queue(1), runtime(), runtime());
-        let of_jane = |id| Request { takes: 3600 * 1000 * MS, ..of_key("jane")(id) };
-        let carried = ending.block_on(queue.send(of_jane(0)));
-        let behind = other.block_on(queue.send_all([of_jane(1), quick(2)]));
-        drop(ending);
+        for stays in [false, true] {
+            let (own, ending) = (runtime(), runtime());
+            let queue = own.block_on(async { Coalescer::new(Fake::default(), 1, stays) });
+            let carried = ending.block_on(queue.send(for_long(0)));
+            let behind = own.block_on(queue.send_all([of_key("jane")(1), quick(2)]));
+            drop(ending);
+            assert_eq!(own.block_on(answers(behind)), [Ok(1), Ok(2)], "{stays}");
+            assert!(own.block_on(carried).unwrap_err().is_cancelled());
+            assert!(queue.0.lock().keys.is_empty());
+            own.block_on(queue.drain());
+        }
+    }
+
+    #[test]
+    fn when_all_runtimes_ended_nobody_waits() {
+        let (own, other) = (runtime(), runtime());
+        let queue = own.block_on(async { queue(1) });
+        own.block_on(queue.send(for_long(0)));
+        let behind = other.block_on(queue.send_all([for_long(1), quick(2)]));
+        drop(own);
         assert_eq!(other.block_on(answers(behind)), [Err(503), Err(503)]);
-        assert!(other.block_on(carried).unwrap_err().is_cancelled());
-        assert_eq!(other.block_on(queue.run(of_key("jane")(3))).unwrap(), 3);
+        // One that is alone needs no other runtime.
+        assert_eq!(other.block_on(queue.run(quick(3))).unwrap(), 3);
         other.block_on(queue.drain());
-        assert_eq!(queue.travelled(), [vec![0], vec![3]]);
+    }
+
+    #[test]
+    fn only_who_is_alone_is_carried_on_its_own_runtime() {
+        let (own, ending) = (runtime(), runtime());
+        let queue = own.block_on(async { queue(1) });
+        let alone = ending.block_on(queue.send(slow(0, MS)));
+        let others = own.block_on(queue.send_all([slow(1, MS), slow(2, MS)]));
+        ending.block_on(async { alone.await.unwrap().unwrap() });
+        // What waited went on elsewhere.
+        drop(ending);
+        assert_eq!(own.block_on(answers(others)), [Ok(1), Ok(2)]);
+        assert_eq!(queue.travelled(), [vec![0], vec![1, 2]]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -128,8 +128,8 @@ impl Db {
         let patience = options.statement_timeout + Duration::from_secs(5);
         Ok(Self {
             user_fetches: PerThread::over(&batches, patience, threads),
-            user_changes: Batches::over(&batches, patience, LANES),
-            token_clients: Batches::over(&batches, patience, LANES),
+            user_changes: Batches::over(&batches, patience, LANES, false),
+            token_clients: Batches::over(&batches, patience, LANES, false),
             searches: Arc::new(Searches::over(&searchers, at_once, options.acquire_timeout)),
             searchers,
             pool: pool(options.max_connections, connect),
