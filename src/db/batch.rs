@@ -39,10 +39,11 @@ pub(crate) trait Batch: Send + Sync + 'static {
 pub(crate) type Batches<B> = Coalescer<Lines<B>>;
 
 impl<B: Batch> Batches<B> {
-    /// So many lanes are usually open at a time, see [`Coalescer::new`]. A batch without an answer for `patience` is given up with its connection:
-    /// a database that went away without a word must not stop everybody behind it.
-    pub(crate) fn over(pool: &PgPool, patience: Duration, lanes: usize, stays: bool) -> Self {
-        let connections = Connections::of(pool.clone(), 2 * lanes);
+    /// So many lanes are usually open at a time, see [`Coalescer::new`], and so many connections are kept. A batch without an
+    /// answer for `patience` is given up with its connection: a database that went away without a word must not stop
+    /// everybody behind it.
+    pub(crate) fn over(pool: &PgPool, patience: Duration, lanes: usize, keeps: usize, stays: bool) -> Self {
+        let connections = Connections::of(pool.clone(), keeps);
         Self::new(Lines { connections, patience, batch: std::marker::PhantomData }, lanes, stays)
     }
 
@@ -53,37 +54,36 @@ impl<B: Batch> Batches<B> {
     }
 }
 
-/// A queue for each server thread, as long as there are not too many: a request stays on the thread it came to. For requests
-/// without a key only, as no order holds between two queues.
-pub(crate) struct PerThread<B: Batch>(Arc<[Batches<B>]>);
+/// A queue for each of the first threads that ask, which are the server's, and one for all others: a request stays on the
+/// thread it came to. For requests without a key only, as no order holds between two queues.
+pub(crate) struct PerThread<B: Batch> {
+    own: Arc<[Batches<B>]>,
+    shared: Batches<B>,
+}
 
 impl<B: Batch> Clone for PerThread<B> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self { own: Arc::clone(&self.own), shared: self.shared.clone() }
     }
 }
 
 impl<B: Batch> PerThread<B> {
-    /// So many queues at most: each keeps connections.
-    pub(crate) const MOST: usize = 4;
-
-    /// Queues for `threads`, of which one lane each is usually open.
+    /// So many threads have a queue of their own, with one lane and one connection each.
     pub(crate) fn over(pool: &PgPool, patience: Duration, threads: usize) -> Self {
-        // Where threads share a queue, one of them may end before the others.
-        let stays = threads <= Self::MOST;
-        Self((0..threads.clamp(1, Self::MOST)).map(|_| Batches::over(pool, patience, 1, stays)).collect())
+        let own = (0..threads).map(|_| Batches::over(pool, patience, 1, 1, true)).collect();
+        Self { own, shared: Batches::over(pool, patience, 2, 2, false) }
     }
 
     /// As [`Coalescer::run`].
     pub(crate) async fn run(&self, item: B::Item) -> Result<B::Output, Error> {
         static THREADS: AtomicUsize = AtomicUsize::new(0);
         thread_local!(static PLACE: usize = THREADS.fetch_add(1, Ordering::Relaxed));
-        self.0[PLACE.with(|place| place % self.0.len())].run(item).await
+        self.own.get(PLACE.with(|place| *place)).unwrap_or(&self.shared).run(item).await
     }
 
     /// As [`Batches::close`].
     pub(crate) async fn close(&self) {
-        for queue in &*self.0 {
+        for queue in self.own.iter().chain([&self.shared]) {
             queue.close().await;
         }
     }

@@ -92,7 +92,7 @@ impl Connections {
     /// Keeps one that is to be used again; what is too much goes back to the pool.
     pub(crate) fn keep(&self, mut connection: Connection) {
         let mut idle = self.lock();
-        if idle.len() < self.keeps {
+        if idle.len() < self.keeps && !self.pool.is_closed() {
             connection.used = Instant::now();
             idle.push(connection);
         }

@@ -23,12 +23,15 @@ use crate::users::store as users;
 pub use statement::Statement;
 pub(crate) use statement::etag;
 
-/// Connections for batches, beside those of the queues of threads: for both of the other kinds four that are kept, and six
-/// for those that take long.
-const BATCHES: u32 = 14;
+/// Server threads that have connections of their own, at most: one for reads by id, and one of each kind of those that are
+/// kept for requests that are alone.
+const THREADS: usize = 4;
 
 /// Lanes of a queue that all threads share: while one waits for its commit another one works.
 const LANES: usize = 2;
+
+/// Connections for batches that take long.
+const SPARE: usize = 6;
 
 /// One plan for each statement over arrays, made once: every row by its key. Left alone, Postgres plans anew for every
 /// short array, and may keep a plan that reads a whole table, made when the table was nearly empty.
@@ -59,7 +62,7 @@ pub struct Db {
 pub struct Options {
     /// `postgres://user:password@host:port/database`, or with `?host=/socket/directory`.
     pub url: String,
-    /// Connections at most, beside up to 22 for the hot statements and half as many for searches; about twice the
+    /// Connections at most, beside up to 24 for the hot statements and half as many for searches; about twice the
     /// cores of the database.
     pub max_connections: u32,
     /// How long a request waits for a connection before it is told that the database cannot be reached.
@@ -120,16 +123,19 @@ impl Db {
                 .connect_lazy_with(connect)
         };
         let connect = options.connect_options()?;
-        let threads = std::thread::available_parallelism().map_or(2, usize::from);
-        let of_threads = 2 * threads.min(PerThread::<users::Fetch>::MOST);
-        let batches = pool(BATCHES + u32::try_from(of_threads).unwrap_or(0), connect.clone().options(PINNED));
+        let threads = std::thread::available_parallelism().map_or(2, usize::from).min(THREADS);
+        let keeps = LANES + threads;
+        // Of three kinds: reads of threads and of all others, changes, clients.
+        let kept = u32::try_from(threads + LANES + 2 * keeps + SPARE).unwrap_or(u32::MAX);
+        let batches = pool(kept, connect.clone().options(PINNED));
         let at_once = (options.max_connections / 2).max(2);
-        let searchers = pool(at_once, connect.clone().options(SEARCHES));
+        // One more than are used: whoever finds all kept ones taken must not wait for what is not given back.
+        let searchers = pool(at_once + 1, connect.clone().options(SEARCHES));
         let patience = options.statement_timeout + Duration::from_secs(5);
         Ok(Self {
             user_fetches: PerThread::over(&batches, patience, threads),
-            user_changes: Batches::over(&batches, patience, LANES, false),
-            token_clients: Batches::over(&batches, patience, LANES, false),
+            user_changes: Batches::over(&batches, patience, LANES, keeps, false),
+            token_clients: Batches::over(&batches, patience, LANES, keeps, false),
             searches: Arc::new(Searches::over(&searchers, at_once, options.acquire_timeout)),
             searchers,
             pool: pool(options.max_connections, connect),
@@ -157,8 +163,10 @@ impl Db {
     /// Closes all connections, after what is running on them and all that waits for its batch.
     pub async fn close(&self) {
         tokio::join!(self.user_fetches.close(), self.user_changes.close(), self.token_clients.close());
+        // Closed from now on, so that none is kept any more.
+        let searchers = self.searchers.close();
         self.searches.close();
-        tokio::join!(self.batches.close(), self.searchers.close(), self.pool.close());
+        tokio::join!(self.batches.close(), searchers, self.pool.close());
     }
 }
 

@@ -10,7 +10,7 @@ use sqlx::postgres::PgRow;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::plan::{Plan, Test};
+use super::plan::{Is, Plan, Test};
 use super::sql::{Builder, refusal};
 use super::users::{Part, few, statement};
 use crate::db::connections::Connections;
@@ -52,14 +52,17 @@ impl Searches {
         let turn = timeout(self.patience, self.running.acquire()).await;
         let _running = turn.map_err(|_| codes::OVERLOADED)?.map_err(Error::internal)?;
         drop(waiting);
-        let form = form(tenant, plan);
+        let form = form(tenant, plan, part);
         let before = self.few.get(&form).unwrap_or_default();
         if before >= OFTEN
             && let Some((sql, builder)) = few(tenant, plan, part)
         {
-            let rows = self.fetch(&sql, builder).await?;
-            if found_few(&rows)? != Some(false) {
-                return Ok(rows);
+            match self.fetch(&sql, builder).await {
+                Ok(rows) if found_few(&rows)? != Some(false) => return Ok(rows),
+                Ok(_) => {}
+                // Too many to look at, for this statement.
+                Err(error) if error.meaning == codes::SEARCH_TIMEOUT => {}
+                Err(error) => return Err(error),
             }
             self.few.invalidate(&form);
         }
@@ -102,8 +105,12 @@ fn found_few(rows: &[PgRow]) -> Result<Option<bool>, Error> {
     Ok(rows.first().map(|row| row.try_get("few")).transpose()?.flatten())
 }
 
-/// What searches have in common that ask the same fields for different values.
-fn form(tenant: &str, plan: &Plan) -> u64 {
+/// What searches have in common that ask the same fields in the same way for different values.
+fn form(tenant: &str, plan: &Plan, part: &Part<'_>) -> u64 {
+    fn put_is(is: &Is, hasher: &mut DefaultHasher) {
+        let leads = matches!(is, Is::Like(pattern) if pattern.leads_with_wildcard());
+        (std::mem::discriminant(is), leads).hash(hasher);
+    }
     fn put(plan: &Plan, hasher: &mut DefaultHasher) {
         std::mem::discriminant(plan).hash(hasher);
         match plan {
@@ -113,18 +120,22 @@ fn form(tenant: &str, plan: &Plan) -> u64 {
             Plan::Test(test) => {
                 std::mem::discriminant(test).hash(hasher);
                 match test {
-                    Test::Exists(field) | Test::Text(field, _) | Test::Time(field, ..) => {
+                    Test::Exists(field) | Test::Time(field, ..) => field.path.hash(hasher),
+                    Test::Text(field, is) => {
                         field.path.hash(hasher);
+                        put_is(is, hasher);
                     }
-                    Test::Json(path, _) | Test::Number(path, _) | Test::JsonExists(path) => {
+                    Test::Json(path, is) | Test::Number(path, is) => {
                         (path.column, &path.keys).hash(hasher);
+                        put_is(is, hasher);
                     }
+                    Test::JsonExists(path) => (path.column, &path.keys).hash(hasher),
                 }
             }
         }
     }
     let mut hasher = DefaultHasher::new();
-    tenant.hash(&mut hasher);
+    (tenant, part.behind.is_some(), part.connection).hash(&mut hasher);
     put(plan, &mut hasher);
     hasher.finish()
 }

@@ -106,11 +106,13 @@ pub fn few(tenant: &str, plan: &Plan, part: &Part<'_>) -> Option<(String, Builde
     if part.sort.is_some() || part.total {
         return None;
     }
-    if part.offset > 0 || !is_exact(plan) {
+    let is_first = part.offset == 0 && part.behind.is_none();
+    // Where candidates are not meant after all, they have to be counted.
+    if !is_first || part.connection.is_some() || !is_exact(plan) {
         return rank(plan).map(|_| written(tenant, plan, part, only_few));
     }
     let mut builder = Builder::new(tenant);
-    let (meant, behind) = conditions(&mut builder, plan, part);
+    let meant = builder.condition(plan);
     let candidates = builder.candidates(plan)?;
     let proposed = candidates.condition()?;
     let limit = builder.bind(Bind::Integer(part.limit));
@@ -119,7 +121,7 @@ pub fn few(tenant: &str, plan: &Plan, part: &Part<'_>) -> Option<(String, Builde
         "select null::bigint as total,
             count(*) over () <= {limit}::bigint as few,
             {columns}
-           from (select * from users u where (u.tenant_id = $1) is true and {proposed} and {meant}{behind} limit {limit}::bigint + 1) u
+           from (select * from users u where (u.tenant_id = $1) is true and {proposed} and {meant} limit {limit}::bigint + 1) u
           order by u.created_at, u.user_id"
     );
     Some((sql, builder))

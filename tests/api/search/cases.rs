@@ -426,9 +426,6 @@ async fn what_found_few_so_far_may_find_many() {
             );
         }
         assert!(page(&tenant, "app_metadata.plan:nobody's").await.is_empty());
-        let second = tenant.get("/api/v2/users?q=app_metadata.plan:rare&page=1&per_page=30").await.json;
-        let expected = (3100..=4000).step_by(100).map(|n| format!("auth0|{n}"));
-        assert!(second.as_array().unwrap().iter().map(|user| user["user_id"].as_str().unwrap()).eq(expected));
     }
 }
 

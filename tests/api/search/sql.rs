@@ -89,7 +89,7 @@ fn whole_statements() {
     let (plan, part) = (plan("app_metadata.plan:full"), Part::default());
     insta::assert_snapshot!("whole", statement("acme", &plan, &part).0);
     insta::assert_snapshot!("few", few("acme", &plan, &part).unwrap().0);
-    insta::assert_snapshot!("few_behind", few("acme", &plan, &Part { offset: 50, ..part }).unwrap().0);
+    insta::assert_snapshot!("few_from_offset", few("acme", &plan, &Part { offset: 50, ..part }).unwrap().0);
 }
 
 #[tokio::test]
