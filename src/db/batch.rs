@@ -126,10 +126,7 @@ impl<B: Batch> Lines<B> {
         kept: Option<Connection>,
         items: &[&B::Item],
     ) -> Result<Vec<Option<B::Output>>, sqlx::Error> {
-        let mut connection = match kept {
-            Some(kept) => self.connections.alive(kept).await?,
-            None => self.connections.fresh().await?,
-        };
+        let mut connection = self.connections.alive(kept).await?;
         let silence = |_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
         let result = timeout(self.patience, B::run(&mut connection, items)).await.unwrap_or_else(silence);
         if result.as_ref().is_err_and(super::is_disconnect) {

@@ -79,7 +79,8 @@ impl Connections {
     }
 
     /// The same one if it is alive, else one of the pool.
-    pub(crate) async fn alive(&self, mut connection: Connection) -> Result<Connection, sqlx::Error> {
+    pub(crate) async fn alive(&self, kept: Option<Connection>) -> Result<Connection, sqlx::Error> {
+        let Some(mut connection) = kept else { return self.fresh().await };
         let idle_for = connection.used.elapsed();
         if idle_for < IDLE || idle_for < STALE && matches!(timeout(PING, connection.ping()).await, Ok(Ok(())))
         {

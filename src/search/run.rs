@@ -79,10 +79,7 @@ impl Searches {
     async fn fetch(&self, sql: &str, builder: Builder) -> Result<Vec<PgRow>, Error> {
         let kept = self.connections.idle();
         let may_be_stale = kept.is_some();
-        let mut connection = match kept {
-            Some(kept) => self.connections.alive(kept).await?,
-            None => self.connections.fresh().await?,
-        };
+        let mut connection = self.connections.alive(kept).await?;
         let mut result = builder.query(sql).fetch_all(&mut *connection).await;
         if may_be_stale && result.as_ref().is_err_and(is_disconnect) {
             connection.discard();
