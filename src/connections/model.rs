@@ -35,6 +35,16 @@ impl Connection {
         self.strategy == DATABASE
     }
 
+    /// What people are sent a code to, where they log in without a password
+    /// (<https://auth0.com/docs/authenticate/passwordless>).
+    pub fn passwordless(&self) -> Option<Identifier> {
+        match &*self.strategy {
+            "email" => Some(Identifier::Email),
+            "sms" => Some(Identifier::PhoneNumber),
+            _ => None,
+        }
+    }
+
     /// Is a password strong enough here?
     pub fn allows_password(&self, password: &str) -> bool {
         self.report_on_password(password).verified
@@ -47,6 +57,13 @@ impl Connection {
 
     /// Does signup ask for an identifier?
     pub fn demand(&self, identifier: Identifier) -> Demand {
+        if let Some(only) = self.passwordless() {
+            return match identifier {
+                _ if identifier == only => Demand::Required,
+                Identifier::Username => Demand::Inactive,
+                _ => Demand::Optional,
+            };
+        }
         match (&self.options.attributes, identifier) {
             (Some(attributes), _) => attributes.of(identifier).map_or(Demand::Inactive, |a| a.signup.status),
             (None, Identifier::Email) => Demand::Required,
@@ -74,6 +91,7 @@ impl Connection {
     pub fn identifies(&self, identifier: Identifier) -> bool {
         match &self.options.attributes {
             Some(attributes) => attributes.of(identifier).is_some_and(|a| a.identifier.active),
+            None if self.passwordless().is_some() => self.passwordless() == Some(identifier),
             None => identifier != Identifier::PhoneNumber && self.demand(identifier) == Demand::Required,
         }
     }

@@ -18,6 +18,8 @@
 //! - Unknown root keys of a PATCH are refused.
 //! - A user of a database connection has a password and the identifiers its connection requires; without an address
 //!   `name` and `nickname` come from the username, then the phone number.
+//! - A user of a passwordless connection (strategy `email` or `sms`) has the address or number it is for, no username and no
+//!   password, and is not sent a verification mail when it is made: the code that logs in shows whose the address is.
 //! - Changing the address makes `email_verified` false unless the same request says otherwise; the same for phones.
 //! - With the `connection` of a secondary identity, `email`, `username`, `password`, `phone_number` and the verified
 //!   flags are that identity's (`profileData`, see [`crate::identities`]); metadata and `blocked` stay the user's. A
@@ -47,7 +49,7 @@ pub async fn create(ctx: &Context, new: NewUser) -> Result<User> {
     let connection = connections::by_name(ctx.db(), &ctx.tenant.id, &new.connection)
         .await?
         .ok_or(codes::INEXISTENT_CONNECTION)?;
-    if !connection.is_database() {
+    if !connection.is_database() && connection.passwordless().is_none() {
         return Err(codes::CONNECTION_WITHOUT_USERS.into());
     }
     if !connection.is_enabled {
@@ -73,16 +75,16 @@ pub(crate) async fn create_in(ctx: &Context, connection: &Connection, new: NewUs
             return Err(codes::INVALID_USERNAME.into());
         }
     }
-    let password = new.password.as_deref().ok_or_else(|| missing("password"))?;
-    if !connection.allows_password(password) {
-        return Err(codes::PASSWORD_TOO_WEAK.into());
+    if connection.is_database() && new.password.is_none() {
+        return Err(missing("password"));
     }
-    let hash = ctx.app.hasher.hash(password.to_owned()).await?;
+    let hash = hash_if_strong(&ctx.app.hasher, connection, new.password.as_ref()).await?;
     let identity = new.user_id.clone().unwrap_or_else(|| ids::identity(ctx.now));
-    let id = UserId::with_or_without("auth0", &identity);
-    let mail = new.verify_email.then(|| tickets::verification_mail(ctx)).transpose()?;
+    let id = UserId::with_or_without(&connection.strategy, &identity);
+    let verify = new.verify_email && connection.is_database();
+    let mail = verify.then(|| tickets::verification_mail(ctx)).transpose()?;
     let (db, tenant, within) = (ctx.db(), &ctx.tenant.id, &connection.connection_id);
-    store::create(db, tenant, within, &id, &new, Some(&hash), mail.as_ref(), ctx.now, &ctx.author)
+    store::create(db, tenant, within, &id, &new, hash.as_deref(), mail.as_ref(), ctx.now, &ctx.author)
         .await?
         .ok_or_else(|| codes::INEXISTENT_CONNECTION.into())
 }
@@ -216,6 +218,9 @@ async fn hash_if_strong(
     password: Option<&String>,
 ) -> Result<Option<String>> {
     let Some(password) = password else { return Ok(None) };
+    if !connection.is_database() {
+        return Err(codes::PASSWORD_NOT_SUPPORTED.into());
+    }
     if !connection.allows_password(password) {
         return Err(codes::PASSWORD_TOO_WEAK.into());
     }

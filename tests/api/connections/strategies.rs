@@ -1,9 +1,9 @@
 //! Connections of other strategies: documents, with secrets.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{PATH, changed, made, path_of};
-use crate::support::{PASSWORD, Tenant, send, sql};
+use super::{PATH, changed, enabled, made, path_of};
+use crate::support::{PASSWORD, Tenant, path_of as path_of_user, send, sql};
 
 #[tokio::test]
 async fn any_strategy_goes_round() {
@@ -34,18 +34,81 @@ async fn any_strategy_goes_round() {
         assert_eq!(found, json!([connection]));
         let user =
             json!({ "connection": connection["name"], "email": "a@example.com", "password": PASSWORD });
+        let message = if strategy == "sms" {
+            "Connection is disabled."
+        } else {
+            "Connection does not support user creation through the API. It must either be a database or passwordless connection."
+        };
         assert_eq!(
             tenant.post("/api/v2/users", user).await.refusal(),
-            (
-                400,
-                Some("operation_not_supported"),
-                "Connection does not support user creation through the API. It must either be a database or passwordless connection."
-            )
+            (400, Some("operation_not_supported"), message)
         );
         assert_eq!(tenant.delete(&path_of(&connection)).await.status, 202);
     }
     let okta = made(&tenant, json!({ "name": "Okta", "strategy": "okta" })).await;
     assert_eq!((&okta["display_name"], &okta["show_as_button"]), (&json!("Okta"), &json!(false)));
+}
+
+#[tokio::test]
+async fn passwordless_connections_have_users() {
+    let tenant = Tenant::new().await;
+    for (strategy, known_by, value, other) in [
+        ("sms", "phone_number", "+15550142", "+15550143"),
+        ("email", "email", "jane@example.com", "joan@example.com"),
+    ] {
+        let connection = enabled(&tenant, json!({ "name": strategy, "strategy": strategy })).await;
+        let body = |more: Value| {
+            let mut body = json!({ "connection": strategy, known_by: value });
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            body
+        };
+        let made = tenant.post("/api/v2/users", body(json!({ "app_metadata": { "a": 1 } }))).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        let user = made.json;
+        let id = user["identities"][0]["user_id"].as_str().unwrap();
+        assert_eq!((id.len(), &user["user_id"]), (24, &json!(format!("{strategy}|{id}"))));
+        assert_eq!(
+            user["identities"],
+            json!([{ "connection": strategy, "provider": strategy, "user_id": id, "isSocial": false }])
+        );
+        assert_eq!((&user[known_by], &user["name"]), (&json!(value), &json!(value)));
+        assert_eq!(tenant.get(&path_of_user(&user)).await.json, user);
+        let mails = sql("select digest from mails where tenant_id = $1", &[&tenant.name]).await;
+        assert!(mails.is_empty(), "the code that logs in shows whose it is");
+        let found = tenant.get(&format!("/api/v2/users?q=identities.connection:{strategy}")).await.json;
+        assert_eq!(found, json!([user]));
+
+        let not_supported = Some("operation_not_supported");
+        let no_password = "Cannot set password for a connection that is not a database.";
+        for (more, status, code, message) in [
+            (json!({}), 409, Some("auth0_idp_error"), "The user already exists."),
+            (json!({ known_by: other, "password": PASSWORD }), 400, not_supported, no_password),
+            (
+                json!({ known_by: other, "username": "jane" }),
+                400,
+                not_supported,
+                "Cannot set username for connection without requires_username.",
+            ),
+        ] {
+            let answer = tenant.post("/api/v2/users", body(more.clone())).await;
+            assert_eq!(answer.refusal(), (status, code, message), "{more}");
+        }
+        let mut nobody = body(json!({}));
+        nobody.as_object_mut().unwrap().remove(known_by);
+        let missing = format!("Payload validation error: 'Missing required property: {known_by}'.");
+        let answer = tenant.post("/api/v2/users", nobody).await;
+        assert_eq!(answer.refusal(), (400, Some("invalid_body"), &*missing));
+
+        let path = path_of_user(&user);
+        let refused = tenant.patch(&path, json!({ "password": PASSWORD })).await;
+        assert_eq!(refused.refusal(), (400, not_supported, no_password));
+        let patched = tenant.patch(&path, json!({ known_by: other, "app_metadata": { "b": 2 } })).await.json;
+        assert_eq!(
+            (&patched[known_by], &patched["app_metadata"]),
+            (&json!(other), &json!({ "a": 1, "b": 2 }))
+        );
+        assert_eq!(tenant.delete(&path_of(&connection)).await.status, 202);
+    }
 }
 
 #[tokio::test]
