@@ -33,6 +33,10 @@ pub(crate) trait Batch: Send + Sync + 'static {
         connection: &mut PgConnection,
         items: &[&Self::Item],
     ) -> impl Future<Output = Result<Vec<Option<Self::Output>>, sqlx::Error>> + Send;
+    /// What a failure means.
+    fn refusal(error: sqlx::Error) -> Error {
+        error.into()
+    }
 }
 
 /// Requests of one kind, coalesced.
@@ -114,7 +118,7 @@ impl<B: Batch> Executor for Lines<B> {
         }
         result.map_err(|error| {
             let fails_all = super::is_disconnect(&error);
-            let error = Error::from(error);
+            let error = B::refusal(error);
             if fails_all { Failure::Common(error) } else { Failure::Member(error) }
         })
     }

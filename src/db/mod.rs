@@ -129,14 +129,16 @@ impl Db {
         let kept = u32::try_from(threads + LANES + 2 * keeps + SPARE).unwrap_or(u32::MAX);
         let batches = pool(kept, connect.clone().options(PINNED));
         let at_once = (options.max_connections / 2).max(2);
-        // One more than are used: whoever finds all kept ones taken must not wait for what is not given back.
-        let searchers = pool(at_once + 1, connect.clone().options(SEARCHES));
         let patience = options.statement_timeout + Duration::from_secs(5);
+        let together = u32::try_from(threads + LANES + SPARE).unwrap_or(u32::MAX);
+        // One more than are used: whoever finds all kept ones taken must not wait for what is not given back.
+        let searchers = pool(at_once + 1 + together, connect.clone().options(SEARCHES));
+        let searches = Searches::over(&searchers, at_once, options.acquire_timeout, (patience, threads));
         Ok(Self {
             user_fetches: PerThread::over(&batches, patience, threads),
             user_changes: Batches::over(&batches, patience, LANES, keeps, false),
             token_clients: Batches::over(&batches, patience, LANES, keeps, false),
-            searches: Arc::new(Searches::over(&searchers, at_once, options.acquire_timeout)),
+            searches: Arc::new(searches),
             searchers,
             pool: pool(options.max_connections, connect),
             batches,
@@ -162,7 +164,12 @@ impl Db {
 
     /// Closes all connections, after what is running on them and all that waits for its batch.
     pub async fn close(&self) {
-        tokio::join!(self.user_fetches.close(), self.user_changes.close(), self.token_clients.close());
+        tokio::join!(
+            self.user_fetches.close(),
+            self.user_changes.close(),
+            self.token_clients.close(),
+            self.searches.drain(),
+        );
         // Closed from now on, so that none is kept any more.
         let searchers = self.searchers.close();
         self.searches.close();

@@ -4,15 +4,15 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use moka::sync::Cache;
-use sqlx::PgPool;
-use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, PgPool, Row};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::plan::{Is, Plan, Test};
-use super::sql::{Builder, refusal};
+use super::sql::{Builder, refusal, took_too_long};
 use super::users::{Part, few, statement};
+use crate::db::batch::{Batch, PerThread, place};
 use crate::db::connections::Connections;
 use crate::db::is_disconnect;
 use crate::error::{Error, codes};
@@ -30,53 +30,52 @@ pub(crate) struct Searches {
     waiting: Semaphore,
     patience: Duration,
     /// How many searches of a form found few, one after the other.
-    few: Cache<u64, u8>,
+    memory: Cache<u64, u8>,
+    few: PerThread<Few>,
 }
 
 impl Searches {
-    /// So many at a time; the others wait for `patience` at most.
-    pub(crate) fn over(pool: &PgPool, at_once: u32, patience: Duration) -> Self {
+    /// So many at a time; the others wait for `patience` at most. Those that will find few travel together, on one connection
+    /// for each of so many threads; see [`PerThread::over`], to which all of `batches` is passed on.
+    pub(crate) fn over(pool: &PgPool, at_once: u32, patience: Duration, batches: (Duration, usize)) -> Self {
         let at_once = at_once as usize;
         Self {
             connections: Connections::of(pool.clone(), at_once),
             running: Semaphore::new(at_once),
             waiting: Semaphore::new(WAITING),
             patience,
-            few: Cache::new(10_000),
+            memory: Cache::new(10_000),
+            few: PerThread::over(pool, batches.0, batches.1),
         }
     }
 
     /// The rows of a part of a list: `total` and the columns of a user, which are null in a row without one.
     pub(crate) async fn rows(&self, tenant: &str, plan: &Plan, part: &Part<'_>) -> Result<Vec<PgRow>, Error> {
+        let form = form(tenant, plan, part);
+        let before = self.memory.get(&form).unwrap_or_default();
+        if before >= OFTEN
+            && let Some((sql, builder)) = few(tenant, plan, part)
+        {
+            match self.few.run((sql, builder)).await? {
+                Some(rows) if found_few(&rows)? != Some(false) => return Ok(rows),
+                _ => self.memory.invalidate(&form),
+            }
+        }
         let waiting = self.waiting.try_acquire().map_err(|_| codes::OVERLOADED)?;
         let turn = timeout(self.patience, self.running.acquire()).await;
         let _running = turn.map_err(|_| codes::OVERLOADED)?.map_err(Error::internal)?;
         drop(waiting);
-        let form = form(tenant, plan, part);
-        let before = self.few.get(&form).unwrap_or_default();
-        if before >= OFTEN
-            && let Some((sql, builder)) = few(tenant, plan, part)
-        {
-            match self.fetch(&sql, builder).await {
-                Ok(rows) if found_few(&rows)? != Some(false) => return Ok(rows),
-                Ok(_) => {}
-                // Too many to look at, for this statement.
-                Err(error) if error.meaning == codes::SEARCH_TIMEOUT => {}
-                Err(error) => return Err(error),
-            }
-            self.few.invalidate(&form);
-        }
         let (sql, builder) = statement(tenant, plan, part);
-        let rows = self.fetch(&sql, builder).await?;
+        let rows = self.fetch(&sql, &builder).await?;
         match found_few(&rows)? {
-            Some(true) if before < OFTEN => self.few.insert(form, before + 1),
-            Some(false) if before > 0 => self.few.invalidate(&form),
+            Some(true) if before < OFTEN => self.memory.insert(form, before + 1),
+            Some(false) if before > 0 => self.memory.invalidate(&form),
             _ => {}
         }
         Ok(rows)
     }
 
-    async fn fetch(&self, sql: &str, builder: Builder) -> Result<Vec<PgRow>, Error> {
+    async fn fetch(&self, sql: &str, builder: &Builder) -> Result<Vec<PgRow>, Error> {
         let kept = self.connections.idle();
         let may_be_stale = kept.is_some();
         let mut connection = self.connections.alive(kept).await?;
@@ -92,9 +91,58 @@ impl Searches {
         result.map_err(refusal)
     }
 
-    /// Gives its connections back.
+    /// Answers those that travel together, then gives their connections back.
+    pub(crate) async fn drain(&self) {
+        self.few.close().await;
+    }
+
+    /// Gives the connections of all others back.
     pub(crate) fn close(&self) {
         self.connections.clear();
+    }
+}
+
+/// Searches that [`few`] answers: the statement, and the values of one of them.
+struct Few;
+
+impl Batch for Few {
+    type Item = (String, Builder);
+    /// Nothing where they were too many to look at in time.
+    type Output = Option<Vec<PgRow>>;
+    type Key = ();
+    const IDEMPOTENT: bool = true;
+
+    fn key(_: &Self::Item) -> Option<()> {
+        None
+    }
+
+    /// Those that ask alike in one statement, the others one after the other.
+    async fn run(
+        connection: &mut PgConnection,
+        items: &[&Self::Item],
+    ) -> Result<Vec<Option<Self::Output>>, sqlx::Error> {
+        let mut found: Vec<Option<Vec<PgRow>>> = items.iter().map(|_| None).collect();
+        let mut rest: Vec<usize> = (0..items.len()).collect();
+        while let Some(sql) = rest.first().map(|first| &items[*first].0) {
+            let (alike, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(|n| items[*n].0 == *sql);
+            rest = others;
+            let searches: Vec<&Builder> = alike.iter().map(|n| &items[*n].1).collect();
+            let rows = match Builder::query_many(sql, &searches).fetch_all(&mut *connection).await {
+                Err(error) if took_too_long(&error) => continue,
+                rows => rows?,
+            };
+            for n in &alike {
+                found[*n] = Some(Vec::new());
+            }
+            for row in rows {
+                found[alike[place(&row)?]].get_or_insert_default().push(row);
+            }
+        }
+        Ok(found.into_iter().map(Some).collect())
+    }
+
+    fn refusal(error: sqlx::Error) -> Error {
+        refusal(error)
     }
 }
 

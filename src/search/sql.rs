@@ -3,6 +3,7 @@
 //! The where-clause alone decides; it asks the document. What an index proposes ([`Candidates`]) may be more than what is
 //! meant, never less.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use sqlx::encode::{Encode, IsNull};
@@ -18,6 +19,7 @@ use super::fields::{Field, Kind};
 use super::plan::{Is, Path, Plan, Test, given};
 use super::value::is_number;
 use crate::error::{Error, codes};
+use crate::journal::array_literal;
 
 /// A value of a statement.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,11 +36,32 @@ pub enum Bind {
     JsonPath(String),
 }
 
-/// The text of a statement as it grows, and its values: `$1` is the tenant.
+impl Bind {
+    fn integer(&self) -> Option<i64> {
+        if let Self::Integer(number) = self { Some(*number) } else { None }
+    }
+
+    fn time(&self) -> Option<OffsetDateTime> {
+        if let Self::Time(time) = self { Some(*time) } else { None }
+    }
+
+    /// What is cast to the type it has.
+    fn text(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Text(text) | Self::JsonPath(text) => Some(text.into()),
+            Self::Texts(texts) => Some(array_literal(texts.iter().map(|text| Some(&**text))).into()),
+            Self::Integer(_) | Self::Time(_) => None,
+        }
+    }
+}
+
+/// The text of a statement as it grows, and its values, of which the tenant is the first.
 #[derive(Debug)]
 pub struct Builder {
     tenant: String,
     binds: Vec<Bind>,
+    /// Is the statement run for many searches at once, each a row `k` of values?
+    of_many: bool,
 }
 
 /// Arrays directly within arrays: so many are opened at every step, beside the one that the next step opens by itself.
@@ -63,13 +86,29 @@ pub struct Candidates {
 impl Builder {
     /// Nothing but the tenant.
     pub fn new(tenant: &str) -> Self {
-        Self { tenant: tenant.to_owned(), binds: vec![Bind::Text(tenant.to_owned())] }
+        Self { tenant: tenant.to_owned(), binds: vec![Bind::Text(tenant.to_owned())], of_many: false }
+    }
+
+    /// The same for a statement that [`Builder::for_many`] completes.
+    pub fn of_many(tenant: &str) -> Self {
+        Self { of_many: true, ..Self::new(tenant) }
+    }
+
+    /// The name of the tenant.
+    pub fn tenant(&self) -> &'static str {
+        if self.of_many { "k.p1" } else { "$1" }
     }
 
     /// The name of one more value.
     pub fn bind(&mut self, value: Bind) -> String {
+        let cast = match &value {
+            _ if !self.of_many => "",
+            Bind::Texts(_) => "::text[]",
+            Bind::JsonPath(_) => "::jsonpath",
+            _ => "",
+        };
         self.binds.push(value);
-        format!("${}", self.binds.len())
+        format!("{}{}{cast}", if self.of_many { "k.p" } else { "$" }, self.binds.len())
     }
 
     /// All values, in order.
@@ -86,6 +125,44 @@ impl Builder {
             Bind::Integer(number) => query.bind(number),
             Bind::Time(time) => query.bind(time),
             Bind::JsonPath(path) => query.bind(JsonPath(path)),
+        })
+    }
+
+    /// The statement that runs a select of users for many searches at once. Its rows have the place of their search, from
+    /// 1, as `n`.
+    pub fn for_many(&self, select: &str) -> String {
+        let arrays = self.binds.iter().enumerate().map(|(n, value)| {
+            let of = match value {
+                Bind::Text(_) | Bind::Texts(_) | Bind::JsonPath(_) => "text",
+                Bind::Integer(_) => "bigint",
+                Bind::Time(_) => "timestamptz",
+            };
+            format!("${}::{of}[]", n + 1)
+        });
+        let names = (1..=self.binds.len()).map(|n| format!("p{n}"));
+        format!(
+            "select k.n, f.*
+           from unnest({}) with ordinality as k({}, n)
+          cross join lateral (
+         {select}
+         ) f
+          order by k.n, f.created_at, f.user_id",
+            arrays.collect::<Vec<_>>().join(", "),
+            names.collect::<Vec<_>>().join(", "),
+        )
+    }
+
+    /// That statement with the values of searches that all have it.
+    pub fn query_many<'q>(sql: &'q str, searches: &[&'q Self]) -> Query<'q, Postgres, PgArguments> {
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).persistent(sql.len() <= KEPT);
+        let Some(first) = searches.first() else { return query };
+        (0..first.binds.len()).fold(query, |query, n| {
+            let values = searches.iter().map(|search| &search.binds[n]);
+            match first.binds[n] {
+                Bind::Integer(_) => query.bind(values.filter_map(Bind::integer).collect::<Vec<_>>()),
+                Bind::Time(_) => query.bind(values.filter_map(Bind::time).collect::<Vec<_>>()),
+                _ => query.bind(values.map(Bind::text).collect::<Vec<_>>()),
+            }
         })
     }
 
@@ -221,9 +298,10 @@ impl Builder {
                     self.bind(Bind::Text(low)),
                     self.bind(Bind::Text(high))
                 );
+                let tenant = self.tenant();
                 let select = |condition: &str| {
                     format!(
-                        "select u.user_id from users u where u.tenant_id = $1 and ({key}) collate \"C\" {condition}"
+                        "select u.user_id from users u where u.tenant_id = {tenant} and ({key}) collate \"C\" {condition}"
                     )
                 };
                 let terms = vec![select(&format!(">= {ends}")), select("= 'm'")];
@@ -266,13 +344,17 @@ impl Builder {
                 Box::new(move |column| condition.replace("t.column", column))
             }
         };
+        let tenant = self.tenant();
         let select = |column: &&str| {
             let condition = condition(&format!("t.{column}"));
-            format!("select t.user_id from user_terms t where t.tenant_id = $1 and {condition}")
+            format!("select t.user_id from user_terms t where t.tenant_id = {tenant} and {condition}")
         };
         Some(field.terms.iter().map(select).collect())
     }
 }
+
+/// The [`rank`] of what takes all texts of a tenant, not only some next to each other.
+pub(super) const READ_WHOLE: u8 = 3;
 
 /// How well an index serves a plan, the best with 0; `None` if none does.
 pub(super) fn rank(plan: &Plan) -> Option<u8> {
@@ -289,11 +371,11 @@ pub(super) fn rank(plan: &Plan) -> Option<u8> {
         Plan::Test(Test::Text(field, is)) => match is {
             // A computed name can be empty, and is nowhere but in the document.
             Is::OneOf(texts) => (!texts.iter().any(String::is_empty)).then_some(0),
-            Is::Like(pattern) if pattern.leads_with_wildcard() => Some(3),
+            Is::Like(pattern) if pattern.leads_with_wildcard() => Some(READ_WHOLE),
             Is::Like(_) => Some(2),
             Is::Between(low, _) => {
                 let is_given = given(low).is_some_and(|value| !value.text.is_empty());
-                (field.kind == Kind::FoldedText && is_given).then_some(3)
+                (field.kind == Kind::FoldedText && is_given).then_some(READ_WHOLE)
             }
         },
         Plan::Constant(_) | Plan::Not(_) | Plan::Test(_) => None,
@@ -306,21 +388,26 @@ impl Candidates {
         self.metadata.as_deref().filter(|_| self.terms.is_empty())
     }
 
-    /// A select of their ids, of one some perhaps more than once.
-    pub fn select(&self) -> String {
+    /// A select of their ids, of one some perhaps more than once, with the tenant's name.
+    pub fn select(&self, tenant: &str) -> String {
         // The tenant stands in the index already; were it a condition of its own, its own indexes would seem to serve.
         let metadata = self.metadata.iter().map(|condition| {
-            format!("select u.user_id from users u where (u.tenant_id = $1) is true and {condition}")
+            format!("select u.user_id from users u where (u.tenant_id = {tenant}) is true and {condition}")
         });
         self.terms.iter().cloned().chain(metadata).collect::<Vec<_>>().join(" union all ")
     }
+}
+
+/// Was a search given up because it took too long?
+pub(crate) fn took_too_long(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("57014"))
 }
 
 /// What a failed search means.
 pub(crate) fn refusal(error: sqlx::Error) -> Error {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     let meaning = match code.as_deref() {
-        Some("57014") => codes::SEARCH_TIMEOUT,
+        _ if took_too_long(&error) => codes::SEARCH_TIMEOUT,
         // 22: a value that cannot be; 54: too complex.
         Some(code) if code.starts_with("22") || code.starts_with("54") => codes::INVALID_QUERY,
         _ => return error.into(),

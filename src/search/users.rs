@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::fields::Kind::{Boolean, Date, DateText, FoldedText, Number, Presence, Text};
 use super::fields::{Field, Resource};
 use super::plan::{Is, Plan, Test};
-use super::sql::{Bind, Builder, rank};
+use super::sql::{Bind, Builder, READ_WHOLE, rank};
 use crate::users::store::{is_in_connection, known_as, user_columns};
 
 /// The identities of a user.
@@ -93,38 +93,39 @@ const FEW: u32 = 1_500;
 /// Where there are more, or signs of it, so many users are asked in the order of the list before all candidates are.
 const FAR: u32 = 10_000;
 
-/// The statement of a part of a list. `$1` is the tenant; a row for every user, or one without a user. In all of them
-/// `few` says whether [`few`] would have been enough.
+/// The statement of a part of a list: a row for every user, or one without a user. In all of them `few` says whether
+/// [`few`] would have been enough.
 pub fn statement(tenant: &str, plan: &Plan, part: &Part<'_>) -> (String, Builder) {
-    written(tenant, plan, part, staged)
+    let mut builder = Builder::new(tenant);
+    (written(&mut builder, plan, part, staged), builder)
 }
 
-/// A statement that only looks at what an index proposes, and at that only if it is not much: a fraction of the price of
-/// the one that holds for all. `few` says whether it was not; if it was, what is answered is not the part that was asked
-/// for. `None` where there is no such one.
+/// A statement for many searches that only looks at what an index proposes, and at that only if it is not much: a fraction
+/// of the price of the one that holds for all. `few` says whether it was not; if it was, what is answered is not the part that
+/// was asked for. `None` where there is no such one, or where an index has to be read from end to end.
 pub fn few(tenant: &str, plan: &Plan, part: &Part<'_>) -> Option<(String, Builder)> {
-    if part.sort.is_some() || part.total {
+    if part.sort.is_some() || part.total || rank(plan)? >= READ_WHOLE {
         return None;
     }
     let is_first = part.offset == 0 && part.behind.is_none();
+    let mut builder = Builder::of_many(tenant);
     // Where candidates are not meant after all, they have to be counted.
     if !is_first || part.connection.is_some() || !is_exact(plan) {
-        return rank(plan).map(|_| written(tenant, plan, part, only_few));
+        let select = written(&mut builder, plan, part, only_few);
+        return Some((builder.for_many(&select), builder));
     }
-    let mut builder = Builder::new(tenant);
     let meant = builder.condition(plan);
     let candidates = builder.candidates(plan)?;
     let proposed = candidates.condition()?;
     let limit = builder.bind(Bind::Integer(part.limit));
-    let columns = user_columns!();
-    let sql = format!(
+    let (tenant, columns) = (builder.tenant(), user_columns!());
+    let select = format!(
         "select null::bigint as total,
             count(*) over () <= {limit}::bigint as few,
             {columns}
-           from (select * from users u where (u.tenant_id = $1) is true and {proposed} and {meant} limit {limit}::bigint + 1) u
-          order by u.created_at, u.user_id"
+           from (select * from users u where (u.tenant_id = {tenant}) is true and {proposed} and {meant} limit {limit}::bigint + 1) u"
     );
-    Some((sql, builder))
+    Some((builder.for_many(&select), builder))
 }
 
 /// What those have to meet who are meant, and what puts them behind the parts before.
@@ -161,6 +162,8 @@ struct Source {
 
 /// What a [`Source`] is made of.
 struct Parts<'a> {
+    /// The name of the tenant.
+    tenant: &'a str,
     /// Selects of candidates' ids.
     propose: String,
     /// The columns of those who are meant.
@@ -176,14 +179,9 @@ struct Parts<'a> {
     wanted: String,
 }
 
-fn written(
-    tenant: &str,
-    plan: &Plan,
-    part: &Part<'_>,
-    source: fn(&Parts<'_>) -> Source,
-) -> (String, Builder) {
-    let mut builder = Builder::new(tenant);
-    let (meant, behind) = conditions(&mut builder, plan, part);
+fn written(builder: &mut Builder, plan: &Plan, part: &Part<'_>, source: fn(&Parts<'_>) -> Source) -> String {
+    let tenant = builder.tenant();
+    let (meant, behind) = conditions(builder, plan, part);
     let candidates = builder.candidates(plan);
     let [limit, offset] =
         [part.limit, part.offset].map(|number| format!("{}::bigint", builder.bind(Bind::Integer(number))));
@@ -199,26 +197,27 @@ fn written(
         format!(
             "select {hit}
                 from (select distinct user_id from {ids}) c
-               cross join lateral (select * from users where tenant_id = $1 and user_id = c.user_id offset 0) u
+               cross join lateral (select * from users where tenant_id = {tenant} and user_id = c.user_id offset 0) u
                where {meant}{behind}"
         )
     };
     let all = match &candidates {
-        None => format!("select {hit} from users u where u.tenant_id = $1 and {meant}{behind}"),
+        None => format!("select {hit} from users u where u.tenant_id = {tenant} and {meant}{behind}"),
         Some(candidates) => match candidates.condition() {
             Some(condition) => {
                 format!(
-                    "select {hit} from users u where (u.tenant_id = $1) is true and {condition} and {meant}{behind}"
+                    "select {hit} from users u where (u.tenant_id = {tenant}) is true and {condition} and {meant}{behind}"
                 )
             }
-            None => of(&format!("({}) c", candidates.select())),
+            None => of(&format!("({}) c", candidates.select(tenant))),
         },
     };
     let in_order = part.sort.is_none() && !part.total;
     let nothing = || "null::boolean".to_owned();
     let Source { ctes, hits, few } = match candidates.filter(|_| in_order) {
         Some(candidates) => source(&Parts {
-            propose: candidates.select(),
+            tenant,
+            propose: candidates.select(tenant),
             hit: &hit,
             meant: &meant,
             behind: &behind,
@@ -233,7 +232,7 @@ fn written(
     };
     let total = if part.total { "(select count(*) from hits)" } else { "null::bigint" };
     let columns = user_columns!();
-    let sql = format!(
+    format!(
         "with {ctes} page as (
              select * from {hits} order by {order} limit {limit} offset {offset}
          )
@@ -241,10 +240,9 @@ fn written(
             t.few,
             {columns}
            from (select {total} as total, {few} as few) t
-           left join (page cross join lateral (select * from users where tenant_id = $1 and user_id = page.id offset 0) u) on true
+           left join (page cross join lateral (select * from users where tenant_id = {tenant} and user_id = page.id offset 0) u) on true
           order by {order}"
-    );
-    (sql, builder)
+    )
 }
 
 /// Those who are meant, in the order of creation, where an index proposes candidates. How many it would propose nobody
@@ -252,12 +250,12 @@ fn written(
 /// are fetched and sorted. If many are meant, or the candidates are more than a few, the first come soon enough in the order
 /// of the list; and if they do not, all candidates have to be sorted.
 fn staged(parts: &Parts<'_>) -> Source {
-    let Parts { propose, hit, meant, behind, all, of, wanted } = parts;
+    let Parts { tenant, propose, hit, meant, behind, all, of, wanted } = parts;
     let few = of(&format!("few where (select count(*) from few) <= {FEW}"));
     let walk = |most: &str| {
         format!(
             "select {hit}
-               from (select * from users u where u.tenant_id = $1{behind} order by u.created_at, u.user_id limit {most}) u
+               from (select * from users u where u.tenant_id = {tenant}{behind} order by u.created_at, u.user_id limit {most}) u
               where {meant}
               order by u.created_at, u.user_id
               limit {wanted}"

@@ -1,6 +1,7 @@
 //! Queries, and whom of a dozen users they find: the rules of Auth0's documentation and those of `roster::search`, by
 //! example. The same table is asked of the evaluator and of the API.
 
+use futures_util::future::join_all;
 use roster::search::parse;
 use serde_json::{Value, json};
 
@@ -426,6 +427,44 @@ async fn what_found_few_so_far_may_find_many() {
             );
         }
         assert!(page(&tenant, "app_metadata.plan:nobody's").await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn searches_at_the_same_time_find_what_each_finds_alone() {
+    let tenants = [Tenant::new().await, Tenant::new().await];
+    let mut searches = Vec::new();
+    for (place, tenant) in tenants.iter().enumerate() {
+        let statement = "insert into users (tenant_id, user_id, profile, app_metadata, identities, created_at, updated_at)
+            select $1, 'auth0|' || n, jsonb_build_object('email', 'user' || n || '@example.com'),
+                   jsonb_build_object('n', n, 'plan', 'p' || n % 100), '[]', timestamptz '2020-01-01' + n * interval '1 second', now()
+              from generate_series(1, 3000) n
+             where n % 2 = $2::int";
+        assert_eq!(execute(statement, &[&tenant.name, &place.to_string()]).await, 1500);
+        for n in 1..=30 {
+            for query in [
+                format!("app_metadata.plan:p{n}"),
+                format!("app_metadata.n:({n} OR {})", n + 1),
+                format!("app_metadata.n:{n} AND app_metadata.plan:p{n}"),
+                format!("email:USER{n}@example.com"),
+                format!("email:user{n}1*"),
+                format!("user_id:(auth0|{n} OR auth0|{})", n + 1),
+                format!("email:user{n}@example.com AND created_at:[2020-01-01T00:00:10Z TO *]"),
+                format!("app_metadata.n:{n} OR email:user{}@example.com", n + 1),
+            ] {
+                searches.push((tenant, query));
+            }
+        }
+    }
+    let mut alone = Vec::new();
+    for (tenant, query) in &searches {
+        alone.push(page(tenant, query).await);
+    }
+    assert!(alone.iter().filter(|found| found.len() > 1).count() > 50);
+    assert!(alone.iter().filter(|found| found.is_empty()).count() > 50);
+    let together = join_all(searches.iter().map(|(tenant, query)| page(tenant, query))).await;
+    for (((_, query), alone), together) in searches.iter().zip(alone).zip(together) {
+        assert_eq!(together, alone, "{query}");
     }
 }
 
