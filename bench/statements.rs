@@ -3,12 +3,13 @@
 //!
 //! `statements search TENANT QUERY [total] [PATH]` prints the statement of a search of users, its values as variables of
 //! pgbench, and on standard error those variables: `-D b1=...`, one a line. PATH has an index of its own, whose key
-//! `statements key PATH` prints.
+//! `statements key PATH` prints. `statements few QUERY` prints the statement of searches that find few, with parameters: an
+//! array for each value.
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, reason = "it is what it is for")]
 
 use roster::search::indexes::Indexed;
 use roster::search::sql::Bind;
-use roster::search::users::{Part, USERS, statement};
+use roster::search::users::{Part, USERS, few, statement};
 use roster::search::{Plan, parse};
 
 fn main() {
@@ -16,6 +17,10 @@ fn main() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     if let ["search", tenant, q, more @ ..] = arguments.as_slice() {
         return search(tenant, q, more);
+    }
+    if let ["few", q] = arguments.as_slice() {
+        let plan = Plan::of(&USERS, &parse(q).unwrap()).unwrap();
+        return println!("{}", few("", &plan, &Part { limit: 50, ..Part::default() }).unwrap().0);
     }
     if let ["key", path] = arguments.as_slice() {
         return println!("{}", Indexed::parse(path).unwrap().key());

@@ -223,6 +223,38 @@ async fn requests_sent_without_waiting_for_answers_are_answered_in_order() {
 }
 
 #[tokio::test]
+async fn a_search_that_takes_too_long_is_refused_and_the_next_one_is_answered() {
+    use sqlx::Connection;
+    let dev = Running::dev(&["--ephemeral"]);
+    let http = reqwest::Client::new();
+    let user = new_user(&http, &dev.ready).await;
+    let (_, user) = send(http.get(url_of(&dev.ready, &user)).bearer_auth(dev.said("token"))).await.unwrap();
+    let found = json!([user]);
+    let search = async || {
+        let url = format!("{}/api/v2/users?q=email:{}", dev.said("url"), user["email"].as_str().unwrap());
+        send(http.get(url).bearer_auth(dev.said("token"))).await.unwrap()
+    };
+    // Those of its form found few until now, so that several travel together, and then fall back on what finds many.
+    for _ in 0..6 {
+        assert_eq!(search().await, (200, found.clone()));
+    }
+    let mut database = connect(dev.said("database_url")).await;
+    let mut holding = database.begin().await.unwrap();
+    sqlx::query("lock table user_terms in access exclusive mode").execute(&mut *holding).await.unwrap();
+    for (status, answer) in futures_util::future::join_all((0..3).map(|_| search())).await {
+        assert_eq!(status, 503, "{answer}");
+        assert!(
+            answer["message"].as_str().unwrap().starts_with("The query exceeded the timeout."),
+            "{answer}"
+        );
+    }
+    holding.rollback().await.unwrap();
+    for _ in 0..6 {
+        assert_eq!(search().await, (200, found.clone()));
+    }
+}
+
+#[tokio::test]
 async fn an_ephemeral_dev_leaves_nothing_behind() {
     let mut dev = Running::dev(&["--ephemeral"]);
     let ca = PathBuf::from(dev.said("ca_file"));
