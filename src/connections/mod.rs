@@ -15,7 +15,7 @@
 //! the document is replaced member by member.
 //!
 //! A connection of any other strategy is a document, so that tools that manage whole tenants find it as they left it.
-//! Nobody logs in by it, and no users are made in it.
+//! Nobody logs in by it; the Management API makes users in it if it is passwordless (`email`, `sms`).
 //!
 //! What is secret ([`model::hide`]) is sealed by the vault, all of a connection's together, and answered to
 //! whoever may read connections, as Auth0 does; the journal shows `*****`. Nothing about connections is cached: a change
@@ -42,7 +42,6 @@
 //! - Options are answered to `read:connections`; the newer `read:connections_options` is not asked for.
 //! - A secret that a change of `options` leaves out is gone, as whatever else it leaves out.
 //! - Providers are not asked for their metadata: an OpenID Connect connection has the `options` that were sent.
-//! - Passwordless connections (`email`, `sms`) have no users either.
 //! - A client that a request enables has to be there: 404 on `/clients`, 400 in `enabled_clients`.
 //! - Beyond Auth0: `ETag` and `If-Match`. That a client was deleted changes no tag.
 

@@ -55,7 +55,7 @@ impl Connection {
         self.options.password_policy.report(password, self.options.min_length())
     }
 
-    /// Does signup ask for an identifier?
+    /// Does a new user need an identifier?
     pub fn demand(&self, identifier: Identifier) -> Demand {
         if let Some(only) = self.passwordless() {
             return match identifier {
@@ -290,7 +290,7 @@ impl Default for Lengths {
     }
 }
 
-/// All strategies of Auth0's API; the users of all but [`DATABASE`] are somebody else's.
+/// All strategies of Auth0's API.
 const STRATEGIES: Kind = Kind::OneOf(&[
     "ad",
     "adfs",

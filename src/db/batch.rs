@@ -25,9 +25,15 @@ pub(crate) trait Batch: Send + Sync + 'static {
     type Key: Clone + Hash + Eq + Send + 'static;
     /// May the statement be run again when nobody knows whether it was run?
     const IDEMPOTENT: bool;
+    /// How many are run at once at most.
+    const CAP: usize = 64;
 
     /// The key of an item; `None` if it can be run beside any other.
     fn key(item: &Self::Item) -> Option<Self::Key>;
+    /// Can the two be run at once?
+    fn alike(_: &Self::Item, _: &Self::Item) -> bool {
+        true
+    }
     /// Runs the statement for all items: as many outputs, in the same order. `None` for one that has to be run alone.
     fn run(
         connection: &mut PgConnection,
@@ -104,9 +110,14 @@ impl<B: Batch> Executor for Lines<B> {
     type Item = B::Item;
     type Output = B::Output;
     type Key = B::Key;
+    const CAP: usize = B::CAP;
 
     fn key(item: &B::Item) -> Option<B::Key> {
         B::key(item)
+    }
+
+    fn alike(one: &B::Item, other: &B::Item) -> bool {
+        B::alike(one, other)
     }
 
     async fn run(&self, items: &[&B::Item]) -> Result<Vec<Option<B::Output>>, Failure> {

@@ -1,7 +1,7 @@
 //! Concurrent requests of one kind travel in one statement.
 //!
 //! Natural batching: whoever finds a free lane goes at once and alone; who comes while all lanes are busy waits for the
-//! next one to be free, which takes all that wait, up to a cap. The contract, which the tests below hold:
+//! next one to be free, which takes all that wait and are alike, up to a cap. The contract, which the tests below hold:
 //!
 //! - Nobody waits for company. A request is queued after it arrived, so a read sees every write acknowledged before.
 //! - Two changes of one row (one [`Executor::key`]) are made one after the other, in the order of their arrival: the
@@ -38,9 +38,13 @@ pub(crate) trait Executor: Send + Sync + 'static {
     type Output: Send + 'static;
     /// What requests that must not overtake each other have in common.
     type Key: Clone + Hash + Eq + Send + 'static;
+    /// How many travel together at most.
+    const CAP: usize;
 
-    /// The key of a request; `None` if it can travel with any other.
+    /// The key of a request; `None` if the order does not matter.
     fn key(item: &Self::Item) -> Option<Self::Key>;
+    /// Can the two travel together?
+    fn alike(one: &Self::Item, other: &Self::Item) -> bool;
     /// Carries out all of them: as many answers, in the same order. `None` for one that can only go alone; nothing was
     /// done for it.
     fn run(
@@ -58,9 +62,7 @@ pub(crate) enum Failure {
     Common(Error),
 }
 
-/// How many requests travel together at most.
-const CAP: usize = 64;
-/// How many may wait for a lane: sixty-four full batches.
+/// How many may wait for a lane.
 const WAITING: usize = 4096;
 /// How long a batch may take before another lane opens in its place.
 const STALL: Duration = Duration::from_millis(50);
@@ -202,21 +204,27 @@ impl<E: Executor> Inner<E> {
         self.runtime.spawn(lane.run());
     }
 
-    /// Takes those who travel together next.
+    /// Takes those who travel together next: the first, and who is alike.
     fn batch(self: &Arc<Self>, state: &mut State<E>) -> Batch<E> {
-        let mut members = Vec::with_capacity(state.ready.len().min(CAP));
-        while members.len() < CAP && state.ready.front().is_some_and(|next| !next.alone || members.is_empty())
+        let mut members: Vec<Member<E>> = Vec::with_capacity(state.ready.len().min(E::CAP));
+        let mut place = 0;
+        while members.len() < E::CAP
+            && let Some(next) = state.ready.get(place)
         {
-            let Some(member) = state.ready.pop_front() else { break };
+            match members.first() {
+                Some(first) if first.alone || next.alone => break,
+                Some(first) if !E::alike(&first.item, &next.item) => {
+                    place += 1;
+                    continue;
+                }
+                _ => {}
+            }
+            let Some(member) = state.ready.remove(place) else { break };
             state.waiting -= 1;
             if member.reply.is_closed() {
                 state.release(member.key.as_ref());
-                continue;
-            }
-            let alone = member.alone;
-            members.push(member);
-            if alone {
-                break;
+            } else {
+                members.push(member);
             }
         }
         Batch { of: Arc::clone(self), members }
@@ -368,6 +376,7 @@ mod tests {
         key: Option<&'static str>,
         takes: Duration,
         does: Does,
+        kind: u8,
     }
 
     #[derive(Clone, Copy, Default, PartialEq)]
@@ -388,9 +397,14 @@ mod tests {
         type Item = Request;
         type Output = usize;
         type Key = &'static str;
+        const CAP: usize = 64;
 
         fn key(request: &Request) -> Option<&'static str> {
             request.key
+        }
+
+        fn alike(one: &Request, other: &Request) -> bool {
+            one.kind == other.kind
         }
 
         async fn run(&self, requests: &[&Request]) -> Result<Vec<Option<usize>>, Failure> {
@@ -472,9 +486,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn those_who_come_while_all_lanes_are_busy_travel_together_up_to_a_cap() {
         let queue = queue(1);
-        let sent = queue.send_all((0..CAP + 3).map(|id| slow(id, MS))).await;
-        assert_eq!(answers(sent).await, (0..CAP + 3).map(Ok).collect::<Vec<_>>());
-        assert_eq!(queue.travelled(), [vec![0], (1..=CAP).collect(), vec![CAP + 1, CAP + 2]]);
+        let sent = queue.send_all((0..Fake::CAP + 3).map(|id| slow(id, MS))).await;
+        assert_eq!(answers(sent).await, (0..Fake::CAP + 3).map(Ok).collect::<Vec<_>>());
+        assert_eq!(
+            queue.travelled(),
+            [vec![0], (1..=Fake::CAP).collect(), vec![Fake::CAP + 1, Fake::CAP + 2]]
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -626,6 +643,17 @@ mod tests {
         drop(ending);
         assert_eq!(own.block_on(answers(others)), [Ok(1), Ok(2)]);
         assert_eq!(queue.travelled(), [vec![0], vec![1, 2]]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_who_is_alike_travels_together() {
+        let queue = queue(1);
+        let under_way = queue.send(slow(0, MS)).await;
+        let of_kind = |id: usize| Request { kind: u8::try_from(id % 3).unwrap(), ..quick(id) };
+        let mut sent = queue.send_all((1..=7).map(of_kind)).await;
+        sent.push(under_way);
+        assert!(answers(sent).await.iter().all(Result::is_ok));
+        assert_eq!(queue.travelled(), [vec![0], vec![1, 4, 7], vec![2, 5], vec![3, 6]]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -51,6 +51,7 @@ pub struct Db {
     /// Of those below.
     batches: PgPool,
     searchers: PgPool,
+    few_searchers: PgPool,
     pub(crate) searches: Arc<Searches>,
     pub(crate) user_fetches: PerThread<users::Fetch>,
     pub(crate) user_changes: Batches<users::Update>,
@@ -62,8 +63,8 @@ pub struct Db {
 pub struct Options {
     /// `postgres://user:password@host:port/database`, or with `?host=/socket/directory`.
     pub url: String,
-    /// Connections at most, beside up to 24 for the hot statements and half as many for searches; about twice the
-    /// cores of the database.
+    /// Connections at most, beside up to 24 for the hot statements and half as many and nine for searches; about twice
+    /// the cores of the database.
     pub max_connections: u32,
     /// How long a request waits for a connection before it is told that the database cannot be reached.
     pub acquire_timeout: Duration,
@@ -130,16 +131,18 @@ impl Db {
         let batches = pool(kept, connect.clone().options(PINNED));
         let at_once = (options.max_connections / 2).max(2);
         let patience = options.statement_timeout + Duration::from_secs(5);
-        let together = u32::try_from(threads + LANES + SPARE).unwrap_or(u32::MAX);
         // One more than are used: whoever finds all kept ones taken must not wait for what is not given back.
-        let searchers = pool(at_once + 1 + together, connect.clone().options(SEARCHES));
-        let searches = Searches::over(&searchers, at_once, options.acquire_timeout, (patience, threads));
+        let searchers = pool(at_once + 1, connect.clone().options(SEARCHES));
+        let together = u32::try_from(threads + LANES + SPARE / 2).unwrap_or(u32::MAX);
+        let few_searchers = pool(together, connect.clone().options(SEARCHES));
+        let few = PerThread::over(&few_searchers, patience, threads);
         Ok(Self {
             user_fetches: PerThread::over(&batches, patience, threads),
             user_changes: Batches::over(&batches, patience, LANES, keeps, false),
             token_clients: Batches::over(&batches, patience, LANES, keeps, false),
-            searches: Arc::new(searches),
+            searches: Arc::new(Searches::over(&searchers, at_once, options.acquire_timeout, few)),
             searchers,
+            few_searchers,
             pool: pool(options.max_connections, connect),
             batches,
         })
@@ -173,7 +176,7 @@ impl Db {
         // Closed from now on, so that none is kept any more.
         let searchers = self.searchers.close();
         self.searches.close();
-        tokio::join!(self.batches.close(), searchers, self.pool.close());
+        tokio::join!(self.batches.close(), searchers, self.few_searchers.close(), self.pool.close());
     }
 }
 

@@ -80,10 +80,13 @@
 //!
 //! A search is a read of what is committed: what was acknowledged is found, and pages, totals, orders and checkpoints are
 //! those of [lists](crate::users::list). It is one statement, in which the document decides and indexes only propose whom
-//! to ask ([`sql`], [`users`]); where searches of one form found few so far, a cheaper one is tried before it (`run`); equality of metadata and the texts a user is known by have indexes for all, other tests of
-//! metadata where [`indexes`] were made. The tenant is a part of every key of them. Searches have a few connections of their
-//! own, so that they cannot take those of everybody else, and two seconds. At most 64 wait for one of them; who comes
-//! beyond that is refused with 503 at once.
+//! to ask ([`sql`], [`users`]). Equality of metadata and the texts a user is known by have indexes for all, other tests of
+//! metadata where [`indexes`] were made; the tenant is a part of every key of them.
+//!
+//! Where searches of one form found few so far, a cheaper statement is tried before (`run`), in which those that come at the
+//! same time travel together (`db::coalesce`). Searches have connections of their own, so that they cannot take those of
+//! everybody else, and two seconds. Of those that go alone at most 64 wait for one of them; who comes beyond that is refused
+//! with 503 at once.
 //!
 //! Texts without regard to case are compared in lower case, as Unicode has it, character by character where that depends on
 //! what stands around: a known limit is that `Σ` at the end of a word becomes `ς` and so does not find what was written with

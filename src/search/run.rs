@@ -35,9 +35,8 @@ pub(crate) struct Searches {
 }
 
 impl Searches {
-    /// So many at a time; the others wait for `patience` at most. Those that will find few travel together, on one connection
-    /// for each of so many threads; see [`PerThread::over`], to which all of `batches` is passed on.
-    pub(crate) fn over(pool: &PgPool, at_once: u32, patience: Duration, batches: (Duration, usize)) -> Self {
+    /// So many at a time; the others wait for `patience` at most. Those that will find few go another way.
+    pub(crate) fn over(pool: &PgPool, at_once: u32, patience: Duration, few: PerThread<Few>) -> Self {
         let at_once = at_once as usize;
         Self {
             connections: Connections::of(pool.clone(), at_once),
@@ -45,7 +44,7 @@ impl Searches {
             waiting: Semaphore::new(WAITING),
             patience,
             memory: Cache::new(10_000),
-            few: PerThread::over(pool, batches.0, batches.1),
+            few,
         }
     }
 
@@ -103,42 +102,43 @@ impl Searches {
 }
 
 /// Searches that [`few`] answers: the statement, and the values of one of them.
-struct Few;
+pub(crate) struct Few;
 
 impl Batch for Few {
     type Item = (String, Builder);
-    /// Nothing where they were too many to look at in time.
+    /// Nothing where there was too much to look at in time.
     type Output = Option<Vec<PgRow>>;
     type Key = ();
     const IDEMPOTENT: bool = true;
+    /// All of them have the time of one.
+    const CAP: usize = 16;
 
     fn key(_: &Self::Item) -> Option<()> {
         None
     }
 
-    /// Those that ask alike in one statement, the others one after the other.
+    fn alike((one, _): &Self::Item, (other, _): &Self::Item) -> bool {
+        one == other
+    }
+
     async fn run(
         connection: &mut PgConnection,
         items: &[&Self::Item],
     ) -> Result<Vec<Option<Self::Output>>, sqlx::Error> {
-        let mut found: Vec<Option<Vec<PgRow>>> = items.iter().map(|_| None).collect();
-        let mut rest: Vec<usize> = (0..items.len()).collect();
-        while let Some(sql) = rest.first().map(|first| &items[*first].0) {
-            let (alike, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(|n| items[*n].0 == *sql);
-            rest = others;
-            let searches: Vec<&Builder> = alike.iter().map(|n| &items[*n].1).collect();
-            let rows = match Builder::query_many(sql, &searches).fetch_all(&mut *connection).await {
-                Err(error) if took_too_long(&error) => continue,
-                rows => rows?,
-            };
-            for n in &alike {
-                found[*n] = Some(Vec::new());
+        let Some((sql, _)) = items.first() else { return Ok(Vec::new()) };
+        let searches: Vec<&Builder> = items.iter().map(|(_, builder)| builder).collect();
+        let rows = match Builder::query_many(sql, &searches).fetch_all(connection).await {
+            // In company it may have been another one's fault.
+            Err(error) if took_too_long(&error) => {
+                return Ok(items.iter().map(|_| (items.len() == 1).then_some(None)).collect());
             }
-            for row in rows {
-                found[alike[place(&row)?]].get_or_insert_default().push(row);
-            }
+            rows => rows?,
+        };
+        let mut found: Vec<Vec<PgRow>> = items.iter().map(|_| Vec::new()).collect();
+        for row in rows {
+            found[place(&row)?].push(row);
         }
-        Ok(found.into_iter().map(Some).collect())
+        Ok(found.into_iter().map(|rows| Some(Some(rows))).collect())
     }
 
     fn refusal(error: sqlx::Error) -> Error {

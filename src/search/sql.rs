@@ -101,14 +101,8 @@ impl Builder {
 
     /// The name of one more value.
     pub fn bind(&mut self, value: Bind) -> String {
-        let cast = match &value {
-            _ if !self.of_many => "",
-            Bind::Texts(_) => "::text[]",
-            Bind::JsonPath(_) => "::jsonpath",
-            _ => "",
-        };
         self.binds.push(value);
-        format!("{}{}{cast}", if self.of_many { "k.p" } else { "$" }, self.binds.len())
+        format!("{}{}", if self.of_many { "k.p" } else { "$" }, self.binds.len())
     }
 
     /// All values, in order.
@@ -129,38 +123,45 @@ impl Builder {
     }
 
     /// The statement that runs a select of users for many searches at once. Its rows have the place of their search, from
-    /// 1, as `n`.
-    pub fn for_many(&self, select: &str) -> String {
-        let arrays = self.binds.iter().enumerate().map(|(n, value)| {
-            let of = match value {
-                Bind::Text(_) | Bind::Texts(_) | Bind::JsonPath(_) => "text",
-                Bind::Integer(_) => "bigint",
-                Bind::Time(_) => "timestamptz",
+    /// 1, as `n`. Nothing if it is too long to be kept.
+    pub fn for_many(&self, select: &str) -> Option<String> {
+        let (mut arrays, mut names, mut values) = (Vec::new(), Vec::new(), Vec::new());
+        for (n, value) in self.binds.iter().enumerate() {
+            let (of, cast) = match value {
+                Bind::Text(_) => ("text", ""),
+                // There are no arrays of arrays of different lengths.
+                Bind::Texts(_) => ("text", "::text[]"),
+                Bind::JsonPath(_) => ("text", "::jsonpath"),
+                Bind::Integer(_) => ("bigint", ""),
+                Bind::Time(_) => ("timestamptz", ""),
             };
-            format!("${}::{of}[]", n + 1)
-        });
-        let names = (1..=self.binds.len()).map(|n| format!("p{n}"));
-        format!(
+            let name = format!("p{}", n + 1);
+            arrays.push(format!("${}::{of}[]", n + 1));
+            values.push(format!("{name}{cast} as {name}"));
+            names.push(name);
+        }
+        let (arrays, names, values) = (arrays.join(", "), names.join(", "), values.join(", "));
+        // Cast once for each search, not for each record.
+        let sql = format!(
             "select k.n, f.*
-           from unnest({}) with ordinality as k({}, n)
+           from (select n, {values} from unnest({arrays}) with ordinality as k({names}, n) offset 0) k
           cross join lateral (
          {select}
          ) f
-          order by k.n, f.created_at, f.user_id",
-            arrays.collect::<Vec<_>>().join(", "),
-            names.collect::<Vec<_>>().join(", "),
-        )
+          order by k.n, f.created_at, f.user_id"
+        );
+        (sql.len() <= KEPT).then_some(sql)
     }
 
     /// That statement with the values of searches that all have it.
     pub fn query_many<'q>(sql: &'q str, searches: &[&'q Self]) -> Query<'q, Postgres, PgArguments> {
-        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).persistent(sql.len() <= KEPT);
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql));
         let Some(first) = searches.first() else { return query };
         (0..first.binds.len()).fold(query, |query, n| {
             let values = searches.iter().map(|search| &search.binds[n]);
             match first.binds[n] {
-                Bind::Integer(_) => query.bind(values.filter_map(Bind::integer).collect::<Vec<_>>()),
-                Bind::Time(_) => query.bind(values.filter_map(Bind::time).collect::<Vec<_>>()),
+                Bind::Integer(_) => query.bind(values.map(Bind::integer).collect::<Vec<_>>()),
+                Bind::Time(_) => query.bind(values.map(Bind::time).collect::<Vec<_>>()),
                 _ => query.bind(values.map(Bind::text).collect::<Vec<_>>()),
             }
         })

@@ -112,7 +112,7 @@ pub fn few(tenant: &str, plan: &Plan, part: &Part<'_>) -> Option<(String, Builde
     // Where candidates are not meant after all, they have to be counted.
     if !is_first || part.connection.is_some() || !is_exact(plan) {
         let select = written(&mut builder, plan, part, only_few);
-        return Some((builder.for_many(&select), builder));
+        return Some((builder.for_many(&select)?, builder));
     }
     let meant = builder.condition(plan);
     let candidates = builder.candidates(plan)?;
@@ -121,11 +121,14 @@ pub fn few(tenant: &str, plan: &Plan, part: &Part<'_>) -> Option<(String, Builde
     let (tenant, columns) = (builder.tenant(), user_columns!());
     let select = format!(
         "select null::bigint as total,
-            count(*) over () <= {limit}::bigint as few,
+            u.found <= {FEW} as few,
             {columns}
-           from (select * from users u where (u.tenant_id = {tenant}) is true and {proposed} and {meant} limit {limit}::bigint + 1) u"
+           from (select u.*, count(*) over () as found
+                   from (select * from users u where (u.tenant_id = {tenant}) is true and {proposed} and {meant} limit {FEW} + 1) u) u
+          order by u.created_at, u.user_id
+          limit {limit}"
     );
-    Some((builder.for_many(&select), builder))
+    Some((builder.for_many(&select)?, builder))
 }
 
 /// What those have to meet who are meant, and what puts them behind the parts before.

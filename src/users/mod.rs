@@ -19,7 +19,7 @@
 //! - A user of a database connection has a password and the identifiers its connection requires; without an address
 //!   `name` and `nickname` come from the username, then the phone number.
 //! - A user of a passwordless connection (strategy `email` or `sms`) has the address or number it is for, no username and no
-//!   password, and is not sent a verification mail when it is made: the code that logs in shows whose the address is.
+//!   password, and is sent no verification mail, as the tickets for it are for users of databases.
 //! - Changing the address makes `email_verified` false unless the same request says otherwise; the same for phones.
 //! - With the `connection` of a secondary identity, `email`, `username`, `password`, `phone_number` and the verified
 //!   flags are that identity's (`profileData`, see [`crate::identities`]); metadata and `blocked` stay the user's. A
@@ -75,8 +75,10 @@ pub(crate) async fn create_in(ctx: &Context, connection: &Connection, new: NewUs
             return Err(codes::INVALID_USERNAME.into());
         }
     }
-    if connection.is_database() && new.password.is_none() {
-        return Err(missing("password"));
+    match (connection.is_database(), &new.password) {
+        (true, None) => return Err(missing("password")),
+        (false, Some(_)) => return Err(codes::PASSWORD_NOT_SUPPORTED.into()),
+        _ => {}
     }
     let hash = hash_if_strong(&ctx.app.hasher, connection, new.password.as_ref()).await?;
     let identity = new.user_id.clone().unwrap_or_else(|| ids::identity(ctx.now));
@@ -194,6 +196,20 @@ async fn aim(ctx: &Context, id: &UserId, patch: &mut UserPatch) -> Result<store:
     if patch.touches_identity() && !connection.is_enabled {
         return Err(codes::CONNECTION_DISABLED_ON_UPDATE.into());
     }
+    if !connection.is_database() {
+        if !patch.password.is_absent() {
+            return Err(codes::PASSWORD_NOT_SUPPORTED.into());
+        }
+        patch.verify_email = false;
+    }
+    let removes = match connection.passwordless() {
+        Some(Identifier::Email) => patch.email == Patch::Null,
+        Some(_) => patch.phone_number == Patch::Null,
+        None => false,
+    };
+    if removes {
+        return Err(codes::PASSWORDLESS_IDENTIFIER.into());
+    }
     if let Patch::Set(username) = &patch.username {
         if target.username.is_none() {
             return Err(codes::USERNAME_NEVER_SET.into());
@@ -218,9 +234,6 @@ async fn hash_if_strong(
     password: Option<&String>,
 ) -> Result<Option<String>> {
     let Some(password) = password else { return Ok(None) };
-    if !connection.is_database() {
-        return Err(codes::PASSWORD_NOT_SUPPORTED.into());
-    }
     if !connection.allows_password(password) {
         return Err(codes::PASSWORD_TOO_WEAK.into());
     }

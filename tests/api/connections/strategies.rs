@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{PATH, changed, enabled, made, path_of};
+use super::{PATH, changed, enabled, erase, made, path_of};
 use crate::support::{PASSWORD, Tenant, path_of as path_of_user, send, sql};
 
 #[tokio::test]
@@ -100,14 +100,26 @@ async fn passwordless_connections_have_users() {
         assert_eq!(answer.refusal(), (400, Some("invalid_body"), &*missing));
 
         let path = path_of_user(&user);
-        let refused = tenant.patch(&path, json!({ "password": PASSWORD })).await;
-        assert_eq!(refused.refusal(), (400, not_supported, no_password));
+        for password in [json!(PASSWORD), json!(null)] {
+            let refused = tenant.patch(&path, json!({ "password": password })).await;
+            assert_eq!(refused.refusal(), (400, not_supported, no_password));
+        }
         let patched = tenant.patch(&path, json!({ known_by: other, "app_metadata": { "b": 2 } })).await.json;
         assert_eq!(
             (&patched[known_by], &patched["app_metadata"]),
             (&json!(other), &json!({ "a": 1, "b": 2 }))
         );
+        let removed = tenant.patch(&path, json!({ known_by: null })).await;
+        let message = "Cannot remove what a user of a passwordless connection is known by.";
+        assert_eq!(removed.refusal(), (400, not_supported, message));
+        let asked = json!({ "verify_email": true, "email_verified": false });
+        assert_eq!(tenant.patch(&path, asked).await.status, 200);
+        assert!(sql("select digest from mails where tenant_id = $1", &[&tenant.name]).await.is_empty());
+        assert_eq!(tenant.get(&path).await.json[known_by], other);
+
         assert_eq!(tenant.delete(&path_of(&connection)).await.status, 202);
+        erase(&tenant, 24 * 60).await;
+        assert_eq!(tenant.get(&path).await.status, 404);
     }
 }
 

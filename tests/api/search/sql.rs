@@ -6,9 +6,9 @@ use std::fmt::Write;
 use roster::search::sql::Builder;
 use roster::search::users::{Key, Part, USERS, few, statement};
 use roster::search::{Plan, parse};
-use sqlx::{Connection, Executor};
+use sqlx::{Connection, Executor, Row};
 
-use crate::support::{on_server, server};
+use crate::support::{Tenant, execute, on_server, server};
 
 const QUERIES: [&str; 50] = [
     r#"email:"Jane@Example.com""#,
@@ -116,18 +116,75 @@ async fn every_part_of_every_list_can_be_prepared_and_names_the_tenant() {
                 let all = statement("acme", &plan(q), part);
                 for (sql, builder) in [Some(all), few("acme", &plan(q), part)].into_iter().flatten() {
                     assert!(!sql.contains("acme"), "{sql}");
-                    let everywhere = sql.matches("from users u").count();
+                    let tables = ["from users ", "from user_terms "].map(|table| sql.matches(table).count());
                     let is_tenant = format!("tenant_id = {}", builder.tenant());
-                    assert!(
-                        sql.matches(&format!("u.{is_tenant}")).count() >= everywhere.max(1)
-                            || sql.contains(&format!("{is_tenant} and user_id")),
-                        "{sql}"
-                    );
+                    assert_eq!(sql.matches(&is_tenant).count(), tables.iter().sum::<usize>(), "{sql}");
                     let sql = sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(sql));
                     (&mut connection).prepare(sql).await.unwrap_or_else(|e| panic!("{q}: {e}"));
                 }
             }
         }
+        connection.close().await.unwrap();
+    })
+    .await;
+}
+
+/// In one statement, searches of several tenants: the rows of each are those of the statement that holds for all.
+#[tokio::test]
+async fn what_many_find_at_once_is_what_each_finds() {
+    let tenants = [Tenant::new().await, Tenant::new().await];
+    for (place, tenant) in tenants.iter().enumerate() {
+        // Three users share each plan, in no order of their ids.
+        let insert = "insert into users (tenant_id, user_id, profile, app_metadata, identities, created_at, updated_at)
+            select $1, 'auth0|' || md5(n::text), jsonb_build_object('email', 'user' || n || '@example.com'),
+                   jsonb_build_object('n', n, 'plan', 'p' || n % 500), '[]', timestamptz '2020-01-01' + n * interval '1 second', now()
+              from generate_series(1, 1500) n
+             where n % 3 >= $2::int";
+        assert_eq!(execute(insert, &[&tenant.name, &place.to_string()]).await, [1500, 1000][place]);
+    }
+    let names = tenants.map(|tenant| tenant.name.clone());
+    on_server(async move {
+        let options = server().database.connect_options().unwrap();
+        let mut connection = sqlx::PgConnection::connect_with(&options).await.unwrap();
+        let mut several = 0;
+        let behind = Some((time::OffsetDateTime::from_unix_timestamp(1_577_837_000).unwrap(), "auth0|1"));
+        for part in [
+            Part { limit: 50, ..Part::default() },
+            Part { limit: 2, ..Part::default() },
+            Part { limit: 2, offset: 1, ..Part::default() },
+            Part { limit: 50, behind, ..Part::default() },
+            Part { limit: 50, connection: Some("c"), ..Part::default() },
+        ] {
+            for form in [
+                "app_metadata.plan:p#",
+                "app_metadata.n:(# OR 1#)",
+                "app_metadata.plan:p# AND app_metadata.n:#",
+                "email:USER#@example.com",
+                "email:user#*",
+                "email:(user#@example.com OR user1#@example.com)",
+                "app_metadata.plan:p# OR email:user1#@example.com",
+                "email:user#* AND created_at:[2020-01-01T00:00:50Z TO *]",
+            ] {
+                let searches: Vec<(&str, Plan)> =
+                    (20..60).map(|n| (&*names[n % 2], plan(&form.replace('#', &n.to_string())))).collect();
+                let many: Vec<_> =
+                    searches.iter().map(|(tenant, plan)| few(tenant, plan, &part).expect(form)).collect();
+                assert!(many.iter().all(|(sql, _)| *sql == many[0].0), "{form}");
+                let values: Vec<&Builder> = many.iter().map(|(_, values)| values).collect();
+                let rows = Builder::query_many(&many[0].0, &values).fetch_all(&mut connection).await.unwrap();
+                let user = |row: &sqlx::postgres::PgRow| row.get::<Option<String>, _>("user_id");
+                for (n, (tenant, plan)) in (1_i64..).zip(&searches) {
+                    let of_it = rows.iter().filter(|row| row.get::<i64, _>("n") == n);
+                    let found: Vec<String> = of_it.filter_map(user).collect();
+                    let (sql, values) = statement(tenant, plan, &part);
+                    let alone = values.query(&sql).fetch_all(&mut connection).await.unwrap();
+                    let alone: Vec<String> = alone.iter().filter_map(user).collect();
+                    assert_eq!(found, alone, "{form}: {n}");
+                    several += usize::from(found.len() > 1);
+                }
+            }
+        }
+        assert!(several > 500, "{several}");
         connection.close().await.unwrap();
     })
     .await;
