@@ -142,7 +142,7 @@ fn conditions(builder: &mut Builder, plan: &Plan, part: &Part<'_>) -> (String, S
     if let Some(connection) = part.connection {
         let connection = builder.bind(Bind::Text(connection.to_owned()));
         // Writing to a String cannot fail.
-        let _ = write!(meant, concat!(" and ", is_in_connection!("{}")), connection);
+        let _ = write!(meant, concat!(" and ", is_in_connection!("{}", "{}")), builder.tenant(), connection);
     }
     (meant, behind)
 }

@@ -31,11 +31,13 @@ macro_rules! user {
 }
 pub(crate) use user as user_columns;
 
-/// Has the user `u` an identity in a connection?
+/// Has the user `u` of a tenant an identity in a connection?
 macro_rules! is_in_connection {
-    ($name:literal) => {
+    ($tenant:literal, $name:literal) => {
         concat!(
-            "exists (select from identities i where i.tenant_id = u.tenant_id and i.user_id = u.user_id and i.connection = ",
+            "exists (select from identities i where i.tenant_id = ",
+            $tenant,
+            " and i.user_id = u.user_id and i.connection = ",
             $name,
             ")"
         )

@@ -34,7 +34,7 @@ macro_rules! list {
                from users u
               where u.tenant_id = $1
                 and ($4::text is null or ",
-            is_in_connection!("$4"),
+            is_in_connection!("$1", "$4"),
             ")
               order by ",
             $order,
@@ -50,7 +50,7 @@ macro_rules! list {
                      when not $5 then null
                      when $4 is null then (select coalesce(sum(users), 0)::bigint from user_counts where tenant_id = $1)
                      else (select count(*) from users u where u.tenant_id = $1 and ",
-            is_in_connection!("$4"),
+            is_in_connection!("$1", "$4"),
             ")
                  end as total) t
            left join (page cross join lateral (select * from users where tenant_id = $1 and user_id = page.id offset 0) u) on true
@@ -202,7 +202,7 @@ static LIST_FROM: Statement = Statement::new(
       where u.tenant_id = $1
         and (u.created_at, u.user_id) > (coalesce($2::timestamptz, '-infinity'), coalesce($3::text, ''))
         and ($5::text is null or ",
-        is_in_connection!("$5"),
+        is_in_connection!("$1", "$5"),
         ")
       order by u.created_at, u.user_id
       limit $4"
