@@ -234,7 +234,7 @@ async fn a_search_that_takes_too_long_is_refused_and_the_next_one_is_answered() 
         let url = format!("{}/api/v2/users?q=email:{}", dev.said("url"), user["email"].as_str().unwrap());
         send(http.get(url).bearer_auth(dev.said("token"))).await.unwrap()
     };
-    // Those of its form found few until now, so that several travel together, and then fall back on what finds many.
+    // Those of its form found few until now: the statement for few is tried, and then the whole one.
     for _ in 0..6 {
         assert_eq!(search().await, (200, found.clone()));
     }

@@ -46,6 +46,7 @@
 //! - Beyond Auth0: `ETag` and `If-Match`. That a client was deleted changes no tag.
 
 pub mod deletion;
+mod fields;
 pub mod model;
 pub mod routes;
 pub(crate) mod store;

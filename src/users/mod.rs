@@ -202,12 +202,7 @@ async fn aim(ctx: &Context, id: &UserId, patch: &mut UserPatch) -> Result<store:
         }
         patch.verify_email = false;
     }
-    let removes = match connection.passwordless() {
-        Some(Identifier::Email) => patch.email == Patch::Null,
-        Some(_) => patch.phone_number == Patch::Null,
-        None => false,
-    };
-    if removes {
+    if connection.passwordless().is_some_and(|only| patch.unset.contains(&only.name())) {
         return Err(codes::PASSWORDLESS_IDENTIFIER.into());
     }
     if let Patch::Set(username) = &patch.username {
