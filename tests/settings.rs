@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use insta::assert_snapshot;
-use roster::passwords::Policy;
+use roster::base::passwords::Policy;
 use roster::settings::{LogFormat, Mistakes, Settings};
-use roster::tenancy::config::{
+use roster::tenant_files::model::{
     EnabledClients, GrantConfig, Scope, TenantConfig, built_in_dev, read_directory, read_file,
 };
 use secrecy::ExposeSecret;
@@ -368,7 +368,7 @@ fn what_a_tenant_file_leaves_out_has_a_default() {
 
 #[test]
 fn a_rate_limit_has_a_burst_and_one_rate_that_fills_it_within_an_hour() {
-    use roster::rate_limits::{Limit, RateLimits, Refill};
+    use roster::base::rate_limits::{Limit, RateLimits, Refill};
     assert_eq!(tenant("").unwrap().rate_limits, RateLimits::default());
     let limits =
         "[rate_limits]\ntoken = { burst = 100, per_minute = 3 }\nsignup = { burst = 1, per_second = 2 }";
@@ -502,13 +502,13 @@ fn a_mistake_names_file_line_key_and_choice() {
 
 #[test]
 fn identifiers_are_named_by_attributes_or_by_requires_username() {
-    use roster::connections::Demand;
+    use roster::base::identifiers::Requirement;
     let with = |more: &str| tenant(&format!("[[connections]]\nname = 'A'\n{more}"));
     let attributes = with("attributes = { phone_number = 'required', username = 'optional' }").unwrap();
     let attributes = attributes.connections[0].attributes.clone().unwrap();
     assert_eq!(
         (attributes.email, attributes.username, attributes.phone_number),
-        (None, Some(Demand::Optional), Some(Demand::Required))
+        (None, Some(Requirement::Optional), Some(Requirement::Required))
     );
     assert!(with("").unwrap().connections[0].attributes.is_none());
     let both = with("requires_username = true\nattributes = { email = 'sometimes', fax = 'required' }\n");

@@ -1,7 +1,7 @@
 use clap::Subcommand;
 
 use super::Common;
-use crate::tenancy::config::read_directory;
+use crate::tenant_files::model::read_directory;
 
 /// Look at the configuration.
 #[derive(Debug, Subcommand)]

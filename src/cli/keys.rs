@@ -5,10 +5,10 @@ use anyhow::bail;
 use clap::Subcommand;
 
 use super::{Common, service};
+use crate::base::vault::Vault;
 use crate::db::{Db, Options};
 use crate::journal::Author;
 use crate::keys::{self, Progress};
-use crate::vault::Vault;
 
 /// Going through a large table takes longer than a request may.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(3600);
@@ -54,7 +54,7 @@ impl Keys {
         let database = Options { statement_timeout: STATEMENT_TIMEOUT, ..service::database(&settings)? };
         let vault = service::vault(&settings)?;
         service::check_schema(&database).await?;
-        let db = Db::open(&database)?;
+        let db = Db::open(&database, crate::server::COMPONENTS)?;
         let Self::Rotate { dry_run } = self else { return list(&db, &vault).await.map(drop) };
         let (done, doing) =
             if dry_run { ("would be sealed anew", "opening") } else { ("sealed anew", "sealing anew") };

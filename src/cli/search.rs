@@ -2,7 +2,8 @@ use anyhow::anyhow;
 use clap::Subcommand;
 
 use super::{Common, service};
-use crate::search::indexes::{self, Indexed};
+use crate::resources::users::search::indexes;
+use crate::search::indexed::Indexed;
 
 /// Make and look at indexes for searches by ranges and wildcards of metadata.
 #[derive(Debug, Subcommand)]

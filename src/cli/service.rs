@@ -10,18 +10,18 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::App;
 use crate::auth::Tokens;
-use crate::connections::deletion::Eraser;
+use crate::base::load::Load;
+use crate::base::passwords::Hasher;
+use crate::base::rate_limits::Buckets;
+use crate::base::vault::Vault;
+use crate::base::worker::Worker;
 use crate::db::{Db, Options, migrate};
-use crate::load::Load;
 use crate::mail::smtp::Smtp;
 use crate::mail::{Mailer, Sender};
-use crate::passwords::Hasher;
-use crate::rate_limits::Buckets;
+use crate::resources::users::erasure::Eraser;
 use crate::server::Running;
 use crate::settings::Settings;
 use crate::tenancy::Tenancy;
-use crate::vault::Vault;
-use crate::worker::Worker;
 
 /// How to reach the database of the settings.
 pub fn database(settings: &Settings) -> anyhow::Result<Options> {
@@ -68,8 +68,8 @@ pub fn app(
     loopback: Option<String>,
 ) -> anyhow::Result<Arc<App>> {
     Ok(Arc::new(App {
-        db: Db::open(database)?,
-        vault,
+        db: Db::open(database, crate::server::COMPONENTS)?,
+        vault: Arc::new(vault),
         tenancy: Tenancy::new(settings.tenants.cache_size, settings.tenants.cache_seconds, loopback),
         tokens: Tokens::default(),
         buckets: Buckets::default(),
@@ -107,8 +107,10 @@ pub async fn run(
     sender: Option<Sender>,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let workers =
-        [Worker::start(Mailer::new(Arc::clone(app), sender)), Worker::start(Eraser(Arc::clone(app)))];
+    let workers = [
+        Worker::start(Mailer::new(app.db.clone(), Arc::clone(&app.vault), sender)),
+        Worker::start(Eraser(Arc::clone(app))),
+    ];
     let Running { handle, server, .. } = running;
     let mut server = tokio::spawn(server);
     tokio::select! {

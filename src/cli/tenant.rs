@@ -7,9 +7,9 @@ use clap::Subcommand;
 use super::{Common, service};
 use crate::app::App;
 use crate::journal::Author;
-use crate::tenancy::config::{TenantConfig, read_directory, read_file};
-use crate::tenancy::provision::Provisioner;
 use crate::tenancy::{self};
+use crate::tenant_files::Provisioner;
+use crate::tenant_files::model::{TenantConfig, read_directory, read_file};
 
 /// Make and look at tenants.
 #[derive(Debug, Subcommand)]
@@ -43,7 +43,7 @@ impl Tenant {
         service::check_schema(&database).await?;
         match self {
             Self::List => {
-                let db = crate::db::Db::open(&database)?;
+                let db = crate::db::Db::open(&database, crate::server::COMPONENTS)?;
                 let mut after = String::new();
                 loop {
                     let page = tenancy::list(&db, &after).await.context("cannot list the tenants")?;
@@ -52,7 +52,7 @@ impl Tenant {
                             "{}\t{}\t{}",
                             tenant.name,
                             tenant.domain,
-                            crate::users::model::timestamp(tenant.created_at)
+                            crate::base::timestamp::timestamp(tenant.created_at)
                         );
                     }
                     match page.last() {
@@ -62,7 +62,7 @@ impl Tenant {
                 }
             }
             Self::Show { name } => {
-                let db = crate::db::Db::open(&database)?;
+                let db = crate::db::Db::open(&database, crate::server::COMPONENTS)?;
                 let shown = tenancy::show(&db, &name).await?.ok_or_else(|| unknown(&name))?;
                 println!("{}", serde_json::to_string_pretty(&shown)?);
             }

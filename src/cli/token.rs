@@ -3,6 +3,7 @@ use time::OffsetDateTime;
 
 use super::{Common, service, tenant};
 use crate::auth;
+use crate::oauth;
 use crate::tenancy;
 
 /// Mint a token for the Management API, as somebody who has the database.
@@ -30,8 +31,9 @@ impl Token {
         let database = service::database(&settings)?;
         service::check_schema(&database).await?;
         let app = service::app(&settings, &database, service::vault(&settings)?, None)?;
-        let found =
-            tenancy::by_name(&app, &self.tenant).await?.ok_or_else(|| tenant::unknown(&self.tenant))?;
+        let found = tenancy::by_name(&app.db, &app.vault, &self.tenant)
+            .await?
+            .ok_or_else(|| tenant::unknown(&self.tenant))?;
         let scope: Vec<&str> = match &self.scope {
             Some(scope) => scope.split([' ', ',']).filter(|s| !s.is_empty()).collect(),
             None => auth::scopes::ALL.to_vec(),
@@ -41,7 +43,7 @@ impl Token {
         }
         println!(
             "{}",
-            auth::mint(
+            oauth::mint(
                 &found,
                 "roster-token",
                 &scope,

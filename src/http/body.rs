@@ -12,9 +12,9 @@ use serde_json::value::RawValue;
 use tokio::time::timeout_at;
 
 use crate::app::App;
-use crate::error::{Error, codes};
+use crate::base::error::{Error, codes};
+use crate::base::json::{self, Object};
 use crate::http::caller::app;
-use crate::json::{self, Object};
 
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -6,7 +6,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
 use actix_web::{FromRequest, HttpRequest};
 
-use crate::error::{Error, codes};
+use crate::base::error::{Error, codes};
 
 /// The preconditions of a request.
 pub struct Preconditions {

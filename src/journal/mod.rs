@@ -12,6 +12,8 @@
 
 use uuid::Uuid;
 
+use crate::db::array_literal;
+
 /// The columns a change fills, in the order `select tenant, kind, subject, changes, author` gives them.
 macro_rules! insert_journal {
     () => {
@@ -80,11 +82,4 @@ impl Author {
     pub(crate) fn entry_literal(&self) -> String {
         array_literal(self.entry().iter().map(Option::as_deref))
     }
-}
-
-/// Postgres's text form of a `text[]`.
-pub(crate) fn array_literal<'a>(elements: impl Iterator<Item = Option<&'a str>>) -> String {
-    let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
-    let elements: Vec<String> = elements.map(|e| e.map_or_else(|| "NULL".to_owned(), quoted)).collect();
-    format!("{{{}}}", elements.join(","))
 }

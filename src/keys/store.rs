@@ -1,9 +1,10 @@
 use sqlx::Row;
 
+use crate::base::error::Error;
+use crate::base::vault::{FORM, KeyId, Vault};
+use crate::db::array_literal;
 use crate::db::{Db, Statement, is_deadlock};
-use crate::error::Error;
-use crate::journal::{Author, array_literal, author, insert_journal};
-use crate::vault::{FORM, KeyId, Vault};
+use crate::journal::{Author, author, insert_journal};
 
 /// A column with sealed values, and how to go through it.
 pub struct Sealed {

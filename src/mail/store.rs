@@ -2,8 +2,8 @@ use sqlx::Row;
 use time::OffsetDateTime;
 
 use super::model::Due;
+use crate::base::error::Error;
 use crate::db::{Db, Statement};
-use crate::error::Error;
 
 pub(crate) const STATEMENTS: &[&Statement] = &[&CLAIM, &SENT, &REFUSED, &SWEEP];
 

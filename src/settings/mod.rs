@@ -1,5 +1,5 @@
 //! What the program itself can be told: its database, sockets, keys, log. Tenants have [files of their
-//! own](crate::tenancy::config).
+//! own](crate::tenant_files::model).
 //!
 //! From weakest to strongest: the built-in `default.toml`, `default.toml` of the config directory, the file named after
 //! `ROSTER_ENV` there, the environment (`ROSTER__DATABASE__URL` is `database.url`), and the flags, which the command
@@ -15,8 +15,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use tracing_subscriber::EnvFilter;
 
+use crate::base::vault::KeyId;
 use crate::mail::smtp;
-use crate::vault::KeyId;
 pub use reader::{Mistake, Mistakes};
 use reader::{Node, Report, Section, Value};
 

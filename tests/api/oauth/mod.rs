@@ -8,7 +8,7 @@ mod private_key_jwt;
 use serde_json::{Value, json};
 
 use crate::support::{Response, Tenant, send};
-use roster::tenancy::config::TenantConfig;
+use roster::tenant_files::model::TenantConfig;
 
 pub const CLIENT_ID: &str = "application";
 pub const CLIENT_SECRET: &str = "hush-hush";

@@ -13,17 +13,17 @@ use std::time::Duration;
 
 use roster::app::App;
 use roster::auth::Tokens;
+use roster::base::load::Load;
+use roster::base::passwords::Hasher;
+use roster::base::rate_limits::Buckets;
+use roster::base::vault::Vault;
 use roster::db::embedded::{Embedded, Kind, Options as EmbeddedOptions};
 use roster::db::{Db, Options, migrate};
 use roster::journal::Author;
-use roster::load::Load;
-use roster::passwords::Hasher;
-use roster::rate_limits::Buckets;
 use roster::server::{self, Sockets};
-use roster::tenancy::config::{TenantConfig, built_in_dev};
-use roster::tenancy::provision::{Credentials, Provisioner};
 use roster::tenancy::{self, Tenancy};
-use roster::vault::Vault;
+use roster::tenant_files::model::{TenantConfig, built_in_dev};
+use roster::tenant_files::{Credentials, Provisioner};
 use serde_json::Value;
 
 /// The private Postgres, if there is one. A static is never dropped, so the end of the process takes it out.
@@ -70,8 +70,8 @@ fn start() -> Server {
 /// A Roster over the database that listens; it must be called on the server's runtime.
 fn instance(database: &Options, key: &str) -> (Arc<App>, SocketAddr) {
     let app = Arc::new(App {
-        db: Db::open(database).unwrap(),
-        vault: Vault::new(key).unwrap(),
+        db: Db::open(database, roster::server::COMPONENTS).unwrap(),
+        vault: Arc::new(Vault::new(key).unwrap()),
         // Nothing kept: a test that changes a tenant sees it at once.
         tenancy: Tenancy::new(1000, Duration::from_millis(1), None),
         tokens: Tokens::default(),
@@ -139,9 +139,10 @@ impl Tenant {
             let name = name.clone();
             async move {
                 let client = provisioner(&server.app).management_client(&name).await.unwrap().unwrap();
-                let tenant = tenancy::by_name(&server.app, &name).await.unwrap().unwrap();
+                let tenant =
+                    tenancy::by_name(&server.app.db, &server.app.vault, &name).await.unwrap().unwrap();
                 let token =
-                    roster::auth::mint(&tenant, "test", roster::auth::scopes::ALL, 3600, now()).unwrap();
+                    roster::oauth::mint(&tenant, "test", roster::auth::scopes::ALL, 3600, now()).unwrap();
                 (client, token)
             }
         })
@@ -159,8 +160,9 @@ impl Tenant {
         let (name, actor, scopes) =
             (self.name.clone(), actor.to_owned(), scopes.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>());
         on_server(async move {
-            let tenant = tenancy::by_name(&server().app, &name).await.unwrap().unwrap();
-            roster::auth::mint(
+            let tenant =
+                tenancy::by_name(&server().app.db, &server().app.vault, &name).await.unwrap().unwrap();
+            roster::oauth::mint(
                 &tenant,
                 &actor,
                 &scopes.iter().map(String::as_str).collect::<Vec<_>>(),
@@ -270,7 +272,7 @@ pub fn unique(prefix: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     format!(
         "{prefix}{}-{}",
-        roster::ids::identity(time::OffsetDateTime::now_utc()).split_off(8),
+        roster::base::ids::identity(time::OffsetDateTime::now_utc()).split_off(8),
         NEXT.fetch_add(1, Ordering::Relaxed)
     )
 }
@@ -288,7 +290,7 @@ pub async fn apply(config: &TenantConfig) -> Vec<String> {
     try_apply(config).await.expect("a tenant")
 }
 
-pub async fn try_apply(config: &TenantConfig) -> Result<Vec<String>, roster::error::Error> {
+pub async fn try_apply(config: &TenantConfig) -> Result<Vec<String>, roster::base::error::Error> {
     let config = config.clone();
     on_server(async move { provisioner(&server().app).apply(&config).await }).await
 }

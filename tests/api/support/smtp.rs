@@ -92,7 +92,10 @@ impl MailServer {
         let sender = Sender::Smtp(Box::new(smtp.with_timeout(Duration::from_millis(500))));
         let now = OffsetDateTime::now_utc() + time::Duration::hours(hours);
         let tenant = tenant.name.clone();
-        on_server(async move { deliver_due(&server().app, &sender, now, Some(&tenant)).await.unwrap() }).await
+        on_server(async move {
+            deliver_due(&server().app.db, &server().app.vault, &sender, now, Some(&tenant)).await.unwrap()
+        })
+        .await
     }
 
     async fn serve(&self, stream: TcpStream) -> std::io::Result<()> {

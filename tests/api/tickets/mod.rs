@@ -48,6 +48,7 @@ pub async fn has_password(tenant: &Tenant, user: &Value, password: &str) -> bool
         sql("select hash from passwords where tenant_id = $1 and identity_id = $2", &[&tenant.name, id])
             .await;
     let hash = hash[0][0].as_str().unwrap().to_owned();
-    let verdict = roster::passwords::Hasher::new(1).verify(password.to_owned(), Some(hash)).await.unwrap();
-    verdict == roster::passwords::Verdict::Right
+    let verdict =
+        roster::base::passwords::Hasher::new(1).verify(password.to_owned(), Some(hash)).await.unwrap();
+    verdict == roster::base::passwords::Verdict::Right
 }
