@@ -21,6 +21,12 @@ const NUMBER_LENGTH: usize = 400;
 /// The largest power of ten, either way: what a double holds.
 const EXPONENT: i32 = 400;
 
+/// A request that is read from the JSON object of a body, every violation reported at once.
+pub trait FromBody: Sized {
+    /// Reads it; 400 with the violations.
+    fn from_body(body: &Object<'_>) -> Result<Self, Error>;
+}
+
 /// A JSON object as it was written: members in order, values as text.
 #[derive(Debug, Default)]
 pub struct Object<'a> {

@@ -7,6 +7,7 @@ pub(crate) mod connections;
 pub mod embedded;
 pub mod migrate;
 pub(crate) mod registry;
+mod session;
 mod statement;
 
 use std::sync::Arc;
@@ -21,8 +22,8 @@ use crate::base::error::{Error, Meaning, codes};
 
 pub use registry::Registration;
 
+pub(crate) use session::Tx;
 pub use statement::Statement;
-pub(crate) use statement::etag;
 
 /// Server threads that have connections of their own, at most: one for reads by id, and one of each kind of those that are
 /// kept for requests that are alone.
@@ -216,13 +217,10 @@ pub async fn connect(options: &Options) -> anyhow::Result<PgConnection> {
     })
 }
 
-/// A transaction of several statements.
-pub(crate) type Tx = sqlx::Transaction<'static, sqlx::Postgres>;
-
 impl Db {
     /// Begins a transaction; it is rolled back unless it is committed.
     pub(crate) async fn begin(&self) -> Result<Tx, Error> {
-        Ok(self.pool.begin().await?)
+        Ok(Tx::begin(self).await?)
     }
 }
 

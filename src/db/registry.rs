@@ -49,9 +49,7 @@ impl Registration {
     pub(crate) const fn batch<B: Batch>() -> Self {
         Self {
             slot: B::slot,
-            batch_connections: |threads| {
-                if B::PER_THREAD { threads + WORKERS } else { WORKERS + threads }
-            },
+            batch_connections: |threads| WORKERS + threads,
             open: |opening| Box::new(Queues::<B>::open(opening)),
         }
     }

@@ -125,7 +125,7 @@ async fn rotate_column(
 }
 
 fn reseal(vault: &Vault, sealed: &Sealed, value: &Value) -> Result<Vec<u8>> {
-    let mut place: Vec<&str> = value.keys.iter().map(String::as_str).collect();
-    place.insert(1, sealed.place);
-    vault.seal(&place, &vault.open(&place, &value.sealed)?)
+    let [tenant, id] = &value.keys;
+    let row = sealed.location.row(tenant, id);
+    vault.seal(&row, &vault.open(&row, &value.sealed)?)
 }

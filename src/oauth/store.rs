@@ -48,87 +48,7 @@ pub(crate) struct Grant {
     pub requires_organization: bool,
 }
 
-/// What a grant `$g` gives of the API `r`.
-macro_rules! given {
-    ($g:literal) => {
-        concat!(
-            "case when ",
-            $g,
-            ".settings ->> 'allow_all_scopes' = 'true'
-                 then array(select s ->> 'value' from jsonb_array_elements(r.settings -> 'scopes') s) else ",
-            $g,
-            ".scope end"
-        )
-    };
-}
-
-/// The audience that was asked for, or the tenant's.
-macro_rules! audience {
-    () => {
-        "coalesce(k.audience, t.default_audience)"
-    };
-}
-
-static CLIENT: Statement = Statement::new(
-    "auth.client",
-    concat!(
-        "select k.n,
-            c.client_secret,
-            c.settings ->> 'token_endpoint_auth_method' as authentication,
-            c.settings ? 'client_authentication_methods' as has_methods,
-            array(select d.document || jsonb_build_object('jwk', d.public_key)
-                    from client_credentials d
-                   where d.tenant_id = c.tenant_id
-                     and d.client_id = c.client_id
-                     and d.public_key is not null
-                     and (d.expires_at is null or d.expires_at > now())
-                     and c.settings #> '{client_authentication_methods,private_key_jwt,credentials}'
-                         @> jsonb_build_array(jsonb_build_object('id', d.credential_id))) as keys,
-            array(select jsonb_array_elements_text(c.settings -> 'grant_types')) as grant_types,
-            c.settings #>> '{jwt_configuration,lifetime_in_seconds}' as lifetime,
-            ",
-        audience!(),
-        " as audience,
-            t.default_directory,
-            ",
-        given!("g"),
-        " as scope,
-            coalesce(g.settings ->> 'allow_all_scopes' = 'true', false) as allow_all_scopes,
-            coalesce(g.settings ->> 'organization_usage' = 'require', false) as requires_organization,
-            r.resource_server_id,
-            r.signing_secret,
-            r.settings ->> 'signing_alg' as signing_alg,
-            (r.settings ->> 'token_lifetime')::numeric::bigint as token_lifetime,
-            r.settings ->> 'token_dialect' as token_dialect,
-            coalesce((r.settings ->> 'enforce_policies')::boolean, false) as enforce_policies,
-            coalesce(r.settings #>> '{subject_type_authorization,client,policy}' <> 'deny_all', true) as allows_clients,
-            coalesce(case r.settings #>> '{subject_type_authorization,user,policy}'
-                          when 'deny_all' then false when 'require_client_grant' then p.scope is not null end, true) as allows_people,
-            case when r.settings #>> '{subject_type_authorization,user,policy}' = 'require_client_grant' then ",
-        given!("p"),
-        " end as scope_for_people,
-            r.settings ? 'token_encryption'
-                or coalesce(r.settings #>> '{proof_of_possession,required}' = 'true', false) as wants_more
-       from unnest($1::text[], $2::text[], $3::text[]) with ordinality as k(tenant_id, client_id, audience, n)
-       join clients c
-         on c.tenant_id = k.tenant_id and c.client_id = k.client_id
-       join tenants t
-         on t.tenant_id = k.tenant_id
-       left join client_grants g
-         on g.tenant_id = k.tenant_id and g.client_id = k.client_id and g.subject_type = 'client' and g.audience = ",
-        audience!(),
-        "
-       left join client_grants p
-         on p.tenant_id = k.tenant_id and p.client_id = k.client_id and p.subject_type = 'user' and p.audience = ",
-        audience!(),
-        "
-       left join resource_servers r
-         on r.tenant_id = k.tenant_id and r.identifier = ",
-        audience!(),
-        "
-      where c.settings -> 'global' is distinct from 'true'"
-    ),
-);
+static CLIENT: Statement = Statement::new("auth.client", include_str!("sql/client.sql"));
 
 /// Clients and what they may have of an API: tenant, client id, audience; that of the tenant's default API if none is named.
 pub(crate) struct Clients;
@@ -155,7 +75,7 @@ impl Batch for Clients {
         let tenants: Vec<&str> = items.iter().map(|item| item.0.as_str()).collect();
         let ids: Vec<&str> = items.iter().map(|item| item.1.as_str()).collect();
         let audiences: Vec<Option<&str>> = items.iter().map(|item| item.2.as_deref()).collect();
-        let rows = CLIENT.query().bind(tenants).bind(ids).bind(audiences).fetch_all(connection).await?;
+        let rows = CLIENT.raw().bind(tenants).bind(ids).bind(audiences).fetch_all(connection).await?;
         let mut found: Vec<Option<Self::Output>> = items.iter().map(|_| Some(None)).collect();
         for row in &rows {
             found[place(row)?] = Some(Some(read(row)?));
@@ -211,18 +131,7 @@ pub(crate) async fn client(
     db.run::<Clients>((tenant.to_owned(), client_id.to_owned(), audience.map(str::to_owned))).await
 }
 
-static USE_ASSERTION: Statement = Statement::new(
-    "auth.use_assertion",
-    "with swept as (
-         delete from client_assertions
-          where tenant_id = $1
-            and client_id = $2
-            and expires_at < now() - interval '1 minute'
-     )
-     insert into client_assertions (tenant_id, client_id, digest, expires_at)
-     values ($1, $2, $3, to_timestamp($4::bigint))
-         on conflict do nothing",
-);
+static USE_ASSERTION: Statement = Statement::new("auth.use_assertion", include_str!("sql/use_assertion.sql"));
 
 /// Notes that an assertion was used; was it for the first time?
 pub(crate) async fn use_assertion(
@@ -232,6 +141,6 @@ pub(crate) async fn use_assertion(
     digest: &[u8],
     expires_at: i64,
 ) -> Result<bool, Error> {
-    let query = USE_ASSERTION.query().bind(tenant).bind(client_id).bind(digest).bind(expires_at);
+    let query = USE_ASSERTION.raw().bind(tenant).bind(client_id).bind(digest).bind(expires_at);
     Ok(query.execute(db.pool()).await?.rows_affected() == 1)
 }

@@ -79,10 +79,7 @@ async fn fetch(
     let fields = visible(&params, view)?;
     let client = super::fetch(&caller, &id).await?;
     let etag = client.etag.clone();
-    if conditions.is_known(&etag) {
-        return Ok(tagged(HttpResponse::NotModified().finish(), &etag));
-    }
-    whole(200, &caller, view, &fields, client)
+    conditions.answer(&etag, || whole(200, &caller, view, &fields, client))
 }
 
 async fn update(

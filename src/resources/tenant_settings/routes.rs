@@ -27,10 +27,7 @@ async fn fetch(
     let fields = params.fields()?;
     let settings = super::fetch(&caller).await?;
     let etag = settings.etag.clone();
-    if conditions.is_known(&etag) {
-        return Ok(tagged(HttpResponse::NotModified().finish(), &etag));
-    }
-    Ok(tagged(json_text(200, settings.document(&fields)?), &etag))
+    conditions.answer(&etag, || Ok(json_text(200, settings.document(&fields)?)))
 }
 
 async fn update(

@@ -12,7 +12,7 @@ use crate::base::error::{Error, Result, codes};
 use crate::base::fields::Fields;
 use crate::base::identifiers::{Identifier, is_phone};
 use crate::base::ids::UserId;
-use crate::base::json::Object;
+use crate::base::json::{FromBody, Object};
 use crate::base::metadata::{self, MetadataPatch};
 use crate::base::patch::Patch;
 use crate::base::schema::{Field, Format, Kind, Part, Schema, Text, refuse};
@@ -148,9 +148,8 @@ pub struct NewUser {
     pub verify_email: bool,
 }
 
-impl NewUser {
-    /// Reads a body. Every fault it has is told at once.
-    pub fn read(body: &Object<'_>) -> Result<Self> {
+impl FromBody for NewUser {
+    fn from_body(body: &Object<'_>) -> Result<Self> {
         let mut faults = CREATE.faults(body);
         faults.extend(metadata::faults(body, "user_metadata"));
         faults.extend(metadata::faults(body, "app_metadata"));
@@ -175,7 +174,9 @@ impl NewUser {
             app_metadata: metadata::patch(body, "app_metadata"),
         })
     }
+}
 
+impl NewUser {
     /// A user that a person makes of themselves: nothing is verified, and nothing is said of `app_metadata`.
     pub fn of_person(
         connection: String,
@@ -249,9 +250,8 @@ pub struct UserPatch {
     pub verify_email: bool,
 }
 
-impl UserPatch {
-    /// Reads a body. Every fault it has is told at once; what excludes each other after that.
-    pub fn read(body: &Object<'_>) -> Result<Self> {
+impl FromBody for UserPatch {
+    fn from_body(body: &Object<'_>) -> Result<Self> {
         let mut faults = UPDATE.faults(body);
         faults.extend(metadata::faults(body, "user_metadata"));
         faults.extend(metadata::faults(body, "app_metadata"));
@@ -277,7 +277,9 @@ impl UserPatch {
         patch.check()?;
         Ok(patch)
     }
+}
 
+impl UserPatch {
     fn attribute(&mut self, name: &'static str, value: Patch<Value>) {
         match value {
             Patch::Absent => {}

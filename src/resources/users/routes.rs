@@ -29,8 +29,7 @@ pub fn routes() -> Vec<Endpoint> {
 }
 
 async fn create(caller: Caller<CreateUsers>, body: Body) -> Result<HttpResponse, Error> {
-    let body = body.read().await?;
-    let user = super::create(&caller, NewUser::read(&body.object()?)?).await?;
+    let user = super::create(&caller, body.parse::<NewUser>().await?).await?;
     Ok(tagged(json_text(201, user.document(&Fields::default())?), &user.etag()))
 }
 
@@ -56,10 +55,7 @@ async fn fetch(
     let id = params.user_id("id")?;
     let fields = params.fields()?;
     let user = super::fetch(&caller, &id).await?;
-    if conditions.is_known(&user.etag()) {
-        return Ok(tagged(HttpResponse::NotModified().finish(), &user.etag()));
-    }
-    Ok(tagged(json_text(200, user.document(&fields)?), &user.etag()))
+    conditions.answer(&user.etag(), || Ok(json_text(200, user.document(&fields)?)))
 }
 
 async fn update(
@@ -69,8 +65,8 @@ async fn update(
     body: Body,
 ) -> Result<HttpResponse, Error> {
     let id = params.user_id("id")?;
-    let body = body.read().await?;
-    let user = super::update(&caller, &id, UserPatch::read(&body.object()?)?, conditions.if_match).await?;
+    let patch = body.parse::<UserPatch>().await?;
+    let user = super::update(&caller, &id, patch, conditions.if_match).await?;
     Ok(tagged(json_text(200, user.document(&Fields::default())?), &user.etag()))
 }
 

@@ -9,11 +9,9 @@ use crate::base::error::{Error, Meaning, codes};
 use crate::db::array_literal;
 use crate::db::batch::{Batch, place};
 use crate::db::registry::Slot;
-use crate::db::{self, Db, Statement, etag};
-use crate::journal::{Author, author, insert_journal};
-use crate::resources::logins::store::forget_attempts;
+use crate::db::{self, Db, Statement};
+use crate::journal::Author;
 use crate::resources::tickets::model::Issue;
-use crate::resources::tickets::store::issue;
 
 pub(crate) const STATEMENTS: &[&Statement] =
     &[&FETCH, &UPDATE, &UPDATE_MANY, &UPDATE_IDENTITY, &CREATE, &DELETE, &TARGET];
@@ -69,73 +67,7 @@ pub(crate) fn user(row: &PgRow) -> Result<User, sqlx::Error> {
     })
 }
 
-/// What the function `journal_changes` tells of two objects, at half its price: Postgres cannot inline a function with a
-/// subselect.
-macro_rules! difference {
-    ($old:literal, $new:literal) => {
-        concat!(
-            "(
-                select coalesce(jsonb_object_agg(key,
-                           case when ",
-            $old,
-            " ? key then jsonb_build_object('before', ",
-            $old,
-            " -> key) else '{}' end
-                           || case when ",
-            $new,
-            " ? key then jsonb_build_object('after', ",
-            $new,
-            " -> key) else '{}' end), '{}')
-                  from jsonb_object_keys(coalesce(",
-            $old,
-            " || ",
-            $new,
-            ", ",
-            $old,
-            ", ",
-            $new,
-            ")) key
-                 where ",
-            $old,
-            " -> key is distinct from ",
-            $new,
-            " -> key)"
-        )
-    };
-}
-
-pub(crate) use difference;
-
-/// What changed between two versions of a user, for the journal. `$old` is a row or alias that has `old_profile`,
-/// `old_user_metadata` and `old_app_metadata` next to the new values.
-macro_rules! changes {
-    () => {
-        concat!(
-            "case when profile is distinct from old_profile then ",
-            $crate::resources::users::store::difference!("old_profile", "profile"),
-            " else '{}' end
-            || case when user_metadata is distinct from old_user_metadata then jsonb_build_object('user_metadata', ",
-            $crate::resources::users::store::difference!("old_user_metadata", "user_metadata"),
-            ") else '{}' end
-            || case when app_metadata is distinct from old_app_metadata then jsonb_build_object('app_metadata', ",
-            $crate::resources::users::store::difference!("old_app_metadata", "app_metadata"),
-            ") else '{}' end"
-        )
-    };
-}
-pub(crate) use changes;
-
-static FETCH: Statement = Statement::new(
-    "users.fetch",
-    concat!(
-        "select k.n,
-            ",
-        user!(),
-        "
-       from unnest($1::text[], $2::text[]) with ordinality as k(tenant_id, user_id, n)
-       join users u on u.tenant_id = k.tenant_id and u.user_id = k.user_id"
-    ),
-);
+static FETCH: Statement = Statement::new("users.fetch", include_str!("sql/fetch.sql"));
 
 /// Users by id.
 pub(crate) struct Fetch;
@@ -162,7 +94,7 @@ impl Batch for Fetch {
     ) -> Result<Vec<Option<Option<User>>>, sqlx::Error> {
         let tenants: Vec<&str> = items.iter().map(|i| i.0.as_str()).collect();
         let ids: Vec<&str> = items.iter().map(|i| i.1.as_str()).collect();
-        let rows = FETCH.query().bind(tenants).bind(ids).fetch_all(connection).await?;
+        let rows = FETCH.raw().bind(tenants).bind(ids).fetch_all(connection).await?;
         let mut found = vec![Some(None); items.len()];
         for row in &rows {
             found[place(row)?] = Some(Some(user(row)?));
@@ -177,7 +109,7 @@ pub(crate) async fn fetch(db: &Db, tenant: &str, user_id: &str) -> Result<Option
 
 /// Those of some users of one tenant that exist, in the order they were asked for.
 pub(crate) async fn fetch_all(db: &Db, tenant: &str, user_ids: &[String]) -> Result<Vec<User>, Error> {
-    let rows = FETCH.query().bind(vec![tenant; user_ids.len()]).bind(user_ids).fetch_all(db.pool()).await?;
+    let rows = FETCH.raw().bind(vec![tenant; user_ids.len()]).bind(user_ids).fetch_all(db.pool()).await?;
     let mut users =
         rows.iter().map(|row| Ok((place(row)?, user(row)?))).collect::<Result<Vec<_>, Error>>()?;
     users.sort_by_key(|(place, _)| *place);
@@ -207,107 +139,17 @@ pub(crate) struct Change {
     pub author: Author,
 }
 
-/// The change of one user or of a batch, from a CTE `patch` to the CTE `changed`. `$set` is what is set beyond the patch
-/// itself, `$and` what else has to hold, `$also` what other columns become, `$wait` whether a user whom somebody else is
-/// changing is waited for or passed over.
-macro_rules! change {
-    ($set:expr, $and:literal, $also:expr, $wait:literal) => {
-        concat!(
-            "before as (
-             select u.*, p.n, p.set_profile, p.unset_profile, p.user_metadata_patch, p.app_metadata_patch, p.if_match, p.author
-               from patch p
-               join users u on u.tenant_id = p.tenant_id and u.user_id = p.user_id",
-            $and,
-            "
-                for no key update of u",
-            $wait,
-            "
-         ), changed as (
-             update users u
-                set profile = (u.profile || ",
-            $set,
-            "b.set_profile) - b.unset_profile,
-                    user_metadata = case when b.user_metadata_patch is null then u.user_metadata
-                                         else merge_metadata(u.user_metadata, b.user_metadata_patch) end,
-                    app_metadata = case when b.app_metadata_patch is null then u.app_metadata
-                                        else nullif(merge_metadata(u.app_metadata, b.app_metadata_patch), '{}') end,
-                    ",
-            $also,
-            "version = u.version + 1,
-                    updated_at = clock_timestamp()
-               from before b
-              where u.tenant_id = b.tenant_id
-                and u.user_id = b.user_id
-                and (b.if_match is null or ",
-            etag!("u"),
-            " = any(b.if_match))
-          returning u.*, b.n, b.author, b.profile as old_profile, b.user_metadata as old_user_metadata, b.app_metadata as old_app_metadata
-         )"
-        )
-    };
-}
-
-/// The answers of a change: one row for each user that exists, with the tag where the precondition did not hold.
-macro_rules! outcome {
-    () => {
-        concat!(
-            "
-         select u.n, null as tag, ",
-            user!(),
-            "
-           from changed u
-          union all
-         select u.n, ",
-            etag!("u"),
-            ", ",
-            user!(),
-            "
-           from before u
-          where ",
-            etag!("u"),
-            " <> all(u.if_match)"
-        )
-    };
-}
-
 fn updated(row: &PgRow) -> Result<Updated, sqlx::Error> {
-    Ok(match row.try_get::<Option<String>, _>("tag")? {
+    Ok(match row.try_get::<Option<String>, _>("mismatched_etag")? {
         Some(tag) => Updated::Mismatch(format!("\"{tag}\"")),
         None => Updated::Done(Box::new(user(row)?)),
     })
 }
 
-/// Changes of users, with `$wait` as [`change`] has it.
-macro_rules! update {
-    ($wait:literal) => {
-    concat!(
-        "with patch as (
-             select p.tenant_id, p.user_id, p.n, p.set_profile::jsonb, p.unset_profile::text[],
-                    p.user_metadata_patch::jsonb, p.app_metadata_patch::jsonb, p.if_match::text[], p.author::text[]
-               from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[]) with ordinality
-                 as p(tenant_id, user_id, set_profile, unset_profile, user_metadata_patch, app_metadata_patch, if_match, author, n)
-         ), ",
-        change!("", "", "", $wait),
-        ", journal_entry as (
-             ",
-        insert_journal!(),
-        "
-             select tenant_id, 'user.updated', user_id, ",
-        changes!(),
-        ", ",
-        author!("author"),
-        "
-               from changed
-         )",
-        outcome!()
-    )
-    };
-}
-
-static UPDATE: Statement = Statement::new("users.update", update!(""));
+static UPDATE: Statement = Statement::new("users.update", include_str!("sql/update.sql"));
 
 /// Waits for nobody: one user whom somebody else is changing must not keep all others of a batch waiting.
-static UPDATE_MANY: Statement = Statement::new("users.update_many", update!(" skip locked"));
+static UPDATE_MANY: Statement = Statement::new("users.update_many", include_str!("sql/update_many.sql"));
 
 /// Changes of attributes and metadata.
 pub(crate) struct Update;
@@ -342,10 +184,10 @@ impl Batch for Update {
             .iter()
             .map(|c| c.if_match.as_ref().map(|tags| array_literal(tags.iter().map(|t| Some(t.as_str())))))
             .collect();
-        let authors: Vec<String> = items.iter().map(|c| c.author.entry_literal()).collect();
+        let authors: Vec<String> = items.iter().map(|c| c.author.literal()).collect();
         let is_alone = items.len() == 1;
         let rows = if is_alone { &UPDATE } else { &UPDATE_MANY }
-            .query()
+            .raw()
             .bind(tenants)
             .bind(ids)
             .bind(set)
@@ -385,104 +227,8 @@ pub(crate) struct IdentityChange {
     pub of_secondary: Option<(Map<String, Value>, Vec<&'static str>)>,
 }
 
-/// A new address or number that nobody says is verified is not. `$old` and `$new` are objects.
-macro_rules! unverified {
-    ($old:literal, $new:literal) => {
-        concat!(
-            "case when ",
-            $new,
-            " ? 'email' and ",
-            $new,
-            " ->> 'email' is distinct from ",
-            $old,
-            " ->> 'email' then '{\"email_verified\": false}' else '{}' end::jsonb
-                             || case when ",
-            $new,
-            " ? 'phone_number' and ",
-            $new,
-            " ->> 'phone_number' is distinct from ",
-            $old,
-            " ->> 'phone_number' then '{\"phone_verified\": false}' else '{}' end::jsonb || "
-        )
-    };
-}
-
-static UPDATE_IDENTITY: Statement = Statement::new(
-    "users.update_identity",
-    concat!(
-        "with patch as (
-             select $1::text as tenant_id, $2::text as user_id, 1::bigint as n, $3::jsonb as set_profile, $4::text[] as unset_profile,
-                    $5::jsonb as user_metadata_patch, $6::jsonb as app_metadata_patch, $7::text[] as if_match, $8::text[] as author
-         ), ",
-        change!(
-            unverified!("u.profile", "b.set_profile"),
-            " and u.identities @> jsonb_build_array(jsonb_build_object('provider', $9::text, 'user_id', $10::text))",
-            concat!(
-                "identities = case when $13::jsonb is null then u.identities else (
-                        select jsonb_agg(case when i.identity @> jsonb_build_object('provider', $9::text, 'user_id', $10::text)
-                                              then jsonb_set(i.identity, '{profileData}', ((i.identity -> 'profileData') || ",
-                unverified!("(i.identity -> 'profileData')", "$13"),
-                "$13) - $14::text[])
-                                              else i.identity end order by i.place)
-                          from jsonb_array_elements(u.identities) with ordinality as i(identity, place)) end,
-                    "
-            ),
-            ""
-        ),
-        ", identity as (
-             update identities i
-                set email = known.profile ->> 'email',
-                    username = known.profile ->> 'username',
-                    phone_number = known.profile ->> 'phone_number'
-               from changed c,
-                    lateral (select coalesce(e.identity -> 'profileData', c.profile) as profile
-                               from jsonb_array_elements(c.identities) as e(identity)
-                              where e.identity @> jsonb_build_object('provider', $9::text, 'user_id', $10::text)) known
-              where i.tenant_id = c.tenant_id
-                and i.provider = $9
-                and i.identity_id = $10
-         ), password as (
-             insert into passwords (tenant_id, provider, identity_id, hash)
-             select tenant_id, $9, $10, $11
-               from changed
-              where $11::text is not null
-                 on conflict (tenant_id, provider, identity_id)
-                 do update set hash = excluded.hash, updated_at = clock_timestamp()
-         ), removed_password as (
-             delete from passwords p
-              using changed c
-              where p.tenant_id = c.tenant_id
-                and p.provider = $9
-                and p.identity_id = $10
-                and $12
-         ), target as (
-             select tenant_id, $9::text as provider, $10::text as identity_id, profile ->> 'email' as email,
-                    null::timestamptz as password_since
-               from changed
-              where profile ->> 'email' is not null
-                and profile -> 'email_verified' is distinct from 'true'
-         ), ",
-        issue!("$15::jsonb", "target"),
-        ", ",
-        forget_attempts!("select user_id from changed where $11::text is not null"),
-        ", journal_entry as (
-             ",
-        insert_journal!(),
-        "
-             select tenant_id, 'user.updated', user_id, ",
-        changes!(),
-        "
-            || case when identities <> old_identities
-                    then jsonb_build_object('identities', jsonb_build_object('before', old_identities, 'after', identities)) else '{}' end
-            || case when $11::text is not null then '{\"password\": {\"after\": \"*****\"}}'
-                    when $12 then '{\"password\": {\"before\": \"*****\"}}' else '{}' end::jsonb, ",
-        author!("author"),
-        "
-               from changed, lateral (select b.identities as old_identities from before b) old
-         )",
-        outcome!()
-    ),
-);
+static UPDATE_IDENTITY: Statement =
+    Statement::new("users.update_identity", include_str!("sql/update_identity.sql"));
 
 const TAKEN_ON_UPDATE: &[(&str, Meaning)] = &[
     ("identities_email_key", codes::EMAIL_IN_USE),
@@ -498,7 +244,7 @@ pub(crate) async fn update_identity(
 ) -> Result<Updated, Error> {
     let attempt = || {
         UPDATE_IDENTITY
-            .query()
+            .raw()
             .bind(&change.tenant)
             .bind(&change.user_id)
             .bind(sqlx::types::Json(&change.set))
@@ -506,7 +252,7 @@ pub(crate) async fn update_identity(
             .bind(change.user_metadata.as_deref().map(raw))
             .bind(change.app_metadata.as_deref().map(raw))
             .bind(&change.if_match)
-            .bind(change.author.entry())
+            .bind(change.author.literal())
             .bind(&identity.provider)
             .bind(&identity.identity_id)
             .bind(&identity.password_hash)
@@ -535,54 +281,7 @@ fn raw(text: &str) -> sqlx::types::Json<&serde_json::value::RawValue> {
 }
 
 // The lock keeps the connection, the very one that was looked at, from going away before the user is there to go with it.
-static CREATE: Statement = Statement::new(
-    "users.create",
-    concat!(
-        "with connection as (
-             select tenant_id, name
-               from connections
-              where tenant_id = $1
-                and name = $10
-                and connection_id = $14
-                for key share
-         ), created as (
-             insert into users (tenant_id, user_id, profile, user_metadata, app_metadata, identities, created_at, updated_at)
-             select tenant_id, $2, $3, merge_metadata(null, $4), nullif(merge_metadata(null, $5), '{}'), $6, $7, $7
-               from connection
-          returning *
-         ), identity as (
-             insert into identities (tenant_id, provider, identity_id, user_id, connection, email, username, phone_number)
-             select tenant_id, $8, $9, user_id, $10, profile ->> 'email', profile ->> 'username', profile ->> 'phone_number'
-               from created
-         ), password as (
-             insert into passwords (tenant_id, provider, identity_id, hash)
-             select tenant_id, $8, $9, $11
-               from created
-              where $11::text is not null
-         ), target as (
-             select tenant_id, $8::text as provider, $9::text as identity_id, profile ->> 'email' as email,
-                    null::timestamptz as password_since
-               from created
-         ), ",
-        issue!("$13::jsonb", "target"),
-        ", journal_entry as (
-             ",
-        insert_journal!(),
-        "
-             select tenant_id, 'user.created', user_id, ",
-        changes!(),
-        "
-            || case when $11::text is not null then '{\"password\": {\"after\": \"*****\"}}' else '{}' end::jsonb, ",
-        author!("$12::text[]"),
-        "
-               from created, (select null::jsonb as old_profile, null::jsonb as old_user_metadata, null::jsonb as old_app_metadata) old
-         )
-         select ",
-        user!(),
-        "
-           from created u"
-    ),
-);
+static CREATE: Statement = Statement::new("users.create", include_str!("sql/create.sql"));
 
 const TAKEN: &[(&str, Meaning)] = &[
     ("users_pkey", codes::USER_EXISTS),
@@ -607,7 +306,7 @@ pub(crate) async fn create(
     author: &Author,
 ) -> Result<Option<User>, Error> {
     let row = CREATE
-        .query()
+        .raw()
         .bind(tenant)
         .bind(id.as_str())
         .bind(sqlx::types::Json(&new.profile))
@@ -619,7 +318,7 @@ pub(crate) async fn create(
         .bind(id.identity())
         .bind(&new.connection)
         .bind(password_hash)
-        .bind(author.entry())
+        .bind(author.literal())
         .bind(mail.map(|mail| sqlx::types::Json(mail.parameter())))
         .bind(connection_id)
         .fetch_optional(db.pool())
@@ -628,45 +327,7 @@ pub(crate) async fn create(
     Ok(row.as_ref().map(user).transpose()?)
 }
 
-static DELETE: Statement = Statement::new(
-    "users.delete",
-    concat!(
-        "with before as (
-             select u.*
-               from users u
-              where u.tenant_id = $1
-                and u.user_id = $2
-                for update
-         ), deleted as (
-             delete from users u
-              using before b
-              where u.tenant_id = b.tenant_id
-                and u.user_id = b.user_id
-                and ($3::text[] is null or ",
-        etag!("u"),
-        " = any($3))
-          returning u.tenant_id, u.user_id, u.profile as old_profile, u.user_metadata as old_user_metadata, u.app_metadata as old_app_metadata,
-                    null::jsonb as profile, null::jsonb as user_metadata, null::jsonb as app_metadata
-         ), ",
-        forget_attempts!("select user_id from deleted"),
-        ", journal_entry as (
-             ",
-        insert_journal!(),
-        "
-             select tenant_id, 'user.deleted', user_id, ",
-        changes!(),
-        ", ",
-        author!("$4::text[]"),
-        "
-               from deleted
-         )
-         select ",
-        etag!("u"),
-        " as tag
-           from before u
-          where not exists (select from deleted)"
-    ),
-);
+static DELETE: Statement = Statement::new("users.delete", include_str!("sql/delete.sql"));
 
 /// Deletes a user, if there is one. The present tag if the precondition does not hold.
 pub(crate) async fn delete(
@@ -677,11 +338,11 @@ pub(crate) async fn delete(
     author: &Author,
 ) -> Result<Option<String>, Error> {
     let row = DELETE
-        .query()
+        .raw()
         .bind(tenant)
         .bind(user_id)
         .bind(if_match)
-        .bind(author.entry())
+        .bind(author.literal())
         .fetch_optional(db.pool())
         .await?;
     Ok(row.map(|row| row.try_get::<String, _>("tag")).transpose()?.map(|tag| format!("\"{tag}\"")))
@@ -696,19 +357,7 @@ pub(crate) struct Target {
     pub username: Option<String>,
 }
 
-static TARGET: Statement = Statement::new(
-    "users.target",
-    "select i.provider,
-            i.identity_id,
-            i.connection,
-            i.username
-       from identities i
-      where i.tenant_id = $1
-        and i.user_id = $2
-        and case when $3::text is null then i.provider || '|' || i.identity_id = $2 else i.connection = $3 end
-      order by i.provider || '|' || i.identity_id = $2 desc, i.provider, i.identity_id
-      limit 1",
-);
+static TARGET: Statement = Statement::new("users.target", include_str!("sql/target.sql"));
 
 pub(crate) async fn target(
     db: &Db,
@@ -716,7 +365,7 @@ pub(crate) async fn target(
     user_id: &str,
     connection: Option<&str>,
 ) -> Result<Option<Target>, Error> {
-    let row = TARGET.query().bind(tenant).bind(user_id).bind(connection).fetch_optional(db.pool()).await?;
+    let row = TARGET.raw().bind(tenant).bind(user_id).bind(connection).fetch_optional(db.pool()).await?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Target {
         provider: row.try_get("provider")?,

@@ -61,7 +61,7 @@ macro_rules! list {
     };
 }
 
-static LIST: Statement = Statement::new("users.list", list!("null", "made, id"));
+static LIST: Statement = Statement::new("users.list", include_str!("sql/list.sql"));
 
 macro_rules! ascending {
     () => {
@@ -175,7 +175,7 @@ pub(super) async fn list(
     }
     let rows = sorted
         .map_or(&LIST, |sorted| &sorted.lists[direction])
-        .query()
+        .raw()
         .bind(tenant)
         .bind(page.limit())
         .bind(page.start())
@@ -193,22 +193,7 @@ fn listed(rows: &[PgRow]) -> Result<List<User>, Error> {
     Ok(List { items, total, next: None })
 }
 
-static LIST_FROM: Statement = Statement::new(
-    "users.list_from",
-    concat!(
-        "select ",
-        user_columns!(),
-        "
-       from users u
-      where u.tenant_id = $1
-        and (u.created_at, u.user_id) > (coalesce($2::timestamptz, '-infinity'), coalesce($3::text, ''))
-        and ($5::text is null or ",
-        is_in_connection!("$1", "$5"),
-        ")
-      order by u.created_at, u.user_id
-      limit $4"
-    ),
-);
+static LIST_FROM: Statement = Statement::new("users.list_from", include_str!("sql/list_from.sql"));
 
 pub(super) async fn list_from(
     db: &Db,
@@ -224,7 +209,7 @@ pub(super) async fn list_from(
         return Ok(listed(&Searches::of(db)?.rows(tenant, plan, &part).await?)?.items);
     }
     let rows = LIST_FROM
-        .query()
+        .raw()
         .bind(tenant)
         .bind(cursor.map(|cursor| cursor.created_at))
         .bind(cursor.map(|cursor| &cursor.user_id))
@@ -237,21 +222,9 @@ pub(super) async fn list_from(
 
 /// The index on addresses finds the identities; that the address is the user's own is looked up in its document, so
 /// that a linked identity neither finds a user nor finds it twice.
-static BY_EMAIL: Statement = Statement::new(
-    "users.by_email",
-    concat!(
-        "select ",
-        user_columns!(),
-        "
-       from users u
-      where u.tenant_id = $1
-        and u.user_id in (select i.user_id from identities i where i.tenant_id = $1 and i.email = $2)
-        and u.profile ->> 'email' = $2
-      order by u.created_at, u.user_id"
-    ),
-);
+static BY_EMAIL: Statement = Statement::new("users.by_email", include_str!("sql/by_email.sql"));
 
 pub(super) async fn by_email(db: &Db, tenant: &str, email: &str) -> Result<Vec<User>, Error> {
-    let rows = BY_EMAIL.query().bind(tenant).bind(email).fetch_all(db.pool()).await?;
+    let rows = BY_EMAIL.raw().bind(tenant).bind(email).fetch_all(db.pool()).await?;
     Ok(rows.iter().map(user).collect::<Result<_, _>>()?)
 }
