@@ -889,7 +889,7 @@ fn every_command_explains_itself_with_an_example() {
 }
 
 #[test]
-fn config_check_tells_all_mistakes_at_once() {
+fn config_check_reports_all_mistakes_at_once() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("tenants")).unwrap();
     std::fs::write(dir.path().join("development.toml"), "[server]\nhttp = 5\nhtpps = \"x\"\n").unwrap();

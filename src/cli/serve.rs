@@ -6,6 +6,7 @@ use clap::Args;
 use super::{Common, service, tenant, tls};
 use crate::db::migrate;
 use crate::server::{self, Sockets};
+use crate::settings::Flag;
 
 /// Serve the API over a PostgreSQL database.
 ///
@@ -35,9 +36,9 @@ pub struct Serve {
 
 impl Serve {
     pub async fn run(self, common: &Common) -> anyhow::Result<()> {
-        let mut settings = common.settings()?;
-        settings.server.http = self.http.or(settings.server.http);
-        settings.server.https = self.https.or(settings.server.https);
+        let http = self.http.map(|address| Flag::new("--http", "server.http", address));
+        let https = self.https.map(|address| Flag::new("--https", "server.https", address));
+        let settings = common.settings_with(http.into_iter().chain(https).collect())?;
         settings.check_tls()?;
         let server = &settings.server;
         if server.http.is_none() && server.https.is_none() {

@@ -13,8 +13,9 @@ use crate::base::identifiers::Requirement;
 use crate::base::passwords::Policy;
 use crate::base::rate_limits::{FULL, Limit, RateLimits, Refill};
 use crate::search::indexed::Indexed;
-use crate::settings::reader::{Node, Report, Section, distinct, read};
-use crate::settings::{Mistake, Mistakes};
+use crate::settings::layer::Layer;
+use crate::settings::mistake::{Mistake, Mistakes, Report, distinct};
+use crate::settings::reader::{Section, read};
 use crate::tenancy::settings::{Compat, Limits, Search};
 
 /// The file of the tenant that `roster dev` has without being told.
@@ -165,7 +166,7 @@ pub fn read_directory(dir: &Path) -> Result<Vec<TenantConfig>, Mistakes> {
     let mut paths: Vec<_> = entries.into_iter().map(|entry| entry.path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     paths.sort();
-    tenants(paths.iter().map(|path| Node::open(path)))
+    tenants(paths.iter().map(|path| Layer::open(path)))
 }
 
 /// Reads one tenant file.
@@ -173,25 +174,25 @@ pub fn read_directory(dir: &Path) -> Result<Vec<TenantConfig>, Mistakes> {
 /// # Errors
 /// All its mistakes.
 pub fn read_file(path: &Path) -> Result<TenantConfig, Mistakes> {
-    single(Node::open(path))
+    single(Layer::open(path))
 }
 
 /// The tenant that `roster dev` has without being told.
 #[must_use]
 #[expect(clippy::expect_used, reason = "a test reads the file that is built in")]
 pub fn built_in_dev() -> TenantConfig {
-    single(Node::parse("the built-in tenants/dev.toml", BUILT_IN_DEV)).expect("a test reads it")
+    single(Layer::parse("the built-in tenants/dev.toml", BUILT_IN_DEV)).expect("a test reads it")
 }
 
-fn single(file: Result<Node, Mistake>) -> Result<TenantConfig, Mistakes> {
+fn single(file: Result<Layer, Mistake>) -> Result<TenantConfig, Mistakes> {
     tenants([file]).map(|mut tenants| tenants.remove(0))
 }
 
-fn tenants(files: impl IntoIterator<Item = Result<Node, Mistake>>) -> Result<Vec<TenantConfig>, Mistakes> {
+fn tenants(files: impl IntoIterator<Item = Result<Layer, Mistake>>) -> Result<Vec<TenantConfig>, Mistakes> {
     let (files, mut report) = Report::of(files);
     let mut configs = Vec::new();
     for file in &files {
-        let (config, mistakes) = read(std::slice::from_ref(file), tenant);
+        let (config, mistakes) = read(file, tenant);
         report.extend(mistakes);
         report.extend(relations(file, &config));
         configs.push(config);
@@ -210,7 +211,7 @@ fn tenants(files: impl IntoIterator<Item = Result<Node, Mistake>>) -> Result<Vec
 }
 
 /// What the parts of a file must be to each other.
-fn relations(file: &Node, config: &TenantConfig) -> Vec<Mistake> {
+fn relations(file: &Layer, config: &TenantConfig) -> Vec<Mistake> {
     let connections = || config.connections.iter().enumerate();
     let clients = || config.clients.iter().enumerate();
     let mut mistakes = distinct(
