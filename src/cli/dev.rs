@@ -28,7 +28,7 @@ use crate::tenant_files::model::{TenantConfig, built_in_dev, read_directory};
 #[command(
     after_help = "Examples:\n  roster dev\n  roster dev --ephemeral --http 127.0.0.1:0 --https 127.0.0.1:0 --json   # for the tests of an application"
 )]
-pub struct Dev {
+pub(super) struct Dev {
     /// Keep nothing: a throwaway database in memory, ready in well under a second
     #[arg(long, conflicts_with = "data_dir")]
     ephemeral: bool,
@@ -67,7 +67,7 @@ struct Ready {
 }
 
 impl Dev {
-    pub async fn run(self, common: &Common) -> anyhow::Result<()> {
+    pub(super) async fn run(self, common: &Common) -> anyhow::Result<()> {
         let mut settings = common.settings()?;
         settings.server.shutdown_timeout = settings.server.shutdown_timeout.min(Duration::from_secs(5));
         // A certificate and an address of production have no place here.

@@ -28,7 +28,7 @@ const CLEAR: &str = "\r\x1b[K";
 /// One instance that may pause needs the steps 2 to 4 only.
 #[derive(Debug, Subcommand)]
 #[command(verbatim_doc_comment)]
-pub enum Keys {
+pub(super) enum Keys {
     /// Tell which keys are configured, which key ids the database knows, and how many values are under each
     ///
     /// One line a key, separated by tabs: its id, where it is configured, the number of values, where they are.
@@ -49,7 +49,7 @@ pub enum Keys {
 }
 
 impl Keys {
-    pub async fn run(self, common: &Common) -> anyhow::Result<()> {
+    pub(super) async fn run(self, common: &Common) -> anyhow::Result<()> {
         let settings = common.settings()?;
         let database = Options { statement_timeout: STATEMENT_TIMEOUT, ..service::database(&settings)? };
         let vault = service::vault(&settings)?;

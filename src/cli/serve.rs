@@ -16,7 +16,7 @@ use crate::settings::Flag;
 #[command(
     after_help = "Example:\n  export DATABASE_URL=postgres://roster:secret@db/roster ROSTER__SECRETS__KEY=\"$(openssl rand -base64 32)\"\n  roster serve --migrate --apply-tenants --http 0.0.0.0:8080"
 )]
-pub struct Serve {
+pub(super) struct Serve {
     /// Migrate the database first
     #[arg(long)]
     migrate: bool,
@@ -35,7 +35,7 @@ pub struct Serve {
 }
 
 impl Serve {
-    pub async fn run(self, common: &Common) -> anyhow::Result<()> {
+    pub(super) async fn run(self, common: &Common) -> anyhow::Result<()> {
         let http = self.http.map(|address| Flag::new("--http", "server.http", address));
         let https = self.https.map(|address| Flag::new("--https", "server.https", address));
         let settings = common.settings_with(http.into_iter().chain(https).collect())?;

@@ -13,7 +13,7 @@ use crate::tenancy;
 #[command(
     after_help = "Example:\n  curl -H \"Authorization: Bearer $(roster token --tenant dev --scope 'read:users update:users')\" \\\n       http://127.0.0.1:8080/api/v2/users/auth0%7C123"
 )]
-pub struct Token {
+pub(super) struct Token {
     /// The tenant's name
     #[arg(long)]
     tenant: String,
@@ -26,7 +26,7 @@ pub struct Token {
 }
 
 impl Token {
-    pub async fn run(self, common: &Common) -> anyhow::Result<()> {
+    pub(super) async fn run(self, common: &Common) -> anyhow::Result<()> {
         let settings = common.settings()?;
         let database = service::database(&settings)?;
         service::check_schema(&database).await?;

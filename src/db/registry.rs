@@ -21,7 +21,7 @@ pub(crate) struct Slot(OnceLock<usize>);
 
 impl Slot {
     /// A slot for a `static`.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(OnceLock::new())
     }
 
@@ -86,7 +86,7 @@ pub(crate) struct Opening<'a> {
 
 impl Opening<'_> {
     /// A pool whose sessions have some settings.
-    pub fn pool(&self, connections: u32, settings: &[(&str, &str)]) -> PgPool {
+    pub(crate) fn pool(&self, connections: u32, settings: &[(&str, &str)]) -> PgPool {
         pool(self.options, connections, self.connect.clone().options(settings.iter().copied()))
     }
 }

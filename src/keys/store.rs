@@ -7,7 +7,7 @@ use crate::db::{Db, Statement, is_deadlock};
 use crate::journal::Author;
 
 /// A column with sealed values, and how to go through it.
-pub struct Sealed {
+pub(crate) struct Sealed {
     /// The column, a `bytea`.
     pub column: &'static str,
     /// Its table.
@@ -19,7 +19,7 @@ pub struct Sealed {
 
 impl Sealed {
     /// As in `clients.client_secret`.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("{}.{}", self.location.table(), self.column)
     }
 }
@@ -28,7 +28,7 @@ impl Sealed {
 macro_rules! sealed {
     ($($table:literal $column:literal in $location:expr;)+) => {
         /// The columns with sealed values: all that [`super::rotate`] goes through.
-        pub static SEALED: [Sealed; [$($table),+].len()] = [$(Sealed {
+        pub(crate) static SEALED: [Sealed; [$($table),+].len()] = [$(Sealed {
             column: $column,
             location: $location,
             count: Statement::global(

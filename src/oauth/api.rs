@@ -40,12 +40,12 @@ pub(crate) struct Api {
 
 impl Api {
     /// The Management API of a tenant.
-    pub fn management(tenant: &Tenant) -> Self {
+    pub(crate) fn management(tenant: &Tenant) -> Self {
         Self { token_lifetime: tenant.token_lifetime, allows_clients: true, ..Self::default() }
     }
 
     /// A token for this API. `permissions` are what its subject may do there, which some dialects tell beside the scope.
-    pub fn sign(
+    pub(crate) fn sign(
         &self,
         tenant: &Tenant,
         vault: &Vault,

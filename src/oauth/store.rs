@@ -34,7 +34,7 @@ pub(crate) struct Client {
 
 impl Client {
     /// Can it keep no secret?
-    pub fn is_public(&self) -> bool {
+    pub(crate) fn is_public(&self) -> bool {
         self.authentication.as_deref() == Some("none") && !self.has_methods
     }
 }
