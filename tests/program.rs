@@ -1,6 +1,6 @@
-//! The program as its users have it: `roster dev`, `roster serve` and the commands, as processes that are started,
-//! asked, killed and started again.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
+//! The program as processes: `roster dev`, `roster serve` and the commands, which the tests start, query,
+//! kill and restart.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test should show where")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -28,10 +28,10 @@ fn roster(args: &[&str]) -> Command {
     command
 }
 
-/// A running `roster dev` or `roster serve`; killed when it goes out of sight.
+/// A running `roster dev` or `roster serve`; killed on drop.
 struct Running {
     child: Child,
-    /// What `dev --json` said when it was ready.
+    /// The output of `dev --json`.
     ready: Value,
 }
 
@@ -50,17 +50,17 @@ impl Running {
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let ready = serde_json::from_str(&line).unwrap_or_else(|_| {
-            let mut said = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-            panic!("not ready: {said}")
+            let mut errors = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+            panic!("not ready: {errors}")
         });
-        // Nobody reads the log: a full pipe would stop the program.
+        // A full pipe would stop the program.
         let mut log = child.stderr.take().unwrap();
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
         Self { child, ready }
     }
 
-    fn said(&self, key: &str) -> &str {
+    fn ready(&self, key: &str) -> &str {
         self.ready[key].as_str().unwrap_or_else(|| panic!("{key} in {}", self.ready))
     }
 
@@ -68,17 +68,17 @@ impl Running {
         kill(self.child.id(), signal);
     }
 
-    /// Waits until it has ended; its exit status.
+    /// Waits for the end of the process; its exit status.
     fn end(&mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 }
 
-/// What a process knows of keys: the one that seals, and those that only open.
-type Ring<'a> = (&'a str, &'a [&'a str]);
+/// The keys of a process: `secrets.key` and `secrets.previous_keys`.
+type Keyring<'a> = (&'a str, &'a [&'a str]);
 
-/// Gives a command its keys, a database, and as few connections as several instances on one database may have.
-fn with_keys<'a>(command: &'a mut Command, url: &str, (key, previous): Ring<'_>) -> &'a mut Command {
+/// Sets the keys and the database of a command, with few enough connections for several instances.
+fn with_keys<'a>(command: &'a mut Command, url: &str, (key, previous): Keyring<'_>) -> &'a mut Command {
     command
         .env("DATABASE_URL", url)
         .env("ROSTER__DATABASE__MAX_CONNECTIONS", "4")
@@ -86,8 +86,8 @@ fn with_keys<'a>(command: &'a mut Command, url: &str, (key, previous): Ring<'_>)
         .env("ROSTER__SECRETS__PREVIOUS_KEYS", previous.join(","))
 }
 
-/// A running `roster serve` with these keys, and where it is.
-fn serve(url: &str, ring: Ring<'_>) -> (Running, String) {
+/// Starts `roster serve`; the process and its URL.
+fn serve(url: &str, ring: Keyring<'_>) -> (Running, String) {
     let address = format!("127.0.0.1:{}", free_port());
     let mut command = roster(&["serve", "--http", &address, "--log-format", "json"]);
     let mut child = with_keys(&mut command, url, ring).stderr(Stdio::piped()).spawn().unwrap();
@@ -103,11 +103,11 @@ fn kill(pid: u32, signal: libc::c_int) {
 }
 
 fn is_alive(pid: u32) -> bool {
-    // SAFETY: as above; signal 0 only asks.
+    // SAFETY: as above; signal 0 is not delivered.
     unsafe { libc::kill(i32::try_from(pid).unwrap(), 0) == 0 }
 }
 
-/// A directory that Postgres's user can enter even if root runs the tests.
+/// A directory that the user of PostgreSQL can enter even if root runs the tests.
 fn directory() -> tempfile::TempDir {
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().unwrap();
@@ -142,7 +142,7 @@ fn url_of(ready: &Value, user: &str) -> String {
 }
 
 #[tokio::test]
-async fn dev_keeps_its_data_and_is_alone_in_its_directory() {
+async fn dev_keeps_its_data_and_locks_its_directory() {
     let dir = directory();
     let args = ["--data-dir", text(dir.path())];
     let mut first = Running::dev(&args);
@@ -158,7 +158,7 @@ async fn dev_keeps_its_data_and_is_alone_in_its_directory() {
         "database_url",
         "data_dir",
     ] {
-        assert!(!first.said(key).is_empty());
+        assert!(!first.ready(key).is_empty());
     }
     assert_eq!(first.ready["pid"], first.child.id());
     assert!(first.ready["postgres_pid"].is_u64());
@@ -182,21 +182,22 @@ async fn dev_keeps_its_data_and_is_alone_in_its_directory() {
     assert!(!is_alive(u32::try_from(first.ready["postgres_pid"].as_u64().unwrap()).unwrap()));
     let again = Running::dev(&args);
     assert_eq!(
-        (again.said("client_id"), again.said("client_secret")),
-        (first.said("client_id"), first.said("client_secret"))
+        (again.ready("client_id"), again.ready("client_secret")),
+        (first.ready("client_id"), first.ready("client_secret"))
     );
     let (status, _) =
-        send(http.get(url_of(&again.ready, &user)).bearer_auth(first.said("token"))).await.unwrap();
-    assert_eq!(status, 200, "the user and the signing key are those of before");
+        send(http.get(url_of(&again.ready, &user)).bearer_auth(first.ready("token"))).await.unwrap();
+    assert_eq!(status, 200, "user and signing key are kept");
 }
 
 #[tokio::test]
-async fn https_works_for_whoever_trusts_the_certificate_and_the_default_audience_of_an_sdk() {
+async fn https_works_with_the_ca_and_an_sdks_default_audience() {
     let dev = Running::dev(&["--ephemeral"]);
-    let ca = reqwest::Certificate::from_pem(&std::fs::read(dev.said("ca_file")).unwrap()).unwrap();
+    let ca = reqwest::Certificate::from_pem(&std::fs::read(dev.ready("ca_file")).unwrap()).unwrap();
     let http = reqwest::Client::builder().tls_certs_only([ca]).build().unwrap();
-    for base in [dev.said("https_url").to_owned(), dev.said("https_url").replace("127.0.0.1", "localhost")] {
-        let body = json!({ "grant_type": "client_credentials", "client_id": dev.said("client_id"), "client_secret": dev.said("client_secret"), "audience": format!("{base}/api/v2/") });
+    for base in [dev.ready("https_url").to_owned(), dev.ready("https_url").replace("127.0.0.1", "localhost")]
+    {
+        let body = json!({ "grant_type": "client_credentials", "client_id": dev.ready("client_id"), "client_secret": dev.ready("client_secret"), "audience": format!("{base}/api/v2/") });
         let (status, answer) = send(http.post(format!("{base}/oauth/token")).json(&body)).await.unwrap();
         assert_eq!(status, 200, "{answer}");
         let token = answer["access_token"].as_str().unwrap();
@@ -204,16 +205,20 @@ async fn https_works_for_whoever_trusts_the_certificate_and_the_default_audience
             send(http.get(format!("{base}/api/v2/users/auth0%7Cx")).bearer_auth(token)).await.unwrap();
         assert_eq!(status, 404);
     }
-    let untrusting = reqwest::Client::new().get(dev.said("https_url")).send().await;
+    let untrusting = reqwest::Client::new().get(dev.ready("https_url")).send().await;
     assert!(untrusting.is_err());
 }
 
 #[tokio::test]
-async fn requests_sent_without_waiting_for_answers_are_answered_in_order() {
+async fn pipelined_requests_are_answered_in_order() {
     let dev = Running::dev(&["--ephemeral"]);
-    let mut connection = TcpStream::connect(dev.said("url").trim_start_matches("http://")).unwrap();
-    let ask = |path: &str, more: &str| format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{more}\r\n");
-    let all = [ask("/health/ready", ""), ask("/nothing", ""), ask("/health/live", "connection: close\r\n")];
+    let mut connection = TcpStream::connect(dev.ready("url").trim_start_matches("http://")).unwrap();
+    let request = |path: &str, more: &str| format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{more}\r\n");
+    let all = [
+        request("/health/ready", ""),
+        request("/nothing", ""),
+        request("/health/live", "connection: close\r\n"),
+    ];
     connection.write_all(all.concat().as_bytes()).unwrap();
     let mut answers = String::new();
     connection.read_to_string(&mut answers).unwrap();
@@ -223,24 +228,25 @@ async fn requests_sent_without_waiting_for_answers_are_answered_in_order() {
 }
 
 #[tokio::test]
-async fn a_search_that_takes_too_long_is_refused_and_the_next_one_is_answered() {
+async fn search_over_the_time_limit_is_503_and_the_next_works() {
     use sqlx::Connection;
     let dev = Running::dev(&["--ephemeral"]);
     let http = reqwest::Client::new();
     let user = new_user(&http, &dev.ready).await;
-    let (_, user) = send(http.get(url_of(&dev.ready, &user)).bearer_auth(dev.said("token"))).await.unwrap();
+    let (_, user) = send(http.get(url_of(&dev.ready, &user)).bearer_auth(dev.ready("token"))).await.unwrap();
     let found = json!([user]);
     let search = async || {
-        let url = format!("{}/api/v2/users?q=email:{}", dev.said("url"), user["email"].as_str().unwrap());
-        send(http.get(url).bearer_auth(dev.said("token"))).await.unwrap()
+        let url = format!("{}/api/v2/users?q=email:{}", dev.ready("url"), user["email"].as_str().unwrap());
+        send(http.get(url).bearer_auth(dev.ready("token"))).await.unwrap()
     };
-    // Those of its form found few until now: the statement for few is tried, and then the whole one.
+    // Searches of this form have found few users, so the statement for few users runs first, then the full
+    // one.
     for _ in 0..6 {
         assert_eq!(search().await, (200, found.clone()));
     }
-    let mut database = connect(dev.said("database_url")).await;
-    let mut holding = database.begin().await.unwrap();
-    sqlx::query("lock table user_terms in access exclusive mode").execute(&mut *holding).await.unwrap();
+    let mut database = connect(dev.ready("database_url")).await;
+    let mut transaction = database.begin().await.unwrap();
+    sqlx::query("lock table user_terms in access exclusive mode").execute(&mut *transaction).await.unwrap();
     for (status, answer) in futures_util::future::join_all((0..3).map(|_| search())).await {
         assert_eq!(status, 503, "{answer}");
         assert!(
@@ -248,16 +254,16 @@ async fn a_search_that_takes_too_long_is_refused_and_the_next_one_is_answered() 
             "{answer}"
         );
     }
-    holding.rollback().await.unwrap();
+    transaction.rollback().await.unwrap();
     for _ in 0..6 {
         assert_eq!(search().await, (200, found.clone()));
     }
 }
 
 #[tokio::test]
-async fn an_ephemeral_dev_leaves_nothing_behind() {
+async fn ephemeral_dev_leaves_no_files_or_processes() {
     let mut dev = Running::dev(&["--ephemeral"]);
-    let ca = PathBuf::from(dev.said("ca_file"));
+    let ca = PathBuf::from(dev.ready("ca_file"));
     assert!(ca.exists() && dev.ready["data_dir"].is_null());
     new_user(&reqwest::Client::new(), &dev.ready).await;
     dev.signal(libc::SIGTERM);
@@ -266,19 +272,19 @@ async fn an_ephemeral_dev_leaves_nothing_behind() {
     assert!(!is_alive(u32::try_from(dev.ready["postgres_pid"].as_u64().unwrap()).unwrap()));
 }
 
-/// Writers who count what was acknowledged. Each adds keys of its own to a user of its own; half of the changes are of
-/// two fields at once, which are there together or not at all.
+/// Writers that count acknowledged changes. Each adds keys to the two metadata fields of its own user; a
+/// change sets both or none.
 struct Load {
     stop: Arc<AtomicBool>,
     writers: Vec<tokio::task::JoinHandle<Writer>>,
 }
 
-/// What one writer knows when it stops.
+/// The state of a writer when it stops.
 struct Writer {
     user: String,
-    /// The highest number that was acknowledged; all below it were, too.
+    /// The last acknowledged number; all numbers below are acknowledged.
     acknowledged: u64,
-    /// The one that was sent last and may be there or not.
+    /// The last number that was sent; its change may be stored or not.
     in_doubt: u64,
     unavailable: u64,
 }
@@ -303,7 +309,7 @@ impl Load {
                     match send(request).await {
                         Ok((200, _)) => (writer.acknowledged, next) = (next, next + 1),
                         Ok((503, _)) if survive => {
-                            // It may have been made all the same; the same change again does no harm.
+                            // The change may be stored. Repeating it has no effect.
                             writer.unavailable += 1;
                             tokio::time::sleep(Duration::from_millis(20)).await;
                         }
@@ -323,7 +329,7 @@ impl Load {
     }
 }
 
-/// Every acknowledged change is there, and no half of one, and the journal agrees.
+/// Every acknowledged change is stored completely and in the journal.
 async fn check(ready: &Value, writers: &[Writer]) {
     let http = reqwest::Client::new();
     for writer in writers {
@@ -344,11 +350,11 @@ async fn check(ready: &Value, writers: &[Writer]) {
             writer.in_doubt
         );
         let journal = journal_keys(ready, &writer.user).await;
-        assert_eq!(journal, stored, "the journal tells of as many keys as there are");
+        assert_eq!(journal, stored, "the journal has every key");
     }
 }
 
-/// How many different keys of user_metadata the journal says were set.
+/// The number of keys of `user_metadata` in the journal.
 async fn journal_keys(ready: &Value, user: &str) -> u64 {
     use sqlx::{Connection, Row};
     let options = Options::new(ready["database_url"].as_str().unwrap()).connect_options().unwrap();
@@ -375,7 +381,7 @@ async fn users(ready: &Value) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_acknowledged_survives_kill_9_of_roster() {
+async fn acknowledged_changes_survive_kill_9_of_roster() {
     let dir = directory();
     let args = ["--data-dir", text(dir.path())];
     let mut dev = Running::dev(&args);
@@ -384,21 +390,21 @@ async fn what_was_acknowledged_survives_kill_9_of_roster() {
     dev.signal(libc::SIGKILL);
     dev.end();
     let writers = load.end().await;
-    // No orphan is in the way of the next start.
+    // An orphaned PostgreSQL does not prevent the next start.
     let again = Running::dev(&args);
     check(&again.ready, &writers).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_acknowledged_survives_kill_9_of_postgres_and_dev_brings_it_back() {
+async fn acknowledged_changes_survive_kill_9_of_postgres() {
     let dir = directory();
     let dev = Running::dev(&["--data-dir", text(dir.path())]);
     let load = Load::start(&dev.ready, users(&dev.ready).await, true);
     tokio::time::sleep(Duration::from_millis(500)).await;
     kill(u32::try_from(dev.ready["postgres_pid"].as_u64().unwrap()).unwrap(), libc::SIGKILL);
-    // The same Roster serves again by itself.
+    // Roster restarts PostgreSQL and serves again.
     let http = reqwest::Client::new();
-    let ready = format!("{}/health/ready", dev.said("url"));
+    let ready = format!("{}/health/ready", dev.ready("url"));
     let began = Instant::now();
     tokio::time::sleep(Duration::from_millis(300)).await;
     while send(http.get(&ready)).await.map(|a| a.0).ok() != Some(200) {
@@ -407,22 +413,22 @@ async fn what_was_acknowledged_survives_kill_9_of_postgres_and_dev_brings_it_bac
     }
     tokio::time::sleep(Duration::from_millis(500)).await;
     let writers = load.end().await;
-    assert!(writers.iter().any(|w| w.unavailable > 0), "nobody noticed");
+    assert!(writers.iter().any(|w| w.unavailable > 0), "no request failed");
     check(&dev.ready, &writers).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_users_of_a_deleted_connection_are_erased_across_kill_9() {
+async fn erasure_of_a_connections_users_survives_kill_9() {
     use sqlx::{Connection, Row};
     const USERS: i64 = 6000;
     let dir = directory();
     let args = ["--data-dir", text(dir.path())];
     let mut dev = Running::dev(&args);
     let http = reqwest::Client::new();
-    let connections = format!("{}/api/v2/connections", dev.said("url"));
+    let connections = format!("{}/api/v2/connections", dev.ready("url"));
     let body = json!({ "name": "Doomed", "strategy": "auth0" });
     let (status, made) =
-        send(http.post(&connections).bearer_auth(dev.said("token")).json(&body)).await.unwrap();
+        send(http.post(&connections).bearer_auth(dev.ready("token")).json(&body)).await.unwrap();
     assert_eq!(status, 201, "{made}");
     let connect = async |ready: &Value| {
         let options = Options::new(ready["database_url"].as_str().unwrap()).connect_options().unwrap();
@@ -440,12 +446,12 @@ async fn the_users_of_a_deleted_connection_are_erased_across_kill_9() {
                  returning *)
                 insert into identities (tenant_id, provider, identity_id, user_id, connection)
                 select tenant_id, 'auth0', split_part(user_id, '|', 2), user_id, 'Doomed' from made";
-    sqlx::query(fill).bind(dev.said("tenant")).bind(USERS).execute(&mut database).await.unwrap();
+    sqlx::query(fill).bind(dev.ready("tenant")).bind(USERS).execute(&mut database).await.unwrap();
     let doomed = format!("{connections}/{}", made["id"].as_str().unwrap());
-    assert_eq!(send(http.delete(&doomed).bearer_auth(dev.said("token"))).await.unwrap().0, 202);
+    assert_eq!(send(http.delete(&doomed).bearer_auth(dev.ready("token"))).await.unwrap().0, 202);
     let began = Instant::now();
     while left(&mut database).await == USERS {
-        assert!(began.elapsed() < Duration::from_secs(60), "nobody was erased");
+        assert!(began.elapsed() < Duration::from_secs(60), "no user was erased");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     dev.signal(libc::SIGKILL);
@@ -456,23 +462,23 @@ async fn the_users_of_a_deleted_connection_are_erased_across_kill_9() {
         assert!(began.elapsed() < Duration::from_secs(120), "not all were erased");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let told = "select count(*), count(distinct subject) from journal where kind = 'user.deleted'";
-    let told = sqlx::query(told).fetch_one(&mut database).await.unwrap();
-    assert_eq!((told.get::<i64, _>(0), told.get::<i64, _>(1)), (USERS, USERS));
+    let query = "select count(*), count(distinct subject) from journal where kind = 'user.deleted'";
+    let entries = sqlx::query(query).fetch_one(&mut database).await.unwrap();
+    assert_eq!((entries.get::<i64, _>(0), entries.get::<i64, _>(1)), (USERS, USERS));
     database.close().await.unwrap();
 }
 
-/// Runs a command to its end.
+/// Runs a command until it ends.
 fn run(args: &[&str], url: &str) -> Output {
     roster(args).env("DATABASE_URL", url).output().unwrap()
 }
 
-fn printed(output: &Output) -> String {
+fn output_of(output: &Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-fn refused(output: &Output) -> String {
+fn error_of(output: &Output) -> String {
     assert!(!output.status.success());
     String::from_utf8(output.stderr.clone()).unwrap()
 }
@@ -482,31 +488,34 @@ fn free_port() -> u16 {
 }
 
 #[tokio::test]
-async fn an_operator_migrates_provisions_serves_and_stops() {
-    // A durable one: it is killed below, and a throwaway would lose what it acknowledged a moment before.
+async fn commands_migrate_apply_serve_and_stop() {
+    // Durable: it is killed below, and a throwaway database loses recent commits then.
     let dir = directory();
     let kind = Kind::Durable { dir: dir.path().to_owned() };
     let postgres = Embedded::start(EmbeddedOptions { kind, download: true }).unwrap();
     let url = postgres.url();
-    assert!(refused(&roster(&["serve"]).output().unwrap()).contains("ROSTER__DATABASE__URL or DATABASE_URL"));
-    assert!(refused(&run(&["serve"], &url)).contains("roster migrate"));
-    assert!(refused(&run(&["migrate", "--check"], &url)).contains("migrations are missing"));
-    assert!(printed(&run(&["migrate"], &url)).contains("applied migrations/V0001__create_tenants.sql"));
-    printed(&run(&["migrate", "--check"], &url));
-    let applied = printed(&run(&["tenant", "apply", "config/tenants/dev.toml", "--show-credentials"], &url));
+    assert!(
+        error_of(&roster(&["serve"]).output().unwrap()).contains("ROSTER__DATABASE__URL or DATABASE_URL")
+    );
+    assert!(error_of(&run(&["serve"], &url)).contains("roster migrate"));
+    assert!(error_of(&run(&["migrate", "--check"], &url)).contains("migrations are missing"));
+    assert!(output_of(&run(&["migrate"], &url)).contains("applied migrations/V0001__create_tenants.sql"));
+    output_of(&run(&["migrate", "--check"], &url));
+    let applied =
+        output_of(&run(&["tenant", "apply", "config/tenants/dev.toml", "--show-credentials"], &url));
     assert!(applied.contains("created tenant dev") && applied.contains("client_secret="), "{applied}");
     assert!(
-        printed(&run(&["tenant", "apply", "config/tenants/dev.toml"], &url)).contains("nothing to change")
+        output_of(&run(&["tenant", "apply", "config/tenants/dev.toml"], &url)).contains("nothing to change")
     );
-    assert!(printed(&run(&["tenant", "list"], &url)).starts_with("dev\tdev.localhost\t"));
-    let shown = printed(&run(&["tenant", "show", "dev"], &url));
+    assert!(output_of(&run(&["tenant", "list"], &url)).starts_with("dev\tdev.localhost\t"));
+    let shown = output_of(&run(&["tenant", "show", "dev"], &url));
     assert!(shown.contains("Username-Password-Authentication") && !shown.contains("client_secret"));
-    assert!(refused(&run(&["tenant", "show", "nobody"], &url)).contains("there is no tenant nobody"));
+    assert!(error_of(&run(&["tenant", "show", "unknown"], &url)).contains("no tenant unknown"));
     assert!(
-        refused(&run(&["token", "--tenant", "dev", "--scope", "read:everything"], &url))
-            .contains("there is no scope read:everything")
+        error_of(&run(&["token", "--tenant", "dev", "--scope", "read:everything"], &url))
+            .contains("no scope read:everything")
     );
-    let token = printed(&run(&["token", "--tenant", "dev", "--scope", "read:users"], &url));
+    let token = output_of(&run(&["token", "--tenant", "dev", "--scope", "read:users"], &url));
 
     let address = format!("127.0.0.1:{}", free_port());
     let mut command = roster(&["serve", "--http", &address, "--log-format", "json"]);
@@ -515,15 +524,15 @@ async fn an_operator_migrates_provisions_serves_and_stops() {
     let mut log = BufReader::new(serve.child.stderr.take().unwrap()).lines();
     while !log.next().unwrap().unwrap().contains("\"serving\"") {}
     let http = reqwest::Client::new();
-    let ask = |host: &str| {
+    let fetch = |host: &str| {
         send(
             http.get(format!("http://{address}/api/v2/users/auth0%7Cx"))
                 .header("host", host)
                 .bearer_auth(token.trim()),
         )
     };
-    assert_eq!(ask("dev.localhost").await.unwrap().0, 404);
-    let (status, answer) = ask("127.0.0.1").await.unwrap();
+    assert_eq!(fetch("dev.localhost").await.unwrap().0, 404);
+    let (status, answer) = fetch("127.0.0.1").await.unwrap();
     assert_eq!(status, 404);
     assert!(
         answer["message"].as_str().unwrap().contains("No tenant answers on the host 127.0.0.1"),
@@ -540,16 +549,16 @@ async fn an_operator_migrates_provisions_serves_and_stops() {
             && !line.to_string().contains(token.trim())
     );
 
-    printed(&roster(&["health", "--url", &format!("http://{address}")]).output().unwrap());
+    output_of(&roster(&["health", "--url", &format!("http://{address}")]).output().unwrap());
     assert!(
-        refused(&roster(&["health", "--url", "http://127.0.0.1:1"]).output().unwrap())
-            .contains("nobody answers")
+        error_of(&roster(&["health", "--url", "http://127.0.0.1:1"]).output().unwrap())
+            .contains("no response from")
     );
 
-    // Nobody reads the log any more: a full pipe would stop the program.
+    // A full pipe would stop the program.
     std::thread::spawn(move || log.for_each(drop));
 
-    // The database goes away: 503 with Retry-After, and no restart is needed when it is back.
+    // Without the database: 503 with Retry-After. Roster recovers without a restart.
     kill(postgres.pid(), libc::SIGKILL);
     let began = Instant::now();
     let mut unavailable = 0;
@@ -571,8 +580,8 @@ async fn an_operator_migrates_provisions_serves_and_stops() {
         assert!(began.elapsed() < Duration::from_secs(60));
     }
 
-    // SIGTERM: what is in flight is finished, then exit status 0.
-    let mint = printed(&run(&["token", "--tenant", "dev"], &url));
+    // SIGTERM: open requests finish, then exit status 0.
+    let mint = output_of(&run(&["token", "--tenant", "dev"], &url));
     let slow = tokio::spawn({
         let (http, address) = (http.clone(), address.clone());
         async move {
@@ -599,28 +608,28 @@ const OLD: &str = KEY;
 const NEW: &str = "QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=";
 const THIRD: &str = "Q0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0M=";
 
-/// Runs `roster keys` to its end.
-fn keys(args: &[&str], url: &str, ring: Ring<'_>) -> Output {
+/// Runs `roster keys` until it ends.
+fn keys(args: &[&str], url: &str, ring: Keyring<'_>) -> Output {
     with_keys(&mut roster(&[&["keys"], args].concat()), url, ring).output().unwrap()
 }
 
-/// The numbers in front of which a text stands, one a line.
+/// The sum of the numbers before a text, one on each line.
 fn numbers(text: &str, what: &str) -> u64 {
     let before = |line: &str| line.split(what).next()?.split_whitespace().last()?.parse::<u64>().ok();
     text.lines().filter(|line| line.contains(what)).map(|line| before(line).unwrap()).sum()
 }
 
-/// How many values `roster keys list` tells of under a key.
+/// The number of values under a key in the output of `roster keys list`.
 fn values_under(list: &str, key: &str) -> u64 {
     let id = roster::base::vault::KeyId::of(key).unwrap().to_string();
     let line = list.lines().find(|line| line.starts_with(&id)).unwrap_or_else(|| panic!("{id} in {list}"));
     line.split('\t').nth(2).unwrap().parse().unwrap()
 }
 
-/// Somebody who uses secrets of all kinds through whichever instances there are, until told to stop.
+/// Clients that use secrets of all kinds on the current instances until they are stopped.
 struct Secrets {
     instances: Arc<Mutex<Vec<String>>>,
-    rounds: Arc<AtomicU32>,
+    runs: Arc<AtomicU32>,
     stop: Arc<AtomicBool>,
     users: Vec<tokio::task::JoinHandle<Vec<(String, String)>>>,
 }
@@ -639,18 +648,18 @@ async fn token_of(base: &str, (client_id, client_secret): &(String, String)) {
 }
 
 impl Secrets {
-    /// `token` is one for the Management API. There is an API of HS256, `https://sealed.example`.
+    /// `token` is for the Management API. The API `https://sealed.example` signs with HS256.
     fn start(instances: &[&str], token: &str, count: usize) -> Self {
         let instances = instances.iter().map(|base| (*base).to_owned()).collect();
         let mut secrets = Self {
             instances: Arc::new(Mutex::new(instances)),
-            rounds: Arc::default(),
+            runs: Arc::default(),
             stop: Arc::default(),
             users: Vec::new(),
         };
         for n in 0..count {
-            let (instances, rounds, stop) =
-                (Arc::clone(&secrets.instances), Arc::clone(&secrets.rounds), Arc::clone(&secrets.stop));
+            let (instances, runs, stop) =
+                (Arc::clone(&secrets.instances), Arc::clone(&secrets.runs), Arc::clone(&secrets.stop));
             let token = token.to_owned();
             secrets.users.push(tokio::spawn(async move {
                 let mut clients = Vec::new();
@@ -678,7 +687,7 @@ impl Secrets {
                     let connection = call(&next(), "/api/v2/connections", Some(&token), connection).await;
                     assert_eq!(connection["options"]["client_secret"], client.1);
                     clients.push(client);
-                    rounds.fetch_add(1, Ordering::Relaxed);
+                    runs.fetch_add(1, Ordering::Relaxed);
                 }
                 clients
             }));
@@ -686,11 +695,11 @@ impl Secrets {
         secrets
     }
 
-    /// Waits until each user has begun and ended a round with the instances there are now.
+    /// Waits until each client has run completely with the current instances.
     async fn settle(&self) {
-        let until = self.rounds.load(Ordering::Relaxed) + 3 * u32::try_from(self.users.len()).unwrap();
-        while self.rounds.load(Ordering::Relaxed) < until {
-            assert!(!self.users.iter().any(tokio::task::JoinHandle::is_finished), "a user has failed");
+        let until = self.runs.load(Ordering::Relaxed) + 3 * u32::try_from(self.users.len()).unwrap();
+        while self.runs.load(Ordering::Relaxed) < until {
+            assert!(!self.users.iter().any(tokio::task::JoinHandle::is_finished), "a client has failed");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -706,14 +715,14 @@ impl Secrets {
     }
 }
 
-/// The procedure of the README, step by step, while somebody uses secrets of all kinds: nobody notices.
+/// The procedure of the README, step by step, while clients use secrets of all kinds without an error.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_key_of_the_secrets_is_replaced_while_instances_serve() {
+async fn secrets_key_is_replaced_while_instances_serve() {
     let postgres = Embedded::start(EmbeddedOptions { kind: Kind::Throwaway, download: true }).unwrap();
     let url = &postgres.url();
-    printed(&run(&["migrate"], url));
-    printed(&run(&["tenant", "apply", "config/tenants/dev.toml"], url));
-    let token = printed(&run(&["token", "--tenant", "dev"], url));
+    output_of(&run(&["migrate"], url));
+    output_of(&run(&["tenant", "apply", "config/tenants/dev.toml"], url));
+    let token = output_of(&run(&["token", "--tenant", "dev"], url));
     let token = token.trim();
 
     // 1 and 2: one instance still seals with the old key while another seals with the new one already.
@@ -727,28 +736,31 @@ async fn the_key_of_the_secrets_is_replaced_while_instances_serve() {
     secrets.settle().await;
     let mut resealed = 0;
     for _ in 0..3 {
-        // What the first instance seals meanwhile may be left.
+        // Values that the first instance seals concurrently may be left.
         let rotated = keys(&["rotate"], url, (NEW, &[OLD]));
-        let told = String::from_utf8_lossy(&rotated.stderr);
-        assert!(rotated.status.success() || told.contains("does an instance still seal with it?"), "{told}");
-        resealed += numbers(&String::from_utf8_lossy(&rotated.stdout), " sealed anew");
+        let errors = String::from_utf8_lossy(&rotated.stderr);
+        assert!(
+            rotated.status.success() || errors.contains("does an instance still seal with it?"),
+            "{errors}"
+        );
+        resealed += numbers(&String::from_utf8_lossy(&rotated.stdout), " sealed again");
     }
     secrets.move_to(&[&at_two]).await;
     drop(one);
     let (three, at_three) = serve(url, (NEW, &[OLD]));
     secrets.move_to(&[&at_two, &at_three]).await;
 
-    // 3: nothing is left.
-    let rotated = printed(&keys(&["rotate"], url, (NEW, &[OLD])));
-    resealed += numbers(&rotated, " sealed anew");
-    let list = printed(&keys(&["list"], url, (NEW, &[OLD])));
+    // 3: no value is left.
+    let rotated = output_of(&keys(&["rotate"], url, (NEW, &[OLD])));
+    resealed += numbers(&rotated, " sealed again");
+    let list = output_of(&keys(&["list"], url, (NEW, &[OLD])));
     assert_eq!(values_under(&list, OLD), 0, "{list}");
     for column in roster::keys::columns() {
         assert!(list.contains(&column), "{column} was not tested: {list}");
     }
-    assert_eq!(numbers(&printed(&keys(&["rotate"], url, (NEW, &[OLD]))), " sealed anew"), 0);
+    assert_eq!(numbers(&output_of(&keys(&["rotate"], url, (NEW, &[OLD]))), " sealed again"), 0);
 
-    // 4: the old key is not needed any more.
+    // 4: the old key is not needed.
     let (four, at_four) = serve(url, (NEW, &[]));
     secrets.move_to(&[&at_four]).await;
     drop((two, three));
@@ -757,15 +769,19 @@ async fn the_key_of_the_secrets_is_replaced_while_instances_serve() {
         token_of(&at_four, client).await;
     }
     drop(four);
-    let list = printed(&keys(&["list"], url, (NEW, &[])));
-    let opened = printed(&keys(&["rotate", "--dry-run"], url, (THIRD, &[NEW])));
-    assert_eq!(numbers(&opened, " would be sealed anew"), values_under(&list, NEW), "every value opens");
-    assert_eq!(values_under(&printed(&keys(&["list"], url, (THIRD, &[NEW]))), THIRD), 0, "a dry run is dry");
+    let list = output_of(&keys(&["list"], url, (NEW, &[])));
+    let opened = output_of(&keys(&["rotate", "--dry-run"], url, (THIRD, &[NEW])));
+    assert_eq!(numbers(&opened, " would be sealed again"), values_under(&list, NEW), "every value opens");
+    assert_eq!(
+        values_under(&output_of(&keys(&["list"], url, (THIRD, &[NEW]))), THIRD),
+        0,
+        "a dry run writes nothing"
+    );
 
     let mut database = connect(url).await;
     let query = "select coalesce(sum((changes #>> '{count,after}')::bigint), 0)::bigint from journal where tenant_id = 'dev' and kind = 'tenant.secrets_resealed'";
-    let told: i64 = sqlx::query_scalar(query).fetch_one(&mut database).await.unwrap();
-    assert_eq!(u64::try_from(told).unwrap(), resealed, "the journal tells of each");
+    let logged: i64 = sqlx::query_scalar(query).fetch_one(&mut database).await.unwrap();
+    assert_eq!(u64::try_from(logged).unwrap(), resealed, "the journal has every value");
 }
 
 async fn connect(url: &str) -> sqlx::PgConnection {
@@ -774,20 +790,20 @@ async fn connect(url: &str) -> sqlx::PgConnection {
 }
 
 #[tokio::test]
-async fn a_rotation_that_is_killed_goes_on_and_gives_way_to_changes() {
+async fn rotation_resumes_after_a_kill_and_keeps_changes() {
     const CLIENTS: u64 = 1000;
     let postgres = Embedded::start(EmbeddedOptions { kind: Kind::Throwaway, download: true }).unwrap();
     let url = &postgres.url();
-    printed(&run(&["migrate"], url));
+    output_of(&run(&["migrate"], url));
     let mut database = connect(url).await;
     let (old, ring) = (Vault::new(OLD).unwrap(), Vault::new(NEW).unwrap().with_previous(OLD).unwrap());
     let id = |n: u64| format!("c{n:04}");
-    let place = |id: &str| ["t".to_owned(), "clients".to_owned(), id.to_owned()];
+    let location = |id: &str| ["t".to_owned(), "clients".to_owned(), id.to_owned()];
     let seal = |id: &str, secret: &str| {
-        old.seal(&place(id).each_ref().map(String::as_str), secret.as_bytes()).unwrap()
+        old.seal(&location(id).each_ref().map(String::as_str), secret.as_bytes()).unwrap()
     };
     let ids: Vec<String> = (0..CLIENTS).map(id).collect();
-    // Every other one as it was before keys had ids: without the eight bytes in front.
+    // Half of them in the form before keys had ids: without the header of eight bytes.
     let sealed =
         ids.iter().enumerate().map(|(n, id)| seal(id, id)[if n % 2 == 0 { 0 } else { 8 }..].to_vec());
     let sealed: Vec<Vec<u8>> = sealed.collect();
@@ -801,11 +817,11 @@ async fn a_rotation_that_is_killed_goes_on_and_gives_way_to_changes() {
         .execute(&mut database)
         .await
         .unwrap();
-    let list = printed(&keys(&["list"], url, (NEW, &[OLD])));
+    let list = output_of(&keys(&["list"], url, (NEW, &[OLD])));
     assert_eq!(values_under(&list, OLD), CLIENTS / 2);
-    assert!(list.contains("-\tfrom before keys had ids\t500\tclients.client_secret 500"), "{list}");
+    assert!(list.contains("-\tno key id\t500\tclients.client_secret 500"), "{list}");
 
-    // Somebody changes the last one and has not committed yet: the rotation comes to it and waits.
+    // The rotation waits for a transaction that has changed the last one.
     let last = &ids[ids.len() - 1];
     let change = async |database: &mut sqlx::PgConnection, secret: &str| {
         sqlx::query("begin").execute(&mut *database).await.unwrap();
@@ -833,13 +849,10 @@ async fn a_rotation_that_is_killed_goes_on_and_gives_way_to_changes() {
     killed.kill().unwrap();
     assert_eq!(killed.wait().unwrap().code(), None);
     sqlx::query("rollback").execute(&mut database).await.unwrap();
-    let list = printed(&keys(&["list"], url, (NEW, &[OLD])));
-    assert!(
-        (CLIENTS * 4 / 5..=CLIENTS).contains(&values_under(&list, NEW)),
-        "whole batches were done: {list}"
-    );
+    let list = output_of(&keys(&["list"], url, (NEW, &[OLD])));
+    assert!((CLIENTS * 4 / 5..=CLIENTS).contains(&values_under(&list, NEW)), "complete batches: {list}");
 
-    // The last batch may have been done by the database without anybody to tell.
+    // PostgreSQL may have completed the last batch after the kill.
     sqlx::query("update clients set client_secret = $1 where client_id = $2")
         .bind(seal(last, last))
         .bind(last)
@@ -851,25 +864,25 @@ async fn a_rotation_that_is_killed_goes_on_and_gives_way_to_changes() {
     until_waiting().await;
     sqlx::query("commit").execute(&mut database).await.unwrap();
     assert!(waiting.wait_with_output().unwrap().status.success());
-    let list = printed(&keys(&["list"], url, (NEW, &[OLD])));
+    let list = output_of(&keys(&["list"], url, (NEW, &[OLD])));
     assert_eq!((values_under(&list, NEW), values_under(&list, OLD)), (CLIENTS, 0), "{list}");
     let rows: Vec<(String, Vec<u8>)> = sqlx::query_as("select client_id, client_secret from clients")
         .fetch_all(&mut database)
         .await
         .unwrap();
     for (id, sealed) in rows {
-        let secret = ring.open(&place(&id).each_ref().map(String::as_str), &sealed).unwrap();
+        let secret = ring.open(&location(&id).each_ref().map(String::as_str), &sealed).unwrap();
         assert_eq!(*secret, if id == *last { b"second" as &[u8] } else { id.as_bytes() });
     }
 
-    // Without the key it was sealed with: told by place and id, nothing changed.
-    let lost = refused(&keys(&["rotate"], url, (THIRD, &[])));
+    // Without the key that sealed it: an error with the location, and no change.
+    let lost = error_of(&keys(&["rotate"], url, (THIRD, &[])));
     assert!(lost.contains("t/clients/c0000") && lost.contains("1000 values do not open"), "{lost}");
-    assert_eq!(values_under(&printed(&keys(&["list"], url, (NEW, &[]))), NEW), CLIENTS);
+    assert_eq!(values_under(&output_of(&keys(&["list"], url, (NEW, &[]))), NEW), CLIENTS);
 }
 
 #[test]
-fn every_command_explains_itself_with_an_example() {
+fn commands_have_help_with_an_example() {
     for args in [
         &["dev"][..],
         &["serve"],
@@ -883,7 +896,7 @@ fn every_command_explains_itself_with_an_example() {
         &["token"],
         &["health"],
     ] {
-        let help = printed(&roster(&[args, &["--help"]].concat()).output().unwrap());
+        let help = output_of(&roster(&[args, &["--help"]].concat()).output().unwrap());
         assert!(help.contains("Example"), "{args:?}: {help}");
     }
 }
@@ -894,9 +907,11 @@ fn config_check_reports_all_mistakes_at_once() {
     std::fs::create_dir(dir.path().join("tenants")).unwrap();
     std::fs::write(dir.path().join("development.toml"), "[server]\nhttp = 5\nhtpps = \"x\"\n").unwrap();
     std::fs::write(dir.path().join("tenants/a.toml"), "name = \"A b\"\nhosts = []\n").unwrap();
-    let said = refused(&roster(&["--config-dir", text(dir.path()), "config", "check"]).output().unwrap());
+    let errors = error_of(&roster(&["--config-dir", text(dir.path()), "config", "check"]).output().unwrap());
     for part in ["server.http", "server.htpps", "tenants/a.toml:1", "name", "hosts"] {
-        assert!(said.contains(part), "{part} in {said}");
+        assert!(errors.contains(part), "{part} in {errors}");
     }
-    assert!(printed(&roster(&["config", "check"]).output().unwrap()).contains("the configuration is fine"));
+    assert!(
+        output_of(&roster(&["config", "check"]).output().unwrap()).contains("the configuration is valid")
+    );
 }

@@ -18,7 +18,8 @@ struct IdToken {
     exp: i64,
 }
 
-/// The subject of a valid ID token that was issued to the client of the calling token. `now` is in seconds since 1970.
+/// The subject of a valid ID token that was issued to the client of the calling token. `now` is in seconds
+/// since 1970.
 ///
 /// # Errors
 /// 400 in the words of Auth0's API document for `link_with`.

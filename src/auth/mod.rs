@@ -1,7 +1,7 @@
 //! Access tokens of callers: verification, claims and scopes. [`crate::oauth`] issues them.
 //!
-//! Access tokens for the Management API are JWTs, signed with RS256 by a key of the tenant. The algorithm is fixed: a
-//! token with another `alg` is rejected.
+//! Access tokens for the Management API are JWTs, signed with RS256 by a key of the tenant. The algorithm is
+//! fixed: a token with another `alg` is rejected.
 
 pub mod link;
 pub mod scopes;
@@ -93,9 +93,11 @@ pub(crate) fn has_scope(scope: &str, wanted: &str) -> bool {
     scope.split(' ').any(|scope| scope == wanted)
 }
 
-/// Cache of recently verified tokens. The key is the end of the token's signature, which differs between any two tokens.
+/// Cache of recently verified tokens. The key is the end of the token's signature, which differs between any
+/// two tokens.
 ///
-/// A hit requires the full token to be equal, so a forged token with the end of a verified one is verified itself.
+/// A hit requires the full token to be equal, so a forged token with the end of a verified one is verified
+/// itself.
 pub struct Tokens(Cache<[u8; 32], Arc<VerifiedToken>>);
 
 struct VerifiedToken {
@@ -168,8 +170,8 @@ impl Tokens {
 /// Tolerated clock difference between two machines, in seconds.
 pub(crate) const LEEWAY: i64 = 5;
 
-/// Validation of the signature alone. The callers validate the claims: by the request's clock, and with Auth0's message
-/// for each violation.
+/// Validation of the signature alone. The callers validate the claims: by the request's clock, and with
+/// Auth0's message for each violation.
 pub(crate) fn signature_only(algorithm: Algorithm) -> Validation {
     let mut validation = Validation::new(algorithm);
     (validation.validate_exp, validation.validate_aud) = (false, false);
@@ -207,7 +209,8 @@ fn verify(tenant: &Tenant, token: &str, now: i64) -> Result<Claims, Error> {
     Ok(claims)
 }
 
-/// Whether a text has the form of a JWT: three parts in base64url. For any other text Auth0 reports a malformed header.
+/// Whether a text has the form of a JWT: three parts in base64url. For any other text Auth0 reports a
+/// malformed header.
 pub fn is_jwt(token: &str) -> bool {
     let mut parts = token.split('.');
     let part = |p: Option<&str>| p.is_some_and(|p| URL_SAFE_NO_PAD.decode(p).is_ok_and(|b| !b.is_empty()));

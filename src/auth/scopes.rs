@@ -1,8 +1,8 @@
-//! The scopes of the Management API, and a marker type for the requirement of each route: `Caller<UpdateUsers>` in a
-//! handler's signature.
+//! The scopes of the Management API, and a marker type for the requirement of each route:
+//! `Caller<UpdateUsers>` in a handler's signature.
 //!
-//! The names are Auth0's (<https://auth0.com/docs/api/management/v2>). A token needs any one of a requirement's scopes,
-//! or every one of an `all of` requirement.
+//! The names are Auth0's (<https://auth0.com/docs/api/management/v2>). A token needs any one of a
+//! requirement's scopes, or every one of an `all of` requirement.
 
 /// The scopes that a route requires, implemented by a marker type.
 pub trait Scope: 'static {
@@ -87,8 +87,8 @@ requirements! {
     UpdateUserBlocks = "update:users";
 }
 
-/// The scopes of the Management API for tokens of users. Each gives access to the token's own subject only, and a grant
-/// of `*` does not contain them.
+/// The scopes of the Management API for tokens of users. Each gives access to the token's own subject only,
+/// and a grant of `*` does not contain them.
 pub const CURRENT_USER: &[&str] = &[
     "read:current_user",
     "update:current_user_metadata",

@@ -19,8 +19,8 @@ const CLEAR_LINE: &str = "\r\x1b[K";
 ///
 /// Without an interruption, with any number of instances:
 ///
-/// 1. Generate a key: openssl rand -base64 32. Restart all instances with it in secrets.previous_keys, so that all of
-///    them open values under the new key before the first one seals with it.
+/// 1. Generate a key: openssl rand -base64 32. Restart all instances with it in secrets.previous_keys, so
+///    that all of them open values under the new key before the first one seals with it.
 /// 2. Restart all instances with it as secrets.key, and the former key in secrets.previous_keys.
 /// 3. With the settings of step 2: roster keys rotate
 /// 4. When roster keys list counts no value under the former key: restart without that key.
@@ -36,8 +36,8 @@ pub(super) enum Keys {
     List,
     /// Seal all values that are under another key again, with secrets.key
     ///
-    /// Safe while instances serve and write. It can be killed at any time: run it again. It ends with the output of
-    /// `roster keys list`, and with exit status 1 if a value is left that is not under secrets.key.
+    /// Safe while instances serve and write. It can be killed at any time: run it again. It ends with the
+    /// output of `roster keys list`, and with exit status 1 if a value is left that is not under secrets.key.
     #[command(
         after_help = "Example:\n  export ROSTER__SECRETS__KEY=\"$NEW\" ROSTER__SECRETS__PREVIOUS_KEYS=\"$OLD\"   # several: separated by commas\n  roster keys rotate --dry-run\n  roster keys rotate"
     )]

@@ -21,7 +21,8 @@ use crate::settings::{Flag, Settings};
 
 /// A self-hosted identity store that speaks Auth0's API.
 ///
-/// For local development: `roster dev`. In production: `roster migrate`, `roster tenant apply`, `roster serve`.
+/// For local development: `roster dev`.
+/// In production: `roster migrate`, `roster tenant apply`, `roster serve`.
 #[derive(Debug, Parser)]
 #[command(name = "roster", version, propagate_version = true, arg_required_else_help = true)]
 struct Cli {

@@ -10,8 +10,8 @@ use crate::search::indexed::Indexed;
 pub(super) enum Search {
     /// Index a metadata path, without blocking writes
     ///
-    /// Tenants whose file names the path in `indexed` use the index. An existing index is left as it is; an interrupted
-    /// build is repeated.
+    /// Tenants whose file names the path in `indexed` use the index. An existing index is left as it is; an
+    /// interrupted build is repeated.
     #[command(after_help = "Example:\n  roster search index app_metadata.subscription.renews_at")]
     Index {
         /// For example app_metadata.plan

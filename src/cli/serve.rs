@@ -10,8 +10,8 @@ use crate::settings::Flag;
 
 /// Serve the API over a PostgreSQL database.
 ///
-/// Needs `ROSTER__DATABASE__URL` (or `DATABASE_URL`) and `ROSTER__SECRETS__KEY`. On SIGTERM it finishes the open
-/// requests and ends.
+/// Needs `ROSTER__DATABASE__URL` (or `DATABASE_URL`) and `ROSTER__SECRETS__KEY`. On SIGTERM it finishes the
+/// open requests and ends.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  export DATABASE_URL=postgres://roster:secret@db/roster ROSTER__SECRETS__KEY=\"$(openssl rand -base64 32)\"\n  roster serve --migrate --apply-tenants --http 0.0.0.0:8080"

@@ -1,5 +1,5 @@
-//! Shared code of the subcommands: the options of the database, the vault, the application, and the run of the server
-//! until a stop signal.
+//! Shared code of the subcommands: the options of the database, the vault, the application, and the run of
+//! the server until a stop signal.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -99,8 +99,8 @@ pub(super) fn mail_sender(settings: &Settings) -> anyhow::Result<Option<Sender>>
     Ok(Some(Sender::Smtp(Box::new(Smtp::new(url.expose_secret(), from)?))))
 }
 
-/// Runs the server and the background workers until `stop` resolves. Then it accepts no connections, and open requests
-/// have until the shutdown timeout to finish.
+/// Runs the server and the background workers until `stop` resolves. Then it accepts no connections, and open
+/// requests have until the shutdown timeout to finish.
 pub(super) async fn run(
     running: Running,
     app: &Arc<App>,

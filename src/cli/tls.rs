@@ -41,8 +41,8 @@ pub(super) struct Local {
 }
 
 impl Local {
-    /// The files of a directory. The authority is generated once; the certificate is generated again when the names change
-    /// and every month.
+    /// The files of a directory. The authority is generated once; the certificate is generated again when the
+    /// names change and every month.
     pub(super) fn in_directory(
         directory: &Path,
         hosts: &[String],

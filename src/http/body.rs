@@ -1,4 +1,5 @@
-//! The body of a request. The handler reads it after the extractors have authenticated and authorized the caller.
+//! The body of a request. The handler reads it after the extractors have authenticated and authorized the
+//! caller.
 
 use std::future::{Ready, ready};
 use std::time::Duration;

@@ -20,7 +20,8 @@ use crate::http::rate_limit;
 use crate::journal::Author;
 use crate::tenancy::{Tenant, host_of, stays_on_this_machine};
 
-/// A caller of the Management API whose token has the scopes that `S` requires, with the context of the request.
+/// A caller of the Management API whose token has the scopes that `S` requires, with the context of the
+/// request.
 pub struct Caller<S: Scope>(pub Context, PhantomData<S>);
 
 impl<S: Scope> std::ops::Deref for Caller<S> {
@@ -40,8 +41,8 @@ impl<S: Scope> FromRequest for Caller<S> {
     }
 }
 
-/// Verifies the token of a caller of the Management API, counts the request against the rate limit, and requires any of
-/// the scopes, or all of them.
+/// Verifies the token of a caller of the Management API, counts the request against the rate limit, and
+/// requires any of the scopes, or all of them.
 pub(super) async fn authorize(request: &HttpRequest, scopes: &[&str], all: bool) -> Result<Context, Error> {
     let visitor = Visitor::find(request).await?;
     let token = bearer(request)?;
@@ -68,8 +69,8 @@ pub struct Visitor {
     pub tenant: Arc<Tenant>,
     /// The host of the request, with its port if it has one.
     pub host: String,
-    /// Scheme and host of the request, for links to this server: `https://HOST`. The scheme is `http` only for a plain
-    /// request to a host of this machine; elsewhere a proxy terminates HTTPS.
+    /// Scheme and host of the request, for links to this server: `https://HOST`. The scheme is `http` only
+    /// for a plain request to a host of this machine; elsewhere a proxy terminates HTTPS.
     pub origin: String,
     /// The author of this request's changes: `anonymous`.
     pub author: Author,
@@ -106,7 +107,8 @@ impl Visitor {
         Ok(Self { app, tenant, host, origin, author, now: OffsetDateTime::now_utc() })
     }
 
-    /// Counts a request to a public endpoint against the rate limit of the caller's address; 429 above the limit.
+    /// Counts a request to a public endpoint against the rate limit of the caller's address; 429 above the
+    /// limit.
     pub fn limit(&self, request: &HttpRequest, what: Limited) -> Result<(), Error> {
         let caller = || rate_limits::caller(self.author.ip.as_deref().unwrap_or_default());
         rate_limit::count(request, (&self.app, &self.tenant), what, caller)

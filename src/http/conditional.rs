@@ -11,8 +11,8 @@ use crate::http::render::tagged;
 
 /// The preconditions of a request.
 pub struct Preconditions {
-    /// Tags without their quotes, of which one must be the present one. `None` without a condition, and for `*`, which
-    /// every existing resource meets.
+    /// Tags without their quotes, of which one must be the present one. `None` without a condition, and for
+    /// `*`, which every existing resource meets.
     pub if_match: Option<Vec<String>>,
     if_none_match: Option<Vec<String>>,
 }

@@ -22,12 +22,13 @@ pub struct RequestId(pub String);
 #[derive(Clone, Debug)]
 pub struct TenantName(pub Arc<str>);
 
-/// The path of a route, with `{parameters}`. It is data of the actix resource, which saves a second search of the router.
+/// The path of a route, with `{parameters}`. It is data of the actix resource, which saves a second search of
+/// the router.
 #[derive(Clone, Copy, Debug)]
 pub struct Route(pub &'static str);
 
-/// Middleware of every request: the request's id, the log line, and the headers of all responses. The line contains no
-/// body, query string or header, because they contain secrets and addresses.
+/// Middleware of every request: the request's id, the log line, and the headers of all responses. The line
+/// contains no body, query string or header, because they contain secrets and addresses.
 pub async fn line<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,

@@ -1,5 +1,6 @@
-//! The only general code that uses actix: authorization ([`Caller`]), parameters ([`params`]), bodies ([`body`]),
-//! responses ([`render`]), and routes whose properties come from their handlers' signatures ([`endpoint`]).
+//! The only general code that uses actix: authorization ([`Caller`]), parameters ([`params`]), bodies
+//! ([`body`]), responses ([`render`]), and routes whose properties come from their handlers' signatures
+//! ([`endpoint`]).
 
 pub mod body;
 pub mod caller;

@@ -70,13 +70,15 @@ pub fn listed(plural: &str, page: &Page, list: &List<String>) -> HttpResponse {
     answer(plural, page, list, "")
 }
 
-/// The same; with totals it contains `length`, the number of items in the page, as lists of users and logs do.
+/// The same; with totals it contains `length`, the number of items in the page, as lists of users and logs
+/// do.
 pub fn listed_with_length(plural: &str, page: &Page, list: &List<String>) -> HttpResponse {
     answer(plural, page, list, &format!("\"length\":{},", list.items.len()))
 }
 
-/// The same with a `Link` header to the first, previous, next and last page (RFC 8288), as lists of connections, client
-/// grants and resource servers have it. `origin` is the scheme and host of the links. The last page needs a total.
+/// The same with a `Link` header to the first, previous, next and last page (RFC 8288), as lists of
+/// connections, client grants and resource servers have it. `origin` is the scheme and host of the links. The
+/// last page needs a total.
 pub fn listed_with_links(
     origin: &str,
     params: &Params,

@@ -24,7 +24,8 @@ impl FromRequest for Params {
 }
 
 impl Params {
-    /// A decoded segment of the path; 400 if it is not UTF-8 or contains U+0000, which PostgreSQL cannot store.
+    /// A decoded segment of the path; 400 if it is not UTF-8 or contains U+0000, which PostgreSQL cannot
+    /// store.
     pub fn path(&self, name: &str) -> Result<String, Error> {
         let raw = self.0.match_info().get(name).unwrap_or_default();
         let text =
@@ -108,8 +109,8 @@ impl Params {
         self.query(name)?.ok_or_else(|| refusal(Part::Query, &[fault()]))
     }
 
-    /// An integer parameter within bounds, both included. `about` is its description in Auth0's API document. A number
-    /// beyond `i64` counts as the nearest `i64`.
+    /// An integer parameter within bounds, both included. `about` is its description in Auth0's API document.
+    /// A number beyond `i64` counts as the nearest `i64`.
     pub fn integer(
         &self,
         name: &'static str,
@@ -119,10 +120,10 @@ impl Params {
     ) -> Result<Option<i64>, Error> {
         let Some(text) = self.query(name)? else { return Ok(None) };
         let digits = text.strip_prefix('-').unwrap_or(&text);
-        let is_whole = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        let is_integer = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
         let nearest = if digits.len() < text.len() { i64::MIN } else { i64::MAX };
         let number = text.parse().unwrap_or(nearest);
-        let reason = if !is_whole {
+        let reason = if !is_integer {
             "Expected type integer but found type string".to_owned()
         } else if number < min {
             format!("Value {text} is less than minimum {min}")

@@ -1,5 +1,6 @@
-//! Rate limits of requests ([`crate::base::rate_limits`]) and their headers. The Management API has the headers on
-//! successful responses and on 429, as recorded from Auth0; the other endpoints have them on every response.
+//! Rate limits of requests ([`crate::base::rate_limits`]) and their headers. The Management API has the
+//! headers on successful responses and on 429, as recorded from Auth0; the other endpoints have them on every
+//! response.
 
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{HeaderName, RETRY_AFTER};

@@ -86,7 +86,8 @@ impl ResponseError for Error {
     }
 }
 
-/// An error response in another form than the Management API's, with its cause for the log line of the request.
+/// An error response in another form than the Management API's, with its cause for the log line of the
+/// request.
 pub fn error_response(status: u16, body: &impl Serialize, cause: Option<&String>) -> HttpResponse {
     let mut response = json_value(status, body);
     if status == 503 {

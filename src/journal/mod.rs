@@ -1,12 +1,12 @@
-//! The journal: one row for every change, written by the statement that makes the change, so that neither exists without
-//! the other. The table is append-only. No API endpoint reads it yet.
+//! The journal: one row for every change, written by the statement that makes the change, so that neither
+//! exists without the other. The table is append-only. No API endpoint reads it yet.
 //!
-//! A row has the tenant, the position (`transaction_id`, `entry_id`), the time, the kind (`user.updated`), the subject,
-//! the author (subject and client of the token, or a command; the request's id, address and user agent), and `changes`:
-//! the values `before` and `after` of each changed root attribute and of each changed root key of a metadata field:
-//! `{"nickname": {"after": "jd"}, "user_metadata": {"hobby": {"before": "surfing"}}}`. Passwords and secrets are masked
-//! as `*****`. Logins (`user.logged_in`, `user.login_failed`) have the `connection` and the `reason` of a rejection
-//! there instead.
+//! A row has the tenant, the position (`transaction_id`, `entry_id`), the time, the kind (`user.updated`),
+//! the subject, the author (subject and client of the token, or a command; the request's id, address and user
+//! agent), and `changes`: the values `before` and `after` of each changed root attribute and of each changed
+//! root key of a metadata field: `{"nickname": {"after": "jd"}, "user_metadata": {"hobby": {"before":
+//! "surfing"}}}`. Passwords and secrets are masked as `*****`. Logins (`user.logged_in`, `user.login_failed`)
+//! have the `connection` and the `reason` of a rejection there instead.
 //!
 //! A statement writes its entry in a CTE, from its parameter `author`, a `journal_author`:
 //!

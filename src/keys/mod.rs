@@ -1,15 +1,16 @@
 //! Rotation of `secrets.key`, which seals the secrets in the database ([`crate::base::vault`]).
 //!
-//! [`store::SEALED_COLUMNS`] lists the sealed columns; a test compares it with the schema. Values under a former key open
-//! as long as `secrets.previous_keys` contains that key, and [`rotate`] seals them again.
+//! [`store::SEALED_COLUMNS`] lists the sealed columns; a test compares it with the schema. Values under a
+//! former key open as long as `secrets.previous_keys` contains that key, and [`rotate`] seals them again.
 //!
 //! Decisions:
-//! - A rotation replaces values in batches of one statement each. A rotation that was killed keeps its finished batches;
-//!   the next one continues with the rest.
-//! - It runs beside instances that serve and write. A value is replaced only while it equals the one that was opened; a
-//!   concurrent change wins, and another pass reads the value again.
-//! - Sealing a value again does not change it: versions and entity tags stay, and no secret enters the journal. Each
-//!   batch writes one journal row for each tenant, `tenant.secrets_resealed`, with the column, the key's id and the count.
+//! - A rotation replaces values in batches of one statement each. A rotation that was killed keeps its
+//!   finished batches; the next one continues with the rest.
+//! - It runs beside instances that serve and write. A value is replaced only while it equals the one that was
+//!   opened; a concurrent change wins, and another pass reads the value again.
+//! - Sealing a value again does not change it: versions and entity tags stay, and no secret enters the
+//!   journal. Each batch writes one journal row for each tenant, `tenant.secrets_resealed`, with the column,
+//!   the key's id and the count.
 //! - Values without a key's id, the form before ids existed, always count as not under the present key.
 
 pub(crate) mod store;
@@ -66,8 +67,8 @@ pub struct Progress {
     pub reason: Option<String>,
 }
 
-/// Seals all values again that are not under the present key, in all tenants; the progress of each column. With `dry_run`
-/// it opens the values and writes nothing. `report` is called after every batch.
+/// Seals all values again that are not under the present key, in all tenants; the progress of each column.
+/// With `dry_run` it opens the values and writes nothing. `report` is called after every batch.
 pub async fn rotate(
     db: &Db,
     vault: &Vault,

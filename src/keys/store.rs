@@ -1,7 +1,8 @@
-//! The sealed columns of all tables, each with three statements of the same form; `tests` below keeps them in step.
+//! The sealed columns of all tables, each with three statements of the same form; `tests` below keeps them in
+//! step.
 //!
-//! [`reseal`] locks the rows that it changes and compares the old value, so it never undoes a concurrent change. Their
-//! resources write the columns, too.
+//! [`reseal`] locks the rows that it changes and compares the old value, so it never undoes a concurrent
+//! change. Their resources write the columns, too.
 
 use crate::base::error::Error;
 use crate::base::vault::{FORM, KeyId, Location, Vault};
@@ -87,7 +88,8 @@ pub(crate) struct Value {
     pub sealed: Vec<u8>,
 }
 
-/// A page of values that are not under the present key, in the order of their primary keys, from the one after `after`.
+/// A page of values that are not under the present key, in the order of their primary keys, from the one
+/// after `after`.
 pub(crate) async fn page(
     db: &Db,
     column: &'static SealedColumn,
@@ -120,7 +122,8 @@ pub(crate) async fn reseal(
         .await;
     match resealed {
         Ok((count,)) => Ok(count.unsigned_abs()),
-        // A deadlock changes nothing. The other transaction changed the values, so the next pass reads them again.
+        // A deadlock changes nothing. The other transaction changed the values, so the next pass reads them
+        // again.
         Err(error) if is_deadlock(&error) => Ok(0),
         Err(error) => Err(error.into()),
     }

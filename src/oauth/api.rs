@@ -1,12 +1,12 @@
 //! The API of an access token: lifetime, dialect and signature.
 //!
-//! A token is signed with its API's algorithm; HS256 uses the API's own secret. The dialects `rfc9068_profile*` (RFC
-//! 9068) have `typ` `at+jwt`, `client_id` and `jti` where Auth0's own dialects have `azp` and `gty`. The dialects that
-//! end in `_authz` add `permissions` if the API enforces policies
+//! A token is signed with its API's algorithm; HS256 uses the API's own secret. The dialects
+//! `rfc9068_profile*` (RFC 9068) have `typ` `at+jwt`, `client_id` and `jti` where Auth0's own dialects have
+//! `azp` and `gty`. The dialects that end in `_authz` add `permissions` if the API enforces policies
 //! (<https://auth0.com/docs/secure/tokens/access-tokens/access-token-profiles>).
 //!
-//! RS512 and PS256 use the same key as RS256. `/.well-known/jwks.json` names RS256 for it, so a verifier that compares
-//! the algorithm with the key's has to be configured with the API's algorithm.
+//! RS512 and PS256 use the same key as RS256. `/.well-known/jwks.json` names RS256 for it, so a verifier that
+//! compares the algorithm with the key's has to be configured with the API's algorithm.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -38,7 +38,8 @@ pub(crate) struct Api {
     pub allows_users: bool,
     /// The scopes of the client's grant for users, if the API's policy requires a grant.
     pub user_scope_limit: Option<Vec<String>>,
-    /// Whether the API requires tokens that are encrypted or bound to a key of the client. Roster issues neither.
+    /// Whether the API requires tokens that are encrypted or bound to a key of the client. Roster issues
+    /// neither.
     pub requires_protected_tokens: bool,
 }
 

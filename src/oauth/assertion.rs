@@ -1,8 +1,8 @@
 //! Client assertions: JWTs signed by a client's own key, `private_key_jwt` (RFC 7523, 2.2).
 //!
-//! The key is a credential that the client's `client_authentication_methods` name, with its algorithm. The claims of an
-//! assertion are the client (`iss`, `sub`), this tenant's issuer or token endpoint (`aud`), an expiry at most five
-//! minutes ahead (`exp`) and an id (`jti`). An assertion is valid once
+//! The key is a credential that the client's `client_authentication_methods` name, with its algorithm. The
+//! claims of an assertion are the client (`iss`, `sub`), this tenant's issuer or token endpoint (`aud`), an
+//! expiry at most five minutes ahead (`exp`) and an id (`jti`). An assertion is valid once
 //! (<https://auth0.com/docs/get-started/authentication-and-authorization-flow/authenticate-with-private-key-jwt>).
 
 use jsonwebtoken::{Algorithm, DecodingKey};

@@ -1,4 +1,5 @@
-//! Client authentication at the token endpoint (RFC 6749, 2.3): a secret, a signed assertion, or none for a public client.
+//! Client authentication at the token endpoint (RFC 6749, 2.3): a secret, a signed assertion, or none for a
+//! public client.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -32,11 +33,12 @@ pub enum Credential {
 }
 
 impl ClaimedClient {
-    /// Reads the client from the parameters, from the `Authorization` header (RFC 6749, 2.3.1) or from an assertion
-    /// (RFC 7523, 2.2).
+    /// Reads the client from the parameters, from the `Authorization` header (RFC 6749, 2.3.1) or from an
+    /// assertion (RFC 7523, 2.2).
     ///
     /// # Errors
-    /// 400 without a client, with two credentials, or with an organization; 401 if the header is not well-formed.
+    /// 400 without a client, with two credentials, or with an organization; 401 if the header is not
+    /// well-formed.
     pub(super) fn read(parameters: &Parameters<'_>, authorization: Option<&str>) -> Result<Self, OAuthError> {
         if parameters.text("organization")?.is_some_and(|organization| !organization.is_empty()) {
             return Err(OAuthError::invalid_request(

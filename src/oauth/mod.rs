@@ -1,14 +1,14 @@
 //! Tokens for clients and users.
 //!
 //! Endpoints: `POST /oauth/token` ([`grants`]), `/userinfo` ([`userinfo`]), `/.well-known/jwks.json`,
-//! `/.well-known/openid-configuration` ([`discovery`]). The form of a token for an API other than the Management API is
-//! in [`api`].
+//! `/.well-known/openid-configuration` ([`discovery`]). The form of a token for an API other than the
+//! Management API is in [`api`].
 //!
 //! Deviations and decisions:
-//! - The issuer is `https://HOST/` and the Management API's audience `https://HOST/api/v2/` for any host of the tenant,
-//!   with or without a port: an SDK pointed at a host requests exactly that.
-//! - A client sends its secret or, if its `client_authentication_methods` say so, an [`assertion`]; its secret is not
-//!   valid then. Mutual TLS is not supported: a client that requires it gets no token.
+//! - The issuer is `https://HOST/` and the Management API's audience `https://HOST/api/v2/` for any host of
+//!   the tenant, with or without a port: an SDK pointed at a host requests exactly that.
+//! - A client sends its secret or, if its `client_authentication_methods` say so, an [`assertion`]; its
+//!   secret is not valid then. Mutual TLS is not supported: a client that requires it gets no token.
 //! - A `scope` in a client credentials request narrows the grant (RFC 6749, 3.3); it cannot widen it.
 //! - `organization` is rejected unless null or empty, since no token is issued for an organization.
 
@@ -49,8 +49,8 @@ pub struct TokenResponse {
     pub token_type: &'static str,
 }
 
-/// Mints a token for a tenant's Management API without a client: for operators with access to the database. `lifetime`
-/// is in seconds, `now` in seconds since 1970.
+/// Mints a token for a tenant's Management API without a client: for operators with access to the database.
+/// `lifetime` is in seconds, `now` in seconds since 1970.
 pub fn mint(tenant: &Tenant, actor: &str, scope: &[&str], lifetime: i64, now: i64) -> Result<String, Error> {
     let domain = tenant.hosts.first().map_or("", String::as_str);
     tenant.sign(&Claims {

@@ -1,4 +1,5 @@
-//! The parameters of a token request. Null counts as absent: Auth0's SDK for Python sends it for unset parameters.
+//! The parameters of a token request. Null counts as absent: Auth0's SDK for Python sends it for unset
+//! parameters.
 
 use super::OAuthError;
 use crate::base::json::{Object, type_name};

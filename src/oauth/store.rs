@@ -1,6 +1,8 @@
-//! `clients` with their grants and APIs, read in batches, and `client_assertions`, the assertions that were used.
+//! `clients` with their grants and APIs, read in batches, and `client_assertions`, the assertions that were
+//! used.
 //!
-//! No locks beyond those of the inserted row. The deletion of a client deletes its assertions by their foreign key.
+//! No locks beyond those of the inserted row. The deletion of a client deletes its assertions by their
+//! foreign key.
 
 use sqlx::PgConnection;
 

@@ -47,8 +47,8 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// Generates a key of 2048 bits for a tenant's domain: the public key, and the private key in PKCS #8. It takes
-    /// about 50 ms of CPU time.
+    /// Generates a key of 2048 bits for a tenant's domain: the public key, and the private key in PKCS #8. It
+    /// takes about 50 ms of CPU time.
     pub fn generate(domain: &str) -> anyhow::Result<(Jwk, Vec<u8>)> {
         let pair = KeyPair::generate(KeySize::Rsa2048)?;
         let pkcs8: Pkcs8V1Der<'_> = pair.as_der()?;

@@ -1,8 +1,8 @@
 //! Tenants, and the tenant of a request. [`crate::tenant_files`] creates tenants from files.
 //!
-//! A tenant is an independent identity store with its own hosts, signing keys, connections, clients and users. The
-//! `Host` header of a request selects the tenant. Only a bounded cache holds tenants in memory, so the number of tenants
-//! is limited by the database alone.
+//! A tenant is an independent identity store with its own hosts, signing keys, connections, clients and
+//! users. The `Host` header of a request selects the tenant. Only a bounded cache holds tenants in memory, so
+//! the number of tenants is limited by the database alone.
 
 pub mod keys;
 pub mod settings;
@@ -66,7 +66,8 @@ impl Tenant {
         self.keys.first().ok_or_else(|| Error::internal(format!("tenant {} has no signing key", self.id)))
     }
 
-    /// Whether an audience is the Management API: its identifier, or `/api/v2/` at any host of the tenant with any port.
+    /// Whether an audience is the Management API: its identifier, or `/api/v2/` at any host of the tenant
+    /// with any port.
     pub fn is_management(&self, audience: &str) -> bool {
         audience == self.audience || self.is_at_own_host(audience, "/api/v2/")
     }
@@ -94,7 +95,8 @@ impl Tenant {
     }
 }
 
-/// The host of an authority (`HOST` or `HOST:PORT`) in lower case, without the port; `None` for an invalid authority.
+/// The host of an authority (`HOST` or `HOST:PORT`) in lower case, without the port; `None` for an invalid
+/// authority.
 pub fn host_of(authority: &str) -> Option<String> {
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, Some(port)),
@@ -130,7 +132,8 @@ pub struct Tenancy {
 }
 
 impl Tenancy {
-    /// A cache of at most `size` hosts. A change of a tenant takes effect on every instance within `time_to_live`.
+    /// A cache of at most `size` hosts. A change of a tenant takes effect on every instance within
+    /// `time_to_live`.
     pub fn new(size: u64, time_to_live: Duration, loopback: Option<String>) -> Self {
         Self { by_host: Cache::builder().max_capacity(size).time_to_live(time_to_live).build(), loopback }
     }

@@ -33,12 +33,14 @@ pub struct Limits {
 /// Behaviour of Auth0 that a tenant can turn off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Compat {
-    /// The last item of a list that `page` and `per_page` reach. Default 1,000, as in Auth0; unlimited when set to 0.
+    /// The last item of a list that `page` and `per_page` reach. Default 1,000, as in Auth0; unlimited when
+    /// set to 0.
     pub offset_cap: Option<u32>,
-    /// Whether a signup reports that the user exists. Default true. A file sets the flag of the tenant's settings
-    /// ([`crate::resources::tenant_settings`]) by this key; the flag takes effect.
+    /// Whether a signup reports that the user exists. Default true. A file sets the flag of the tenant's
+    /// settings ([`crate::resources::tenant_settings`]) by this key; the flag takes effect.
     pub signup_user_exists_error: bool,
-    /// Whether documents of clients contain `tenant` whatever `fields` selects. Default true, as recorded from Auth0.
+    /// Whether documents of clients contain `tenant` whatever `fields` selects. Default true, as recorded
+    /// from Auth0.
     #[serde(default = "default_true")]
     pub clients_keep_tenant: bool,
 }

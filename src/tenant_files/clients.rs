@@ -12,8 +12,8 @@ use crate::base::vault::Location;
 use crate::resources::clients::model::{METADATA_KEYS, defaults};
 
 impl Application<'_> {
-    /// Writes the clients and their grants; name and id of each client. `audience` is the identifier of the Management
-    /// API.
+    /// Writes the clients and their grants; name and id of each client. `audience` is the identifier of the
+    /// Management API.
     pub(super) async fn put_clients<'c>(
         &mut self,
         clients: &'c [ClientConfig],

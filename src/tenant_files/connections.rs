@@ -9,7 +9,7 @@ use crate::resources::connections::{
     Active, Attribute, Attributes, Lengths, Options, PasswordComplexity, Range, Signup, Validation,
 };
 
-/// Keys of a file with another place in a connection's options.
+/// Keys of a file at another path in a connection's options.
 const OPTIONS_POINTERS: &[(&str, &str)] = &[
     ("username_min", "/validation/username/min"),
     ("username_max", "/validation/username/max"),

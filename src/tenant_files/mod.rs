@@ -1,8 +1,9 @@
-//! Tenants from files. Applying a file is idempotent: it sets the keys that the file names, whatever the API changed
-//! before, and leaves everything else. A row that already has its values is not written. Defaults apply to new rows only.
+//! Tenants from files. Applying a file is idempotent: it sets the keys that the file names, whatever the API
+//! changed before, and leaves everything else. A row that already has its values is not written. Defaults
+//! apply to new rows only.
 //!
-//! A file identifies a client by `client_id` or else by name, a connection by name, and a grant by client and API. A
-//! secret in the file replaces the stored one; a generated secret stays.
+//! A file identifies a client by `client_id` or else by name, a connection by name, and a grant by client and
+//! API. A secret in the file replaces the stored one; a generated secret stays.
 //!
 //! One transaction applies a file, subject by subject: [`tenant`], [`clients`], [`connections`].
 
@@ -28,8 +29,8 @@ use crate::resources::users::erasure;
 /// The changes by a file, a line each: `created client Management`.
 pub type Report = Vec<String>;
 
-/// Time limit for progress of the erasure of a deleted connection's users, when the file declares a connection of that
-/// name.
+/// Time limit for progress of the erasure of a deleted connection's users, when the file declares a
+/// connection of that name.
 const ERASURE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Pause between attempts while another process erases the users.
 const RETRY_INTERVAL: Duration = Duration::from_millis(200);
@@ -54,8 +55,8 @@ impl Provisioner<'_> {
     /// Applies a file completely or not at all.
     ///
     /// # Errors
-    /// A host of another tenant; a connection whose deleted predecessor still has users, without progress for a minute;
-    /// more than the maximum of client metadata; the database.
+    /// A host of another tenant; a connection whose deleted predecessor still has users, without progress for
+    /// a minute; more than the maximum of client metadata; the database.
     pub async fn apply(&self, config: &TenantConfig) -> Result<Report> {
         let mut deadline = Instant::now() + ERASURE_TIMEOUT;
         loop {
@@ -140,8 +141,8 @@ impl Change {
     }
 }
 
-/// The part of a document that a file names. A key of the file is a path in the document, unless `pointers` contains
-/// another JSON Pointer for it. A key that the document does not have is left out.
+/// The part of a document that a file names. A key of the file is a path in the document, unless `pointers`
+/// contains another JSON Pointer for it. A key that the document does not have is left out.
 fn named_part(document: &Value, named: &BTreeSet<String>, pointers: &[(&str, &str)]) -> Value {
     let mut part = json!({});
     for name in named {

@@ -31,7 +31,8 @@ pub struct TenantConfig {
     pub name: String,
     /// Host names, lower-case, without scheme and port, each of one tenant only. The first is the domain.
     pub hosts: Vec<String>,
-    /// Whether `roster dev` uses this tenant for `localhost`, `127.0.0.1` and `::1`. Default false; one tenant only.
+    /// Whether `roster dev` uses this tenant for `localhost`, `127.0.0.1` and `::1`. Default false; one
+    /// tenant only.
     pub loopback: bool,
     /// The identifier of the Management API; default: [`TenantConfig::management_audience`].
     pub audience: Option<String>,
@@ -145,7 +146,8 @@ pub struct GrantConfig {
     pub scope: Scope,
 }
 
-/// Reads all tenant files of a directory, `*.toml`, in the order of their names. A missing directory has none.
+/// Reads all tenant files of a directory, `*.toml`, in the order of their names. A missing directory has
+/// none.
 ///
 /// # Errors
 /// All mistakes of all files, including names and hosts that occur twice.

@@ -1,8 +1,10 @@
-//! The tables of a tenant that its file declares: `tenants`, `tenant_hosts`, `signing_keys`, `clients`, `client_grants`,
-//! `connections` and `connection_clients`. Their resources write all of them but `tenant_hosts` and `signing_keys`, too.
+//! The tables of a tenant that its file declares: `tenants`, `tenant_hosts`, `signing_keys`, `clients`,
+//! `client_grants`, `connections` and `connection_clients`. Their resources write all of them but
+//! `tenant_hosts` and `signing_keys`, too.
 //!
-//! All statements but the last run in one transaction, which holds the advisory lock of [`lock`]. Each `put_*` statement
-//! locks the row that it overlays before it reads it, so that no concurrent change through the API is lost.
+//! All statements but the last run in one transaction, which holds the advisory lock of [`lock`]. Each
+//! `put_*` statement locks the row that it overlays before it reads it, so that no concurrent change through
+//! the API is lost.
 
 use serde_json::Value;
 use sqlx::types::Json;

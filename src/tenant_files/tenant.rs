@@ -14,10 +14,10 @@ use crate::tenancy::keys::SigningKey;
 /// Settings that exist in files only. A key of them that a file leaves out returns to its default.
 const ONLY_IN_FILES: [&str; 2] = ["rate_limits", "search"];
 
-/// Keys of a file with another place in the tenant's settings.
+/// Keys of a file at another path in the tenant's settings.
 const SETTINGS_POINTERS: &[(&str, &str)] = &[("hosts", "/domain")];
 
-/// Keys of a file with another place in the API's tenant settings.
+/// Keys of a file at another path in the API's tenant settings.
 const TENANT_SETTINGS_POINTERS: &[(&str, &str)] =
     &[("compat.signup_user_exists_error", "/flags/enable_public_signup_user_exists_error")];
 

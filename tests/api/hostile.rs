@@ -1,5 +1,5 @@
-//! Invalid input to every route with a body and every route with an id in its path: a 4xx in the API's shape, and no
-//! change.
+//! Invalid input to every route with a body and every route with an id in its path: a 4xx in the API's shape,
+//! and no change.
 
 use roster::server::endpoints;
 use serde_json::{Value, json};

@@ -289,8 +289,8 @@ async fn client_metadata_of_file_and_api_share_the_limit() {
     let own: Value = (0..4).map(|n| (format!("a{n}"), json!("x"))).collect();
     assert_eq!(tenant.patch(&path, json!({ "client_metadata": own })).await.status, 200);
     let before = writes(&tenant).await;
-    let refused = try_apply(&file(&tenant.name, &text(7))).await.unwrap_err();
-    assert!(refused.message.contains("would have 11 keys"), "{}", refused.message);
+    let error = try_apply(&file(&tenant.name, &text(7))).await.unwrap_err();
+    assert!(error.message.contains("would have 11 keys"), "{}", error.message);
     assert_eq!(writes(&tenant).await, before);
 }
 

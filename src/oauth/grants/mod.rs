@@ -1,4 +1,5 @@
-//! The grant types of `POST /oauth/token`. [`GRANT_TYPES`] is their only table: the endpoint and discovery read it.
+//! The grant types of `POST /oauth/token`. [`GRANT_TYPES`] is their only table: the endpoint and discovery
+//! read it.
 
 pub mod client_credentials;
 pub mod password;

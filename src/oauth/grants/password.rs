@@ -1,20 +1,21 @@
-//! Tokens for a user who gives a client their password (RFC 6749, 4.3): the grant type `password`, and Auth0's
-//! `password-realm`, which names the connection.
+//! Tokens for a user who gives a client their password (RFC 6749, 4.3): the grant type `password`, and
+//! Auth0's `password-realm`, which names the connection.
 //!
 //! Access tokens by audience:
-//! - none, and no `default_audience` of the tenant: an opaque token of 32 characters for `/userinfo`, stored as a
-//!   digest;
+//! - none, and no `default_audience` of the tenant: an opaque token of 32 characters for `/userinfo`, stored
+//!   as a digest;
 //! - the Management API: a JWT for the user, with the requested `current_user` scopes;
-//! - another API: a token in that API's form, with its requested scopes. An API that enforces policies grants only the
-//!   user's permissions; an API that requires a client grant grants only the scopes of that grant.
+//! - another API: a token in that API's form, with its requested scopes. An API that enforces policies grants
+//!   only the user's permissions; an API that requires a client grant grants only the scopes of that grant.
 //!
-//! `scope` in the response names the granted scopes. `openid` alone, or no scope, requests all standard scopes, as
-//! recorded from Auth0.
+//! `scope` in the response names the granted scopes. `openid` alone, or no scope, requests all standard
+//! scopes, as recorded from Auth0.
 //!
 //! Deviations and decisions:
-//! - Without a realm the connection is the tenant's `default_directory`, or else the oldest connection that the client
-//!   may use.
-//! - ID tokens are signed with RS256 whatever the client's settings name. Their lifetime is that of the settings.
+//! - Without a realm the connection is the tenant's `default_directory`, or else the oldest connection that
+//!   the client may use.
+//! - ID tokens are signed with RS256 whatever the client's settings name. Their lifetime is that of the
+//!   settings.
 //! - Refresh tokens are not issued: `offline_access` is not granted.
 
 use serde::Serialize;

@@ -1,5 +1,5 @@
-//! Claims of the user of an access token (OIDC Core 1.0, 5.3): `GET` and `POST /userinfo`. The token needs the scope
-//! `openid`; its other scopes select the claims.
+//! Claims of the user of an access token (OIDC Core 1.0, 5.3): `GET` and `POST /userinfo`. The token needs
+//! the scope `openid`; its other scopes select the claims.
 //!
 //! Deviation: `updated_at` is a text and not a number, as in Auth0's responses.
 
@@ -44,7 +44,8 @@ pub fn claims(user: &User, scope: &str) -> Result<Map<String, Value>> {
     Ok(claims)
 }
 
-/// The claims of the user of an access token; `None` if the token is not valid for `/userinfo` or the user is blocked.
+/// The claims of the user of an access token; `None` if the token is not valid for `/userinfo` or the user is
+/// blocked.
 pub async fn fetch(ctx: &Context, token: &str) -> Result<Option<Map<String, Value>>> {
     let subject = if is_jwt(token) {
         let claims = ctx.app.tokens.verify_for_userinfo(&ctx.tenant, token, ctx.now.unix_timestamp());

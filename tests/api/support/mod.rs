@@ -1,8 +1,9 @@
 //! One server and one database for the whole run, one tenant for each test.
 //!
-//! The database is a throwaway PostgreSQL that ends with the process, or the one of `DATABASE_URL`, which keeps the
-//! tenants of the tests. [`Tenant::new`] creates a tenant with a connection and a client with all scopes. Its `get`,
-//! `post`, `patch` and `delete` send HTTP requests to the server and return a [`Response`].
+//! The database is a throwaway PostgreSQL that ends with the process, or the one of `DATABASE_URL`, which
+//! keeps the tenants of the tests. [`Tenant::new`] creates a tenant with a connection and a client with all
+//! scopes. Its `get`, `post`, `patch` and `delete` send HTTP requests to the server and return a
+//! [`Response`].
 
 pub(crate) mod smtp;
 
@@ -26,7 +27,8 @@ use roster::tenant_files::model::{TenantConfig, built_in_dev};
 use roster::tenant_files::{Credentials, Provisioner};
 use serde_json::Value;
 
-/// The private PostgreSQL, unless `DATABASE_URL` is set. A static is never dropped, so an exit handler stops it.
+/// The private PostgreSQL, unless `DATABASE_URL` is set. A static is never dropped, so an exit handler stops
+/// it.
 static POSTGRES: Mutex<Option<Embedded>> = Mutex::new(None);
 
 extern "C" fn stop_postgres() {
@@ -300,8 +302,8 @@ pub(crate) async fn try_apply(config: &TenantConfig) -> Result<Vec<String>, rost
     on_server(async move { provisioner(&server().app).apply(&config).await }).await
 }
 
-/// Runs a future on the server's runtime. A connection belongs to the runtime that opened it, and the runtime of a test
-/// ends with the test.
+/// Runs a future on the server's runtime. A connection belongs to the runtime that opened it, and the runtime
+/// of a test ends with the test.
 pub(crate) async fn on_server<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
     server().runtime.spawn(work).await.expect("no panic")
 }
@@ -357,8 +359,8 @@ pub(crate) async fn execute(statement: &str, parameters: &[&str]) -> u64 {
     try_execute(statement, parameters).await.unwrap()
 }
 
-/// Runs a request while a transaction holds changed rows, and commits when the request waits for them. `parameters` are
-/// `$1` and `$2` of the statements.
+/// Runs a request while a transaction holds changed rows, and commits when the request waits for them.
+/// `parameters` are `$1` and `$2` of the statements.
 pub(crate) async fn overtaken<T>(
     statements: &[&str],
     parameters: [&str; 2],
