@@ -706,7 +706,7 @@ impl Secrets {
     }
 }
 
-/// The procedure of the README, step by step, while somebody uses secrets of all kinds: nobody notices.
+/// The procedure of `docs/operations.md`, step by step, while clients use every kind of secret.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_key_of_the_secrets_is_replaced_while_instances_serve() {
     let postgres = Embedded::start(EmbeddedOptions { kind: Kind::Throwaway, download: true }).unwrap();
