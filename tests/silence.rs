@@ -181,13 +181,13 @@ async fn standing_postgres_makes_no_answer_late() {
     let instance = Instance::start(&url, &url);
     let user = instance.user().await;
     instance.recovers(&user, Instant::now()).await;
-    signal(postgres.pid(), "STOP");
+    let stopped = Stopped::new(postgres.pid());
     let began = Instant::now();
     while began.elapsed() < 2 * LONGEST / 3 {
         let statuses = instance.statuses(&user).await;
         assert!(statuses.iter().all(|status| *status == 503), "{statuses:?}");
     }
-    signal(postgres.pid(), "CONT");
+    drop(stopped);
     instance.recovers(&user, Instant::now()).await;
 }
 
@@ -196,6 +196,22 @@ fn socket_of(url: &str) -> String {
     let url = url::Url::parse(url).unwrap();
     let value = |name| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
     format!("{}/.s.PGSQL.{}", value("host").unwrap(), url.port().unwrap_or(5432))
+}
+
+/// A PostgreSQL that stands still until this is dropped.
+struct Stopped(u32);
+
+impl Stopped {
+    fn new(postmaster: u32) -> Self {
+        signal(postmaster, "STOP");
+        Self(postmaster)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        signal(self.0, "CONT");
+    }
 }
 
 /// Sends a signal to PostgreSQL and all of its processes.
