@@ -1,10 +1,8 @@
-//! The only general code that knows sqlx: the pool, what its errors mean, migrations, coalescing, and a Postgres of
-//! our own for development and tests.
+//! The only general code that knows sqlx: the pool, what its errors mean, migrations, coalescing.
 
 pub(crate) mod batch;
 mod coalesce;
 pub(crate) mod connections;
-pub mod embedded;
 pub mod migrate;
 mod statement;
 
