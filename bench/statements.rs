@@ -7,9 +7,9 @@
 //! array for each value.
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, reason = "it is what it is for")]
 
-use roster::search::indexes::Indexed;
-use roster::search::sql::Bind;
-use roster::search::users::{Part, USERS, few, statement};
+use roster::resources::users::search::builder::Bind;
+use roster::resources::users::search::sql::{Part, USERS, few, statement};
+use roster::search::indexed::Indexed;
 use roster::search::{Plan, parse};
 
 fn main() {

@@ -5,21 +5,21 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 use crate::auth::{Claims, Tokens};
+use crate::base::error::{Result, codes};
+use crate::base::load::Load;
+use crate::base::passwords::Hasher;
+use crate::base::rate_limits::Buckets;
+use crate::base::vault::Vault;
 use crate::db::Db;
-use crate::error::{Result, codes};
 use crate::journal::Author;
-use crate::load::Load;
-use crate::passwords::Hasher;
-use crate::rate_limits::Buckets;
 use crate::tenancy::{Tenancy, Tenant};
-use crate::vault::Vault;
 
 /// What every request shares.
 pub struct App {
     /// The database.
     pub db: Db,
     /// Opens secrets.
-    pub vault: Vault,
+    pub vault: Arc<Vault>,
     /// Finds tenants.
     pub tenancy: Tenancy,
     /// Tokens verified lately.

@@ -13,33 +13,44 @@ use anyhow::Context;
 use serde_json::json;
 
 use crate::app::App;
-use crate::db::Statement;
-use crate::error::{Error, codes};
+use crate::base::error::{Error, codes};
+use crate::db::batch::Batch as _;
+use crate::db::{Registration, Statement};
 use crate::http::endpoint::endpoint;
 use crate::http::render::json_value;
 use crate::http::{Endpoint, load, log};
+use crate::resources::users;
 
 /// The registration table: every resource is one line here.
 const RESOURCES: &[fn() -> Vec<Endpoint>] = &[
     health,
-    crate::auth::routes::routes,
-    crate::users::routes::routes,
-    crate::resource_servers::routes::routes,
-    crate::clients::routes::routes,
-    crate::clients::credentials::routes::routes,
-    crate::client_grants::routes::routes,
-    crate::organizations::routes::routes,
-    crate::tenant_settings::routes::routes,
-    crate::roles::routes::routes,
-    crate::permissions::routes::routes,
-    crate::identities::routes::routes,
-    crate::connections::routes::routes,
-    crate::tickets::routes::routes,
-    crate::jobs::routes::routes,
-    crate::dbconnections::routes::routes,
-    crate::user_blocks::routes::routes,
-    crate::userinfo::routes::routes,
-    crate::unconfigured::routes::routes,
+    crate::oauth::routes::routes,
+    crate::resources::users::routes::routes,
+    crate::resources::users::erasure::routes::routes,
+    crate::resources::resource_servers::routes::routes,
+    crate::resources::clients::routes::routes,
+    crate::resources::clients::credentials::routes::routes,
+    crate::resources::client_grants::routes::routes,
+    crate::resources::organizations::routes::routes,
+    crate::resources::tenant_settings::routes::routes,
+    crate::resources::roles::routes::routes,
+    crate::resources::permissions::routes::routes,
+    crate::resources::identities::routes::routes,
+    crate::resources::connections::routes::routes,
+    crate::resources::tickets::routes::routes,
+    crate::resources::jobs::routes::routes,
+    crate::resources::dbconnections::routes::routes,
+    crate::resources::user_blocks::routes::routes,
+    crate::oauth::userinfo::routes::routes,
+    crate::resources::stubs::routes::routes,
+];
+
+/// Batched statements and searches, which have connections of their own.
+pub const COMPONENTS: &[Registration] = &[
+    users::store::Fetch::REGISTRATION,
+    users::store::Update::REGISTRATION,
+    crate::oauth::store::Clients::REGISTRATION,
+    users::search::Searches::REGISTRATION,
 ];
 
 /// Every route there is.
@@ -52,26 +63,27 @@ pub fn statements() -> Vec<&'static Statement> {
     let lists: &[&[&'static Statement]] = &[
         crate::db::migrate::STATEMENTS,
         crate::tenancy::store::STATEMENTS,
-        crate::auth::store::STATEMENTS,
-        crate::connections::store::STATEMENTS,
-        crate::connections::deletion::store::STATEMENTS,
-        crate::users::store::STATEMENTS,
-        crate::resource_servers::store::STATEMENTS,
-        crate::clients::store::STATEMENTS,
-        crate::clients::credentials::store::STATEMENTS,
-        crate::client_grants::store::STATEMENTS,
-        crate::organizations::store::STATEMENTS,
-        crate::tenant_settings::store::STATEMENTS,
-        crate::roles::store::STATEMENTS,
-        crate::permissions::store::STATEMENTS,
-        crate::identities::store::STATEMENTS,
-        crate::users::list::store::STATEMENTS,
-        crate::tickets::store::STATEMENTS,
-        crate::jobs::store::STATEMENTS,
+        crate::tenant_files::store::STATEMENTS,
+        crate::oauth::store::STATEMENTS,
+        crate::resources::connections::store::STATEMENTS,
+        crate::resources::users::erasure::store::STATEMENTS,
+        crate::resources::users::store::STATEMENTS,
+        crate::resources::resource_servers::store::STATEMENTS,
+        crate::resources::clients::store::STATEMENTS,
+        crate::resources::clients::credentials::store::STATEMENTS,
+        crate::resources::client_grants::store::STATEMENTS,
+        crate::resources::organizations::store::STATEMENTS,
+        crate::resources::tenant_settings::store::STATEMENTS,
+        crate::resources::roles::store::STATEMENTS,
+        crate::resources::permissions::store::STATEMENTS,
+        crate::resources::identities::store::STATEMENTS,
+        crate::resources::users::list::store::STATEMENTS,
+        crate::resources::tickets::store::STATEMENTS,
+        crate::resources::jobs::store::STATEMENTS,
         crate::mail::store::STATEMENTS,
-        crate::logins::store::STATEMENTS,
-        crate::user_blocks::store::STATEMENTS,
-        crate::userinfo::store::STATEMENTS,
+        crate::resources::logins::store::STATEMENTS,
+        crate::resources::user_blocks::store::STATEMENTS,
+        crate::oauth::userinfo::store::STATEMENTS,
         crate::keys::store::STATEMENTS,
     ];
     lists.concat()

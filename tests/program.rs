@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use embedded_postgres::{EmbeddedPostgres, Options as EmbeddedOptions, Storage};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
+use roster::base::vault::Vault;
 use roster::db::Options;
-use roster::vault::Vault;
 use serde_json::{Value, json};
 
 const KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
@@ -612,7 +612,7 @@ fn numbers(text: &str, what: &str) -> u64 {
 
 /// How many values `roster keys list` tells of under a key.
 fn values_under(list: &str, key: &str) -> u64 {
-    let id = roster::vault::KeyId::of(key).unwrap().to_string();
+    let id = roster::base::vault::KeyId::of(key).unwrap().to_string();
     let line = list.lines().find(|line| line.starts_with(&id)).unwrap_or_else(|| panic!("{id} in {list}"));
     line.split('\t').nth(2).unwrap().parse().unwrap()
 }
@@ -891,7 +891,7 @@ fn every_command_explains_itself_with_an_example() {
 }
 
 #[test]
-fn config_check_tells_all_mistakes_at_once() {
+fn config_check_reports_all_mistakes_at_once() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("tenants")).unwrap();
     std::fs::write(dir.path().join("development.toml"), "[server]\nhttp = 5\nhtpps = \"x\"\n").unwrap();

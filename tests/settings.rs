@@ -1,15 +1,15 @@
-//! The config layer, from files of a temporary directory. Mistakes are compared as somebody reads them, with the
-//! directory's path taken away.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
+//! Settings and tenant files, read from a temporary directory. Mistakes are compared in their displayed form,
+//! without the path of the directory.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic fails the test at its line")]
 
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use insta::assert_snapshot;
-use roster::passwords::Policy;
-use roster::settings::{LogFormat, Mistakes, Settings};
-use roster::tenancy::config::{
+use roster::base::passwords::Policy;
+use roster::settings::{Flag, LogFormat, Mistakes, Settings};
+use roster::tenant_files::model::{
     EnabledClients, GrantConfig, Scope, TenantConfig, built_in_dev, read_directory, read_file,
 };
 use secrecy::ExposeSecret;
@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 const KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
 
-/// A directory with these files.
+/// A temporary directory with files.
 struct Dir(TempDir);
 
 impl Dir {
@@ -30,8 +30,17 @@ impl Dir {
     }
 
     fn load(&self, environment: &str, vars: &[(&str, &str)]) -> Result<Settings, Mistakes> {
+        self.load_with_flags(environment, vars, &[])
+    }
+
+    fn load_with_flags(
+        &self,
+        environment: &str,
+        vars: &[(&str, &str)],
+        flags: &[Flag],
+    ) -> Result<Settings, Mistakes> {
         let vars: Vec<_> = vars.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        Settings::load(self.0.path(), environment, &vars)
+        Settings::load(self.0.path(), environment, &vars, flags)
     }
 
     fn refused<T>(&self, result: Result<T, Mistakes>) -> String {
@@ -49,7 +58,7 @@ fn url(settings: &Settings) -> Option<&str> {
 }
 
 #[test]
-fn without_files_and_variables_the_built_in_defaults_hold() {
+fn built_in_defaults_hold_without_files_and_variables() {
     let dir = Dir::with(&[]);
     let settings = dir.load("development", &[]).unwrap();
     assert_eq!(settings.server.http.unwrap().to_string(), "127.0.0.1:8080");
@@ -74,23 +83,23 @@ fn without_files_and_variables_the_built_in_defaults_hold() {
 }
 
 #[test]
-fn a_later_layer_wins_key_by_key() {
+fn later_layer_wins_key_by_key() {
     let dir = Dir::with(&[
         ("default.toml", "[server]\nworkers = 2\nbody_limit = 2048\n[log]\nfilter = 'warn'\nformat = 'text'"),
         ("staging.toml", "[server]\nworkers = 3\nhttp = false\n[log]\nfilter = 'error'"),
         ("development.toml", "[server]\nworkers = 9"),
     ]);
     let settings = dir.load("staging", &[("ROSTER__LOG__FILTER", "debug")]).unwrap();
-    assert_eq!(settings.log.filter, "debug", "the environment before the files");
-    assert_eq!(settings.server.workers, Some(3), "the environment's file before default.toml");
-    assert_eq!(settings.server.http, None, "a default is taken back");
-    assert_eq!(settings.server.body_limit, 2048, "default.toml before the built-in one");
+    assert_eq!(settings.log.filter, "debug", "a variable overrides the files");
+    assert_eq!(settings.server.workers, Some(3), "staging.toml overrides default.toml");
+    assert_eq!(settings.server.http, None, "false disables a default");
+    assert_eq!(settings.server.body_limit, 2048, "default.toml overrides the built-in one");
     assert_eq!(settings.log.format, Some(LogFormat::Text));
     assert_eq!(settings.server.shutdown_timeout, Duration::from_secs(30));
 }
 
 #[test]
-fn a_variable_is_read_as_its_key_wants_it() {
+fn variable_takes_the_type_of_its_key() {
     let dir = Dir::with(&[]);
     let vars = [
         ("ROSTER__DATABASE__MAX_CONNECTIONS", "7"),
@@ -115,7 +124,7 @@ fn a_variable_is_read_as_its_key_wants_it() {
     assert_eq!(settings.server.tls_certificate, Some("8443".into()));
     assert_eq!(settings.log.format, Some(LogFormat::Json));
     assert_eq!(settings.secrets.key.unwrap().expose_secret(), KEY);
-    assert_eq!(settings.passwords.concurrency, None, "an empty variable is not set");
+    assert_eq!(settings.passwords.concurrency, None, "an empty variable is unset");
 }
 
 #[test]
@@ -138,7 +147,7 @@ fn mail_needs_a_server_and_a_sender() {
 }
 
 #[test]
-fn database_url_stands_in_for_the_variable_of_our_own() {
+fn database_url_applies_without_roster_database_url() {
     let dir = Dir::with(&[("default.toml", "[database]\nurl = 'postgres://file/a'")]);
     let own = ("ROSTER__DATABASE__URL", "postgres://own/a");
     let common = ("DATABASE_URL", "postgresql://common/a");
@@ -152,7 +161,7 @@ fn database_url_stands_in_for_the_variable_of_our_own() {
 }
 
 #[test]
-fn all_mistakes_of_all_layers_are_told_at_once() {
+fn mistakes_of_all_layers_are_reported_at_once() {
     let dir = Dir::with(&[
         (
             "default.toml",
@@ -185,8 +194,8 @@ fn all_mistakes_of_all_layers_are_told_at_once() {
     production.toml:6: server.https: found true, expected an IP address with a port such as 127.0.0.1:8080, or false
     production.toml:8: passwords.concurrency: found a list, expected a whole number from 1 to 1024
     ROSTER__SERVER__WORKERS: server.workers: found "many", expected a whole number from 1 to 1024
-    ROSTER__DATABASE__MAX_CONECTIONS: database.max_conections: found an unknown key, expected one of url, max_connections, acquire_timeout, statement_timeout; did you mean max_connections?
-    ROSTER__DATABASE: database: found a value, expected a table
+    ROSTER__DATABASE__MAX_CONECTIONS: database.max_conections: found an unknown key, expected one of url, max_connections, acquire_timeout, statement_timeout; did you mean ROSTER__DATABASE__MAX_CONNECTIONS?
+    ROSTER__DATABASE: database: found a value, expected a variable for each key, such as ROSTER__DATABASE__URL
     ROSTER__TENANTS__DIRECTORY: tenants.directory: found "/nowhere", expected a directory that exists
     ROSTER__: found an unknown key, expected one of database, server, secrets, log, tenants, passwords, mail
     "#);
@@ -198,12 +207,172 @@ fn all_mistakes_of_all_layers_are_told_at_once() {
     default.toml:7: log.format: found "xml", expected one of text, json
     default.toml:8: log.filter: found "==", expected a filter such as info or warn,roster=debug
     default.toml:9: log.filters: found an unknown key, expected one of format, filter; did you mean filter?
-    production.toml:1: found a syntax error (unclosed table, expected `]`), expected TOML
+    production.toml:1: found a syntax error (unclosed table, expected `]`), expected TOML, such as [table], name = "text" or name = 1
     "#);
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_a_mistake() {
+fn flag_overrides_variables_and_files() {
+    let dir = Dir::with(&[("default.toml", "[server]\nhttp = '127.0.0.1:1'\n[log]\nformat = 'json'")]);
+    let vars = [("ROSTER__SERVER__HTTP", "127.0.0.1:2")];
+    let flags = [Flag::new("--http", "server.http", "127.0.0.1:3")];
+    let settings = dir.load_with_flags("x", &vars, &flags).unwrap();
+    assert_eq!(settings.server.http.unwrap().port(), 3);
+    assert_eq!(dir.load("x", &vars).unwrap().server.http.unwrap().port(), 2);
+    assert_eq!(dir.load("x", &[]).unwrap().server.http.unwrap().port(), 1);
+    assert_eq!(settings.log.format, Some(LogFormat::Json), "a key without a flag");
+}
+
+#[test]
+fn origin_names_the_layer_of_the_value() {
+    let dir = Dir::with(&[
+        ("default.toml", &format!("[secrets]\nprevious_keys = ['{KEY}']\n[server]\nhttp = 'a'\nworkers = 0")),
+        ("b.toml", "[mail]\nsmtp_url = 'smtp://mx.example.com'\n\n[server]\nhttp = 'b'"),
+    ]);
+    let vars =
+        [("ROSTER__SECRETS__KEY", KEY), ("ROSTER__SERVER__HTTP", "c"), ("ROSTER__SERVER__WORKERS", "3")];
+    let flags = [Flag::new("--http", "server.http", "d"), Flag::new("--log-format", "log.format", "xml")];
+    assert_snapshot!(dir.refused(dir.load_with_flags("b", &vars, &flags)), @r#"
+    default.toml:2: secrets.previous_keys: found the key 4c8cbf5d a second time, expected each key once and not the key of secrets.key: remove the repetition
+    default.toml:4: server.http: found "a", expected an IP address with a port such as 127.0.0.1:8080, or false
+    default.toml:5: server.workers: found 0, expected a whole number from 1 to 1024
+    b.toml:2: mail.from: found nothing, expected a sender, because mail.smtp_url is set
+    b.toml:5: server.http: found "b", expected an IP address with a port such as 127.0.0.1:8080, or false
+    ROSTER__SERVER__HTTP: server.http: found "c", expected an IP address with a port such as 127.0.0.1:8080, or false
+    --http: server.http: found "d", expected an IP address with a port such as 127.0.0.1:8080, or false
+    --log-format: log.format: found "xml", expected one of text, json
+    "#);
+}
+
+#[test]
+fn list_of_a_later_layer_replaces_the_list_of_an_earlier_one() {
+    let (two, three) =
+        ("QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=", "Q0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0M=");
+    let dir = Dir::with(&[
+        ("default.toml", &format!("[secrets]\nprevious_keys = ['{two}', '{three}']")),
+        ("a.toml", &format!("[secrets]\nprevious_keys = ['{three}']")),
+        ("b.toml", "[secrets]\nprevious_keys = []"),
+    ]);
+    let count = |environment| dir.load(environment, &[]).unwrap().secrets.previous_keys.len();
+    assert_eq!((count("x"), count("a"), count("b")), (2, 1, 0));
+}
+
+#[test]
+fn duplicate_keys_are_reported_with_all_other_mistakes() {
+    let dir = Dir::with(&[(
+        "default.toml",
+        "[server]\nworkers = 1\nworkers = 2\nhttp = 'here'\n[log]\nfilter = 'info'\n[server]\nhtpp = false\n\
+         [log]\nfilter = 'warn'",
+    )]);
+    assert_snapshot!(dir.refused(dir.load("x", &[("ROSTER__LOG__FORMAT", "xml")])), @r#"
+    default.toml:3: workers: found a duplicate key, expected each key once: remove one of the two, or merge the two tables
+    default.toml:4: server.http: found "here", expected an IP address with a port such as 127.0.0.1:8080, or false
+    default.toml:7: server: found a duplicate key, expected each key once: remove one of the two, or merge the two tables
+    default.toml:8: server.htpp: found an unknown key, expected one of http, https, tls_certificate, tls_private_key, workers, shutdown_timeout, body_limit, trust_forwarded_for; did you mean http?
+    default.toml:9: log: found a duplicate key, expected each key once: remove one of the two, or merge the two tables
+    default.toml:10: filter: found a duplicate key, expected each key once: remove one of the two, or merge the two tables
+    ROSTER__LOG__FORMAT: log.format: found "xml", expected one of text, json
+    "#);
+}
+
+#[test]
+fn syntax_error_names_its_line_and_fix() {
+    let texts = [
+        "[log]\nfilter = info",
+        "[log]\nfilter = 'info",
+        "[log]\nfilter",
+        "[log\nfilter = 'info'",
+        "[server]\nworkers = 1.2.3",
+        "[secrets]\nprevious_keys = [\n  'a'\n  'b'\n]",
+        "log = 1\nlog.filter = 'info'",
+    ];
+    let refused = |text| {
+        let dir = Dir::with(&[("default.toml", text)]);
+        dir.refused(dir.load("x", &[]))
+    };
+    assert_snapshot!(texts.map(refused).join("\n"), @r#"
+    default.toml:2: found a syntax error (invalid float, expected `inf`), expected TOML, such as [table], name = "text" or name = 1
+    default.toml:2: found a syntax error (invalid literal string, expected `'`), expected TOML, such as [table], name = "text" or name = 1
+    default.toml:2: found a syntax error (key with no value, expected `=`), expected TOML, such as [table], name = "text" or name = 1
+    default.toml:1: found a syntax error (unclosed table, expected `]`), expected TOML, such as [table], name = "text" or name = 1
+    default.toml:2: found a syntax error (invalid float), expected TOML, such as [table], name = "text" or name = 1
+    default.toml:4: found a syntax error (missing comma between array elements, expected `,`), expected TOML, such as [table], name = "text" or name = 1
+    default.toml:2: found a syntax error (cannot extend value of type integer with a dotted key), expected TOML, such as [table], name = "text" or name = 1
+    "#);
+}
+
+#[test]
+fn value_of_a_file_has_the_type_that_is_written() {
+    let dir = Dir::with(&[(
+        "default.toml",
+        "[server]\nworkers = '3'\ntrust_forwarded_for = 1\nbody_limit = 0xffff_ffff_ffff_ffff\nhttp = 2026-01-01\n\
+         shutdown_timeout = true\n[log]\nfilter = 1\nformat = ['json']\n[passwords]\nconcurrency = 1e3\n\
+         [secrets]\nprevious_keys = 'a,b'\n[database]\nacquire_timeout = 1_000_000_000_000_000_000_000_000_000_000_000_000_000_000",
+    )]);
+    assert_snapshot!(dir.refused(dir.load("x", &[])), @r#"
+    default.toml:2: server.workers: found "3", expected a whole number from 1 to 1024
+    default.toml:3: server.trust_forwarded_for: found 1, expected true or false
+    default.toml:4: server.body_limit: found 18446744073709551615, expected a whole number from 1024 to 1073741824
+    default.toml:5: server.http: found a date or time, expected an IP address with a port such as 127.0.0.1:8080, or false
+    default.toml:6: server.shutdown_timeout: found true, expected a whole number from 0 to 86400
+    default.toml:8: log.filter: found 1, expected a filter such as info or warn,roster=debug
+    default.toml:9: log.format: found a list, expected one of text, json
+    default.toml:11: passwords.concurrency: found 1000.0, expected a whole number from 1 to 1024
+    default.toml:13: secrets.previous_keys: found a value that is not shown, expected a list, each item 32 bytes in base64, as from `openssl rand -base64 32`
+    default.toml:15: database.acquire_timeout: found 1e42, expected a whole number from 1 to 86400
+    "#);
+}
+
+#[test]
+fn unknown_variable_is_reported_with_the_name_it_resembles() {
+    let vars = [
+        ("ROSTER__DATABSE__URL", "postgres://u:hunter2@h/d"),
+        ("ROSTER__DATABASE__URLS", "hunter2"),
+        ("ROSTER__DATABASE__URL__HOST", "hunter2"),
+        ("ROSTER__Server__Htpp", "false"),
+        ("ROSTER__SERVER.HTTP", "false"),
+        ("ROSTER__NOTHING__LIKE__IT", "1"),
+        ("ROSTER_SERVICE_HOST", "10.0.0.1"),
+        ("ROSTER__SERVER__HTTP", "127.0.0.1:1"),
+    ];
+    let dir = Dir::with(&[]);
+    assert_snapshot!(dir.refused(dir.load("x", &vars)), @"
+    ROSTER__DATABSE__URL: databse: found an unknown key, expected one of database, server, secrets, log, tenants, passwords, mail; did you mean ROSTER__DATABASE__URL?
+    ROSTER__DATABASE__URLS: database.urls: found an unknown key, expected one of url, max_connections, acquire_timeout, statement_timeout; did you mean ROSTER__DATABASE__URL?
+    ROSTER__DATABASE__URL__HOST: database.url: found a value that is not shown, expected a URL that starts with postgres://
+    ROSTER__Server__Htpp: server.htpp: found an unknown key, expected one of http, https, tls_certificate, tls_private_key, workers, shutdown_timeout, body_limit, trust_forwarded_for; did you mean ROSTER__SERVER__HTTP?
+    ROSTER__SERVER.HTTP: server.http: found an unknown key, expected one of database, server, secrets, log, tenants, passwords, mail
+    ROSTER__NOTHING__LIKE__IT: nothing: found an unknown key, expected one of database, server, secrets, log, tenants, passwords, mail
+    ");
+}
+
+/// `config` reads such keys as paths and would make a list of the length of the index.
+#[test]
+fn key_in_the_form_of_a_path_is_unknown() {
+    let dir = Dir::with(&[("default.toml", "'server.http' = false\n'log[99999999999999]' = 1\n")]);
+    assert_snapshot!(dir.refused(dir.load("x", &[("ROSTER__LOG[99999999999999]", "1")])), @"
+    default.toml:1: server.http: found an unknown key, expected one of database, server, secrets, log, tenants, passwords, mail
+    default.toml:2: log[99999999999999]: found an unknown key, expected one of database, server, secrets, log, tenants, passwords, mail
+    ROSTER__LOG[99999999999999]: log[99999999999999]: found an unknown key, expected one of database, server, secrets, log, tenants, passwords, mail
+    ");
+}
+
+#[test]
+fn variable_that_is_not_utf8_is_a_mistake() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+    let bytes = OsString::from_vec(b"hunter2\xff".to_vec());
+    let vars = ["ROSTER__SECRETS__KEY", "DATABASE_URL", "PATH"].map(|name| (name.into(), bytes.clone()));
+    let dir = Dir::with(&[]);
+    let settings = Settings::load(dir.0.path(), "x", &vars, &[]);
+    assert_snapshot!(dir.refused(settings), @"
+    ROSTER__SECRETS__KEY: secrets.key: found bytes that are not UTF-8, expected a text in UTF-8
+    DATABASE_URL: database.url: found bytes that are not UTF-8, expected a text in UTF-8
+    ");
+}
+
+#[test]
+fn unreadable_file_is_a_mistake() {
     let dir = Dir::with(&[]);
     fs::create_dir(dir.0.path().join("default.toml")).unwrap();
     assert_snapshot!(dir.refused(dir.load("x", &[])), @"default.toml: found Is a directory (os error 21), expected a readable file in UTF-8");
@@ -211,7 +380,7 @@ fn a_file_that_cannot_be_read_is_a_mistake() {
 }
 
 #[test]
-fn secrets_are_shown_nowhere() {
+fn secrets_appear_in_no_error_text() {
     let secret = "hunter2-hunter2";
     let dir = Dir::with(&[
         ("default.toml", &format!("[database]\nurl = 'mysql://u:{secret}@h/d'\nurls = '{secret}'\n")),
@@ -220,13 +389,13 @@ fn secrets_are_shown_nowhere() {
         ("c.toml", &format!("[secrets]\nkey = {secret}")),
         ("d.toml", &format!("[secrets]\nkey = '{secret}")),
     ]);
-    let mut told = String::new();
+    let mut texts = String::new();
     for environment in ["a", "b", "c", "d"] {
-        told += &dir.refused(dir.load(environment, &[("ROSTER__SECRETS__KEY", secret)]));
-        told += "\n\n";
+        texts += &dir.refused(dir.load(environment, &[("ROSTER__SECRETS__KEY", secret)]));
+        texts += "\n\n";
     }
-    assert!(!told.contains("hunter2"));
-    assert_snapshot!(told, @"
+    assert!(!texts.contains("hunter2"));
+    assert_snapshot!(texts, @r#"
     default.toml:2: database.url: found a value that is not shown, expected a URL that starts with postgres://
     default.toml:3: database.urls: found an unknown key, expected one of url, max_connections, acquire_timeout, statement_timeout; did you mean url?
     a.toml:2: secrets.key: found a value that is not shown, expected 32 bytes in base64, as from `openssl rand -base64 32`
@@ -239,13 +408,21 @@ fn secrets_are_shown_nowhere() {
 
     default.toml:2: database.url: found a value that is not shown, expected a URL that starts with postgres://
     default.toml:3: database.urls: found an unknown key, expected one of url, max_connections, acquire_timeout, statement_timeout; did you mean url?
-    c.toml:2: found a syntax error (string values must be quoted, expected literal string), expected TOML
+    c.toml:2: found a syntax error (string values must be quoted, expected literal string), expected TOML, such as [table], name = "text" or name = 1
     ROSTER__SECRETS__KEY: secrets.key: found a value that is not shown, expected 32 bytes in base64, as from `openssl rand -base64 32`
 
     default.toml:2: database.url: found a value that is not shown, expected a URL that starts with postgres://
     default.toml:3: database.urls: found an unknown key, expected one of url, max_connections, acquire_timeout, statement_timeout; did you mean url?
-    d.toml:2: found a syntax error (invalid literal string, expected `'`), expected TOML
+    d.toml:2: found a syntax error (invalid literal string, expected `'`), expected TOML, such as [table], name = "text" or name = 1
     ROSTER__SECRETS__KEY: secrets.key: found a value that is not shown, expected 32 bytes in base64, as from `openssl rand -base64 32`
+    "#);
+
+    let twice = "[secrets]\nkey = 'hunter2'\nkey = 'hunter2'\n[mail]\nsmtp_url = 'smtp://a:hunter2@h'";
+    let dir = Dir::with(&[("a.toml", twice)]);
+    assert_snapshot!(dir.refused(dir.load("a", &[])), @"
+    a.toml:2: secrets.key: found a value that is not shown, expected 32 bytes in base64, as from `openssl rand -base64 32`
+    a.toml:3: key: found a duplicate key, expected each key once: remove one of the two, or merge the two tables
+    a.toml:5: mail.smtp_url: found a value that is not shown, expected smtps://user:password@host, smtp://user:password@host?tls=required, or smtp://host without a password
     ");
 
     let vars = [("ROSTER__DATABASE__URL", "postgres://u:hunter2@h/d"), ("ROSTER__SECRETS__KEY", KEY)];
@@ -256,7 +433,7 @@ fn secrets_are_shown_nowhere() {
 }
 
 #[test]
-fn keys_that_only_open_are_a_list_of_others() {
+fn previous_keys_are_a_list_without_repetition() {
     let (two, three) =
         ("QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=", "Q0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0M=");
     let keys = |settings: &Settings| {
@@ -280,13 +457,13 @@ fn keys_that_only_open_are_a_list_of_others() {
     let twice = format!("{two},{KEY},{two}");
     let vars = [("ROSTER__SECRETS__KEY", KEY), ("ROSTER__SECRETS__PREVIOUS_KEYS", &*twice)];
     assert_snapshot!(dir.refused(dir.load("x", &vars)), @"
-    ROSTER__SECRETS__PREVIOUS_KEYS: secrets.previous_keys: found the key 4c8cbf5d a second time, expected each key once, and not that of secrets.key: take it out
-    ROSTER__SECRETS__PREVIOUS_KEYS: secrets.previous_keys: found the key c8534bec a second time, expected each key once, and not that of secrets.key: take it out
+    ROSTER__SECRETS__PREVIOUS_KEYS: secrets.previous_keys: found the key 4c8cbf5d a second time, expected each key once and not the key of secrets.key: remove the repetition
+    ROSTER__SECRETS__PREVIOUS_KEYS: secrets.previous_keys: found the key c8534bec a second time, expected each key once and not the key of secrets.key: remove the repetition
     ");
 }
 
 #[test]
-fn https_needs_a_certificate_and_its_key() {
+fn https_needs_a_certificate_and_a_key() {
     let dir = Dir::with(&[]);
     assert!(dir.load("x", &[]).unwrap().check_tls().is_ok());
     let mut settings = dir.load("x", &[("ROSTER__SERVER__HTTPS", "0.0.0.0:8443")]).unwrap();
@@ -300,16 +477,16 @@ fn https_needs_a_certificate_and_its_key() {
 }
 
 #[test]
-fn the_shipped_settings_are_right() {
+fn shipped_settings_are_valid() {
     for environment in ["development", "production"] {
-        let settings = Settings::load(&shipped(""), environment, &[]).unwrap();
+        let settings = Settings::load(&shipped(""), environment, &[], &[]).unwrap();
         assert_eq!(settings.log.format, (environment == "production").then_some(LogFormat::Json));
     }
 }
 
-/// The comments of `default.toml` are its documentation: what they propose must be right too.
+/// The comments of the shipped files are documentation: the examples in them must be valid too.
 #[test]
-fn the_examples_in_the_shipped_comments_are_right() {
+fn examples_in_shipped_comments_are_valid() {
     let uncommented = |path: &str| {
         let text = fs::read_to_string(shipped(path)).unwrap();
         let examples = text.lines().map(|line| match line.strip_prefix("# ") {
@@ -334,7 +511,7 @@ fn tenant(more: &str) -> Result<TenantConfig, Mistakes> {
 }
 
 #[test]
-fn the_shipped_tenant_is_built_in() {
+fn shipped_tenant_is_built_in() {
     let tenants = read_directory(&shipped("tenants")).unwrap();
     assert_eq!(format!("{tenants:?}"), format!("{:?}", [built_in_dev()]));
     let dev = built_in_dev();
@@ -353,7 +530,7 @@ fn the_shipped_tenant_is_built_in() {
 }
 
 #[test]
-fn what_a_tenant_file_leaves_out_has_a_default() {
+fn tenant_keys_have_defaults() {
     let tenant = tenant("[[connections]]\nname = 'db'\n[[clients]]\nname = 'A'\napp_type = 'spa'").unwrap();
     assert_eq!((tenant.loopback, tenant.token_lifetime), (false, 86_400));
     assert_eq!((tenant.compat.offset_cap, tenant.compat.signup_user_exists_error), (Some(1000), true));
@@ -367,8 +544,8 @@ fn what_a_tenant_file_leaves_out_has_a_default() {
 }
 
 #[test]
-fn a_rate_limit_has_a_burst_and_one_rate_that_fills_it_within_an_hour() {
-    use roster::rate_limits::{Limit, RateLimits, Refill};
+fn rate_limit_has_a_burst_and_one_refill_rate() {
+    use roster::base::rate_limits::{Limit, RateLimits, Refill};
     assert_eq!(tenant("").unwrap().rate_limits, RateLimits::default());
     let limits =
         "[rate_limits]\ntoken = { burst = 100, per_minute = 3 }\nsignup = { burst = 1, per_second = 2 }";
@@ -393,12 +570,12 @@ fn a_rate_limit_has_a_burst_and_one_rate_that_fills_it_within_an_hour() {
 }
 
 #[test]
-fn an_offset_cap_of_nought_is_none() {
+fn offset_cap_of_zero_is_none() {
     assert_eq!(tenant("[compat]\noffset_cap = 0").unwrap().compat.offset_cap, None);
 }
 
 #[test]
-fn tenants_come_in_the_order_of_their_file_names() {
+fn tenants_have_the_order_of_their_file_names() {
     let file = |name: &str| format!("name = '{name}'\nhosts = ['{name}.example']");
     let dir = Dir::with(&[("b.toml", &file("first")), ("c.toml", &file("second")), ("a.txt", "no TOML")]);
     let tenants = read_directory(dir.0.path()).unwrap();
@@ -407,7 +584,7 @@ fn tenants_come_in_the_order_of_their_file_names() {
 }
 
 #[test]
-fn all_mistakes_of_all_tenant_files_are_told_at_once() {
+fn mistakes_of_all_tenant_files_are_reported_at_once() {
     let dir = Dir::with(&[
         (
             "a.toml",
@@ -449,7 +626,7 @@ fn all_mistakes_of_all_tenant_files_are_told_at_once() {
     a.toml:25: clients[0].grants[1].scope[1]: found "*", expected the name of a scope ("*" alone means all)
     b.toml:2: hosts: found an empty list, expected at least one host name
     b.toml:3: connections: found a table, expected a list of tables, each headed by its name in double brackets
-    c.toml:3: found a syntax error (duplicate key), expected TOML
+    c.toml:3: name: found a duplicate key, expected each key once: remove one of the two, or merge the two tables
     d.toml: name: found nothing, expected this key to be set
     d.toml: hosts: found nothing, expected this key to be set
     d.toml:1: clients[0]: found a value, expected a table
@@ -457,7 +634,7 @@ fn all_mistakes_of_all_tenant_files_are_told_at_once() {
 }
 
 #[test]
-fn what_must_be_unique_is_so_within_and_across_files() {
+fn unique_values_are_checked_within_and_across_files() {
     let dir = Dir::with(&[
         (
             "a.toml",
@@ -488,7 +665,7 @@ fn what_must_be_unique_is_so_within_and_across_files() {
 }
 
 #[test]
-fn a_mistake_names_file_line_key_and_choice() {
+fn mistake_has_file_line_key_and_choices() {
     let dir = Dir::with(&[(
         "a.toml",
         "name = 'a'\nhosts = ['a']\n[[connections]]\nname = 'b'\n\npassword_policy = 1",
@@ -501,14 +678,14 @@ fn a_mistake_names_file_line_key_and_choice() {
 }
 
 #[test]
-fn identifiers_are_named_by_attributes_or_by_requires_username() {
-    use roster::connections::Demand;
+fn identifiers_come_from_attributes_or_requires_username() {
+    use roster::base::identifiers::Requirement;
     let with = |more: &str| tenant(&format!("[[connections]]\nname = 'A'\n{more}"));
     let attributes = with("attributes = { phone_number = 'required', username = 'optional' }").unwrap();
     let attributes = attributes.connections[0].attributes.clone().unwrap();
     assert_eq!(
         (attributes.email, attributes.username, attributes.phone_number),
-        (None, Some(Demand::Optional), Some(Demand::Required))
+        (None, Some(Requirement::Optional), Some(Requirement::Required))
     );
     assert!(with("").unwrap().connections[0].attributes.is_none());
     let both = with("requires_username = true\nattributes = { email = 'sometimes', fax = 'required' }\n");
@@ -522,7 +699,7 @@ fn identifiers_are_named_by_attributes_or_by_requires_username() {
 }
 
 #[test]
-fn the_tenants_of_the_fixtures_are_right() {
+fn fixture_tenants_are_valid() {
     let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tenants");
     assert_eq!(read_directory(&fixtures).unwrap().len(), 8);
     assert_eq!(read_directory(&fixtures.with_file_name("bare")).unwrap().len(), 1);

@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Audience, Claims, LEEWAY};
-use crate::error::{Error, Result, codes};
-use crate::ids::UserId;
+use crate::base::error::{Error, Result, codes};
+use crate::base::ids::UserId;
 use crate::tenancy::Tenant;
 
 #[derive(Deserialize)]

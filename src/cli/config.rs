@@ -1,11 +1,11 @@
 use clap::Subcommand;
 
 use super::Common;
-use crate::tenancy::config::read_directory;
+use crate::tenant_files::model::read_directory;
 
 /// Look at the configuration.
 #[derive(Debug, Subcommand)]
-pub enum Config {
+pub(super) enum Config {
     /// Check all files and environment variables and tell every mistake at once
     #[command(
         after_help = "Example:\n  roster config check\n  roster --config-dir /etc/roster --env production config check"
@@ -14,7 +14,7 @@ pub enum Config {
 }
 
 impl Config {
-    pub fn run(self, common: &Common) -> anyhow::Result<()> {
+    pub(super) fn run(self, common: &Common) -> anyhow::Result<()> {
         let Self::Check = self;
         let settings = common.settings();
         let directory = settings

@@ -12,13 +12,14 @@ use time::OffsetDateTime;
 
 use super::{Common, service, tenant, tls};
 use crate::auth;
+use crate::base::vault::Vault;
 use crate::db::{self, migrate};
 use crate::mail::Sender;
+use crate::oauth;
 use crate::server::{self, Running, Sockets};
 use crate::settings::Settings;
 use crate::tenancy;
-use crate::tenancy::config::{TenantConfig, built_in_dev, read_directory};
-use crate::vault::Vault;
+use crate::tenant_files::model::{TenantConfig, built_in_dev, read_directory};
 
 /// Run everything on this machine: a private PostgreSQL, the tenants of config/tenants, HTTP and HTTPS.
 ///
@@ -27,7 +28,7 @@ use crate::vault::Vault;
 #[command(
     after_help = "Examples:\n  roster dev\n  roster dev --ephemeral --http 127.0.0.1:0 --https 127.0.0.1:0 --json   # for the tests of an application"
 )]
-pub struct Dev {
+pub(super) struct Dev {
     /// Keep nothing: a throwaway database in memory, ready in well under a second
     #[arg(long, conflicts_with = "data_dir")]
     ephemeral: bool,
@@ -66,7 +67,7 @@ struct Ready {
 }
 
 impl Dev {
-    pub async fn run(self, common: &Common) -> anyhow::Result<()> {
+    pub(super) async fn run(self, common: &Common) -> anyhow::Result<()> {
         let mut settings = common.settings()?;
         settings.server.shutdown_timeout = settings.server.shutdown_timeout.min(Duration::from_secs(5));
         // A certificate and an address of production have no place here.
@@ -147,10 +148,11 @@ impl Dev {
         let running = server::start(Arc::clone(&app), sockets)?;
         let client = tenant::provisioner(&app, "dev").management_client(&chosen.name).await?;
         let (client_id, client_secret) = client.map(|c| (c.client_id, c.client_secret)).unwrap_or_default();
-        let found =
-            tenancy::by_name(&app, &chosen.name).await?.ok_or_else(|| tenant::unknown(&chosen.name))?;
+        let found = tenancy::by_name(&app.db, &app.vault, &chosen.name)
+            .await?
+            .ok_or_else(|| tenant::unknown(&chosen.name))?;
         let token =
-            auth::mint(&found, "roster-dev", auth::scopes::ALL, found.token_lifetime, now.unix_timestamp())?;
+            oauth::mint(&found, "roster-dev", auth::scopes::ALL, found.token_lifetime, now.unix_timestamp())?;
         let at = |scheme: &str, address: Option<SocketAddr>| {
             address.map(|a| format!("{scheme}://{a}")).unwrap_or_default()
         };

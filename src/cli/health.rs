@@ -8,14 +8,14 @@ use super::Common;
 /// Ask a running Roster whether it is ready; exit status 0 if it is. For health checks of containers.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  roster health\n  roster health --url http://127.0.0.1:8080")]
-pub struct Health {
+pub(super) struct Health {
     /// Where it serves HTTP [default: the port of server.http on this machine]
     #[arg(long)]
     url: Option<String>,
 }
 
 impl Health {
-    pub async fn run(self, common: &Common) -> anyhow::Result<()> {
+    pub(super) async fn run(self, common: &Common) -> anyhow::Result<()> {
         let base = if let Some(url) = self.url {
             url
         } else {

@@ -5,10 +5,10 @@ use anyhow::bail;
 use clap::Subcommand;
 
 use super::{Common, service};
+use crate::base::vault::Vault;
 use crate::db::{Db, Options};
 use crate::journal::Author;
 use crate::keys::{self, Progress};
-use crate::vault::Vault;
 
 /// Going through a large table takes longer than a request may.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(3600);
@@ -28,7 +28,7 @@ const CLEAR: &str = "\r\x1b[K";
 /// One instance that may pause needs the steps 2 to 4 only.
 #[derive(Debug, Subcommand)]
 #[command(verbatim_doc_comment)]
-pub enum Keys {
+pub(super) enum Keys {
     /// Tell which keys are configured, which key ids the database knows, and how many values are under each
     ///
     /// One line a key, separated by tabs: its id, where it is configured, the number of values, where they are.
@@ -49,12 +49,12 @@ pub enum Keys {
 }
 
 impl Keys {
-    pub async fn run(self, common: &Common) -> anyhow::Result<()> {
+    pub(super) async fn run(self, common: &Common) -> anyhow::Result<()> {
         let settings = common.settings()?;
         let database = Options { statement_timeout: STATEMENT_TIMEOUT, ..service::database(&settings)? };
         let vault = service::vault(&settings)?;
         service::check_schema(&database).await?;
-        let db = Db::open(&database)?;
+        let db = Db::open(&database, crate::server::COMPONENTS)?;
         let Self::Rotate { dry_run } = self else { return list(&db, &vault).await.map(drop) };
         let (done, doing) =
             if dry_run { ("would be sealed anew", "opening") } else { ("sealed anew", "sealing anew") };

@@ -11,14 +11,14 @@ use crate::db::migrate;
 #[command(
     after_help = "Example:\n  DATABASE_URL=postgres://roster:secret@db/roster roster migrate\n  DATABASE_URL=postgres://roster:secret@db/roster roster migrate --check   # exit status 1 if something is missing"
 )]
-pub struct Migrate {
+pub(super) struct Migrate {
     /// Change nothing; fail if a migration is missing
     #[arg(long)]
     check: bool,
 }
 
 impl Migrate {
-    pub async fn run(self, common: &Common) -> anyhow::Result<()> {
+    pub(super) async fn run(self, common: &Common) -> anyhow::Result<()> {
         let settings = common.settings()?;
         let database = service::database(&settings)?;
         if self.check {

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::settings::{LogFormat, Settings};
+use crate::settings::{Flag, Settings};
 
 /// A self-hosted identity store that speaks Auth0's API.
 ///
@@ -52,18 +52,20 @@ enum Format {
 }
 
 impl Common {
-    /// The settings, with the flags put over them, and logging started.
+    /// Loads the settings and starts the log.
     fn settings(&self) -> anyhow::Result<Settings> {
-        let vars: Vec<(String, String)> = std::env::vars_os()
-            .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
-            .collect();
-        let mut settings = Settings::load(&self.config_dir, &self.env, &vars)?;
-        if let Some(format) = self.log_format {
-            settings.log.format = Some(match format {
-                Format::Text => LogFormat::Text,
-                Format::Json => LogFormat::Json,
-            });
-        }
+        self.settings_with(Vec::new())
+    }
+
+    /// The same with flags of the subcommand.
+    fn settings_with(&self, mut flags: Vec<Flag>) -> anyhow::Result<Settings> {
+        let format = self.log_format.map(|format| match format {
+            Format::Text => "text",
+            Format::Json => "json",
+        });
+        flags.extend(format.map(|format| Flag::new("--log-format", "log.format", format)));
+        let vars: Vec<_> = std::env::vars_os().collect();
+        let settings = Settings::load(&self.config_dir, &self.env, &vars, &flags)?;
         crate::telemetry::init(settings.log.format, &settings.log.filter)?;
         Ok(settings)
     }

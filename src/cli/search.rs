@@ -2,11 +2,12 @@ use anyhow::anyhow;
 use clap::Subcommand;
 
 use super::{Common, service};
-use crate::search::indexes::{self, Indexed};
+use crate::resources::users::search::indexes;
+use crate::search::indexed::Indexed;
 
 /// Make and look at indexes for searches by ranges and wildcards of metadata.
 #[derive(Debug, Subcommand)]
-pub enum Search {
+pub(super) enum Search {
     /// Index a path of metadata, without keeping anybody from working
     ///
     /// Tenants use it that name the path in `indexed` of their file. Nothing happens if it is indexed already; an
@@ -27,7 +28,7 @@ pub enum Search {
 }
 
 impl Search {
-    pub async fn run(self, common: &Common) -> anyhow::Result<()> {
+    pub(super) async fn run(self, common: &Common) -> anyhow::Result<()> {
         let database = service::database(&common.settings()?)?;
         service::check_schema(&database).await?;
         let read = |path: &str| {

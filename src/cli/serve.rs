@@ -6,6 +6,7 @@ use clap::Args;
 use super::{Common, service, tenant, tls};
 use crate::db::migrate;
 use crate::server::{self, Sockets};
+use crate::settings::Flag;
 
 /// Serve the API over a PostgreSQL database.
 ///
@@ -15,7 +16,7 @@ use crate::server::{self, Sockets};
 #[command(
     after_help = "Example:\n  export DATABASE_URL=postgres://roster:secret@db/roster ROSTER__SECRETS__KEY=\"$(openssl rand -base64 32)\"\n  roster serve --migrate --apply-tenants --http 0.0.0.0:8080"
 )]
-pub struct Serve {
+pub(super) struct Serve {
     /// Migrate the database first
     #[arg(long)]
     migrate: bool,
@@ -34,10 +35,10 @@ pub struct Serve {
 }
 
 impl Serve {
-    pub async fn run(self, common: &Common) -> anyhow::Result<()> {
-        let mut settings = common.settings()?;
-        settings.server.http = self.http.or(settings.server.http);
-        settings.server.https = self.https.or(settings.server.https);
+    pub(super) async fn run(self, common: &Common) -> anyhow::Result<()> {
+        let http = self.http.map(|address| Flag::new("--http", "server.http", address));
+        let https = self.https.map(|address| Flag::new("--https", "server.https", address));
+        let settings = common.settings_with(http.into_iter().chain(https).collect())?;
         settings.check_tls()?;
         let server = &settings.server;
         if server.http.is_none() && server.https.is_none() {

@@ -10,21 +10,21 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::App;
 use crate::auth::Tokens;
-use crate::connections::deletion::Eraser;
+use crate::base::load::Load;
+use crate::base::passwords::Hasher;
+use crate::base::rate_limits::Buckets;
+use crate::base::vault::Vault;
+use crate::base::worker::Worker;
 use crate::db::{Db, Options, migrate};
-use crate::load::Load;
 use crate::mail::smtp::Smtp;
 use crate::mail::{Mailer, Sender};
-use crate::passwords::Hasher;
-use crate::rate_limits::Buckets;
+use crate::resources::users::erasure::Eraser;
 use crate::server::Running;
 use crate::settings::Settings;
 use crate::tenancy::Tenancy;
-use crate::vault::Vault;
-use crate::worker::Worker;
 
 /// How to reach the database of the settings.
-pub fn database(settings: &Settings) -> anyhow::Result<Options> {
+pub(super) fn database(settings: &Settings) -> anyhow::Result<Options> {
     let url = settings.database.url.as_ref().ok_or_else(|| {
         anyhow!("no database: set ROSTER__DATABASE__URL or DATABASE_URL to postgres://user:password@host:port/database, \
                  or start a private one with: roster dev")
@@ -38,7 +38,7 @@ pub fn database(settings: &Settings) -> anyhow::Result<Options> {
 }
 
 /// What opens the secrets in the database of the settings.
-pub fn vault(settings: &Settings) -> anyhow::Result<Vault> {
+pub(super) fn vault(settings: &Settings) -> anyhow::Result<Vault> {
     let key = settings.secrets.key.as_ref().ok_or_else(|| {
         anyhow!("no key for secrets: set ROSTER__SECRETS__KEY to 32 bytes in base64, made once with: openssl rand -base64 32")
     })?;
@@ -49,7 +49,7 @@ pub fn vault(settings: &Settings) -> anyhow::Result<Vault> {
 }
 
 /// Refuses a database that was not migrated as far as this binary needs.
-pub async fn check_schema(options: &Options) -> anyhow::Result<()> {
+pub(super) async fn check_schema(options: &Options) -> anyhow::Result<()> {
     let newest = migrate::newest();
     match migrate::version(options).await? {
         Some(version) if version >= newest => Ok(()),
@@ -61,15 +61,15 @@ pub async fn check_schema(options: &Options) -> anyhow::Result<()> {
 }
 
 /// The application over a database.
-pub fn app(
+pub(super) fn app(
     settings: &Settings,
     database: &Options,
     vault: Vault,
     loopback: Option<String>,
 ) -> anyhow::Result<Arc<App>> {
     Ok(Arc::new(App {
-        db: Db::open(database)?,
-        vault,
+        db: Db::open(database, crate::server::COMPONENTS)?,
+        vault: Arc::new(vault),
         tenancy: Tenancy::new(settings.tenants.cache_size, settings.tenants.cache_seconds, loopback),
         tokens: Tokens::default(),
         buckets: Buckets::default(),
@@ -81,7 +81,7 @@ pub fn app(
 }
 
 /// Resolves when somebody wants the program to end: Ctrl-C or SIGTERM.
-pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+pub(super) fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
     Ok(async move {
@@ -93,7 +93,7 @@ pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
 }
 
 /// The mail server of the settings, if there is one.
-pub fn mail_sender(settings: &Settings) -> anyhow::Result<Option<Sender>> {
+pub(super) fn mail_sender(settings: &Settings) -> anyhow::Result<Option<Sender>> {
     let Some(url) = &settings.mail.smtp_url else { return Ok(None) };
     let from = settings.mail.from.as_deref().unwrap_or_default();
     Ok(Some(Sender::Smtp(Box::new(Smtp::new(url.expose_secret(), from)?))))
@@ -101,14 +101,16 @@ pub fn mail_sender(settings: &Settings) -> anyhow::Result<Option<Sender>> {
 
 /// Serves, and does the work of the background, until told to stop; then no new connection is taken, and what is in flight may finish within
 /// the limit.
-pub async fn run(
+pub(super) async fn run(
     running: Running,
     app: &Arc<App>,
     sender: Option<Sender>,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let workers =
-        [Worker::start(Mailer::new(Arc::clone(app), sender)), Worker::start(Eraser(Arc::clone(app)))];
+    let workers = [
+        Worker::start(Mailer::new(app.db.clone(), Arc::clone(&app.vault), sender)),
+        Worker::start(Eraser(Arc::clone(app))),
+    ];
     let Running { handle, server, .. } = running;
     let mut server = tokio::spawn(server);
     tokio::select! {

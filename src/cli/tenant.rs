@@ -7,13 +7,13 @@ use clap::Subcommand;
 use super::{Common, service};
 use crate::app::App;
 use crate::journal::Author;
-use crate::tenancy::config::{TenantConfig, read_directory, read_file};
-use crate::tenancy::provision::Provisioner;
 use crate::tenancy::{self};
+use crate::tenant_files::Provisioner;
+use crate::tenant_files::model::{TenantConfig, read_directory, read_file};
 
 /// Make and look at tenants.
 #[derive(Debug, Subcommand)]
-pub enum Tenant {
+pub(super) enum Tenant {
     /// List all tenants, one a line: name, domain, when it was made
     #[command(after_help = "Example:\n  roster tenant list")]
     List,
@@ -37,13 +37,13 @@ pub enum Tenant {
 }
 
 impl Tenant {
-    pub async fn run(self, common: &Common) -> anyhow::Result<()> {
+    pub(super) async fn run(self, common: &Common) -> anyhow::Result<()> {
         let settings = common.settings()?;
         let database = service::database(&settings)?;
         service::check_schema(&database).await?;
         match self {
             Self::List => {
-                let db = crate::db::Db::open(&database)?;
+                let db = crate::db::Db::open(&database, crate::server::COMPONENTS)?;
                 let mut after = String::new();
                 loop {
                     let page = tenancy::list(&db, &after).await.context("cannot list the tenants")?;
@@ -52,7 +52,7 @@ impl Tenant {
                             "{}\t{}\t{}",
                             tenant.name,
                             tenant.domain,
-                            crate::users::model::timestamp(tenant.created_at)
+                            crate::base::timestamp::timestamp(tenant.created_at)
                         );
                     }
                     match page.last() {
@@ -62,7 +62,7 @@ impl Tenant {
                 }
             }
             Self::Show { name } => {
-                let db = crate::db::Db::open(&database)?;
+                let db = crate::db::Db::open(&database, crate::server::COMPONENTS)?;
                 let shown = tenancy::show(&db, &name).await?.ok_or_else(|| unknown(&name))?;
                 println!("{}", serde_json::to_string_pretty(&shown)?);
             }
@@ -81,14 +81,14 @@ impl Tenant {
 }
 
 /// The error for a tenant that is not there.
-pub fn unknown(name: &str) -> anyhow::Error {
+pub(super) fn unknown(name: &str) -> anyhow::Error {
     anyhow!(
         "there is no tenant {name}. Those there are: roster tenant list. To make one: roster tenant apply FILE"
     )
 }
 
 /// Writes tenants in the name of a command.
-pub fn provisioner<'a>(app: &'a App, command: &str) -> Provisioner<'a> {
+pub(super) fn provisioner<'a>(app: &'a App, command: &str) -> Provisioner<'a> {
     Provisioner { db: &app.db, vault: &app.vault, author: Author::command(command) }
 }
 
@@ -102,7 +102,7 @@ fn print_report(config: &TenantConfig, report: &[String]) {
 }
 
 /// Applies all tenant files of a directory.
-pub async fn apply_directory(
+pub(super) async fn apply_directory(
     app: &Arc<App>,
     directory: &Path,
     command: &str,
@@ -113,7 +113,7 @@ pub async fn apply_directory(
 }
 
 /// Applies tenants and logs what changed.
-pub async fn apply(app: &App, configs: &[TenantConfig], command: &str) -> anyhow::Result<()> {
+pub(super) async fn apply(app: &App, configs: &[TenantConfig], command: &str) -> anyhow::Result<()> {
     for config in configs {
         let report = provisioner(app, command)
             .apply(config)

@@ -15,7 +15,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// A server's configuration from a certificate chain and its key, both PEM.
-pub fn from_files(certificate: &Path, key: &Path) -> anyhow::Result<ServerConfig> {
+pub(super) fn from_files(certificate: &Path, key: &Path) -> anyhow::Result<ServerConfig> {
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect)
         .map_err(|e| anyhow!("{}: not a PEM certificate chain: {e}", certificate.display()))?;
@@ -33,7 +33,7 @@ pub fn from_files(certificate: &Path, key: &Path) -> anyhow::Result<ServerConfig
 }
 
 /// A local certificate authority and a server's certificate from it.
-pub struct Local {
+pub(super) struct Local {
     /// What clients have to trust.
     pub ca: PathBuf,
     certificate: PathBuf,
@@ -43,7 +43,7 @@ pub struct Local {
 impl Local {
     /// Takes those in a directory, or makes them there. The authority is made once; the certificate again when the
     /// names change or it gets old.
-    pub fn in_directory(
+    pub(super) fn in_directory(
         directory: &Path,
         hosts: &[String],
         now: time::OffsetDateTime,
@@ -77,7 +77,7 @@ impl Local {
     }
 
     /// The server's configuration.
-    pub fn config(&self) -> anyhow::Result<ServerConfig> {
+    pub(super) fn config(&self) -> anyhow::Result<ServerConfig> {
         from_files(&self.certificate, &self.key)
     }
 }
@@ -97,7 +97,7 @@ fn validity(mut params: CertificateParams, now: time::OffsetDateTime, days: i64)
 }
 
 /// Writes what nobody else may read.
-pub fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+pub(super) fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
     use std::io::Write;
     let mut file = fs::OpenOptions::new()
         .write(true)

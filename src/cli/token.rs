@@ -3,6 +3,7 @@ use time::OffsetDateTime;
 
 use super::{Common, service, tenant};
 use crate::auth;
+use crate::oauth;
 use crate::tenancy;
 
 /// Mint a token for the Management API, as somebody who has the database.
@@ -12,7 +13,7 @@ use crate::tenancy;
 #[command(
     after_help = "Example:\n  curl -H \"Authorization: Bearer $(roster token --tenant dev --scope 'read:users update:users')\" \\\n       http://127.0.0.1:8080/api/v2/users/auth0%7C123"
 )]
-pub struct Token {
+pub(super) struct Token {
     /// The tenant's name
     #[arg(long)]
     tenant: String,
@@ -25,13 +26,14 @@ pub struct Token {
 }
 
 impl Token {
-    pub async fn run(self, common: &Common) -> anyhow::Result<()> {
+    pub(super) async fn run(self, common: &Common) -> anyhow::Result<()> {
         let settings = common.settings()?;
         let database = service::database(&settings)?;
         service::check_schema(&database).await?;
         let app = service::app(&settings, &database, service::vault(&settings)?, None)?;
-        let found =
-            tenancy::by_name(&app, &self.tenant).await?.ok_or_else(|| tenant::unknown(&self.tenant))?;
+        let found = tenancy::by_name(&app.db, &app.vault, &self.tenant)
+            .await?
+            .ok_or_else(|| tenant::unknown(&self.tenant))?;
         let scope: Vec<&str> = match &self.scope {
             Some(scope) => scope.split([' ', ',']).filter(|s| !s.is_empty()).collect(),
             None => auth::scopes::ALL.to_vec(),
@@ -41,7 +43,7 @@ impl Token {
         }
         println!(
             "{}",
-            auth::mint(
+            oauth::mint(
                 &found,
                 "roster-token",
                 &scope,

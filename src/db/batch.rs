@@ -3,7 +3,7 @@
 
 use std::future::Future;
 use std::hash::Hash;
-use std::sync::Arc;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -11,23 +11,32 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row};
 use tokio::time::timeout;
 
+use super::WORKERS;
 use super::coalesce::{Coalescer, Executor, Failure};
 use super::connections::{Connection, Connections};
-use crate::error::Error;
+use super::registry::{Component, Opening, Registration, Slot};
+use crate::base::error::Error;
 
 /// A statement over arrays.
-pub(crate) trait Batch: Send + Sync + 'static {
+pub(crate) trait Batch: Sized + Send + Sync + 'static {
     /// What one request binds.
     type Item: Send + Sync + 'static;
     /// What one request gets.
     type Output: Send + 'static;
     /// Two requests with the same key are run one after the other.
     type Key: Clone + Hash + Eq + Send + 'static;
+    /// Does every server thread have a queue of its own? For batches without keys only: no order holds between queues.
+    const PER_THREAD: bool = false;
     /// May the statement be run again when nobody knows whether it was run?
     const IDEMPOTENT: bool;
     /// How many are run at once at most.
     const CAP: usize = 64;
 
+    /// Its line of the registration table.
+    const REGISTRATION: Registration = Registration::batch::<Self>();
+
+    /// The batch's index in the registration table.
+    fn slot() -> &'static Slot;
     /// The key of an item; `None` if it can be run beside any other.
     fn key(item: &Self::Item) -> Option<Self::Key>;
     /// Can the two be run at once?
@@ -45,57 +54,53 @@ pub(crate) trait Batch: Send + Sync + 'static {
     }
 }
 
-/// Requests of one kind, coalesced.
-pub(crate) type Batches<B> = Coalescer<Lines<B>>;
-
-impl<B: Batch> Batches<B> {
-    /// So many lanes are usually open at a time, see [`Coalescer::new`], and so many connections are kept. A batch without an
-    /// answer for `patience` is given up with its connection: a database that went away without a word must not stop
-    /// everybody behind it.
-    pub(crate) fn over(pool: &PgPool, patience: Duration, lanes: usize, keeps: usize, stays: bool) -> Self {
-        let connections = Connections::of(pool.clone(), keeps);
-        Self::new(Lines { connections, patience, batch: std::marker::PhantomData }, lanes, stays)
-    }
-
-    /// Answers what was accepted, then gives its connections back.
-    pub(crate) async fn close(&self) {
-        self.drain().await;
-        self.executor().connections.clear();
-    }
+/// The queues of one batched statement: one for each server thread where [`Batch::PER_THREAD`], and one for all other
+/// requests. A request stays on the thread that received it.
+pub(crate) struct Queues<B: Batch> {
+    own: Vec<Coalescer<Lines<B>>>,
+    shared: Coalescer<Lines<B>>,
 }
 
-/// A queue for each of the first threads that ask, which are the server's, and one for all others: a request stays on the
-/// thread it came to. For requests without a key only, as no order holds between two queues.
-pub(crate) struct PerThread<B: Batch> {
-    own: Arc<[Batches<B>]>,
-    shared: Batches<B>,
-}
-
-impl<B: Batch> Clone for PerThread<B> {
-    fn clone(&self) -> Self {
-        Self { own: Arc::clone(&self.own), shared: self.shared.clone() }
+impl<B: Batch> Queues<B> {
+    pub(crate) fn open(opening: &Opening<'_>) -> Self {
+        Self::over(&opening.batches, opening.timeout, opening.threads)
     }
-}
 
-impl<B: Batch> PerThread<B> {
-    /// So many threads have a queue of their own, with one lane and one connection each.
-    pub(crate) fn over(pool: &PgPool, patience: Duration, threads: usize) -> Self {
-        let own = (0..threads).map(|_| Batches::over(pool, patience, 1, 1, true)).collect();
-        Self { own, shared: Batches::over(pool, patience, 2, 2, false) }
+    /// Queues on the connections of a pool. A batch without an answer within `timeout` fails with its connection, so
+    /// that a silent database does not stop the queue.
+    pub(crate) fn over(pool: &PgPool, timeout: Duration, threads: usize) -> Self {
+        let queue = |workers, kept, pinned| {
+            let connections = Connections::of(pool.clone(), kept);
+            let lines = Lines { connections, patience: timeout, batch: std::marker::PhantomData };
+            Coalescer::new(lines, workers, pinned)
+        };
+        if B::PER_THREAD {
+            let own = (0..threads).map(|_| queue(1, 1, true)).collect();
+            Self { own, shared: queue(WORKERS, WORKERS, false) }
+        } else {
+            Self { own: Vec::new(), shared: queue(WORKERS, WORKERS + threads, false) }
+        }
     }
 
     /// As [`Coalescer::run`].
     pub(crate) async fn run(&self, item: B::Item) -> Result<B::Output, Error> {
         static THREADS: AtomicUsize = AtomicUsize::new(0);
-        thread_local!(static PLACE: usize = THREADS.fetch_add(1, Ordering::Relaxed));
-        self.own.get(PLACE.with(|place| *place)).unwrap_or(&self.shared).run(item).await
+        thread_local!(static INDEX: usize = THREADS.fetch_add(1, Ordering::Relaxed));
+        self.own.get(INDEX.with(|index| *index)).unwrap_or(&self.shared).run(item).await
     }
 
-    /// As [`Batches::close`].
-    pub(crate) async fn close(&self) {
+    /// Answers accepted requests, then returns the connections to the pool.
+    pub(crate) async fn drain(&self) {
         for queue in self.own.iter().chain([&self.shared]) {
-            queue.close().await;
+            queue.drain().await;
+            queue.executor().connections.clear();
         }
+    }
+}
+
+impl<B: Batch> Component for Queues<B> {
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.drain())
     }
 }
 

@@ -28,7 +28,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
-use crate::error::{Error, codes};
+use crate::base::error::{Error, codes};
 
 /// Carries out what travels together.
 pub(crate) trait Executor: Send + Sync + 'static {

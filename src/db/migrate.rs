@@ -27,12 +27,11 @@ const LOCK: i64 = 0x726f_7374_6572_0001;
 /// The statements of this module.
 pub const STATEMENTS: &[&Statement] = &[&TRY_LOCK, &HISTORY_EXISTS];
 
-static TRY_LOCK: Statement = Statement::global("migrate.try_lock", "select pg_try_advisory_lock($1)");
+static TRY_LOCK: Statement = Statement::global("migrate.try_lock", include_str!("sql/try_lock.sql"));
 static HISTORY_EXISTS: Statement =
-    Statement::global("migrate.history_exists", "select to_regclass('refinery_schema_history') is not null");
+    Statement::global("migrate.history_exists", include_str!("sql/history_exists.sql"));
 /// Not in [`STATEMENTS`]: the table it reads is refinery's and not there before the first run.
-static APPLIED: Statement =
-    Statement::global("migrate.applied", "select max(version) from refinery_schema_history");
+static APPLIED: Statement = Statement::global("migrate.applied", include_str!("sql/applied.sql"));
 
 /// A migration of this binary.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,10 +63,10 @@ pub fn newest() -> i32 {
 
 /// The number of the last migration a database has; `None` before the first.
 pub(crate) async fn applied(connection: &mut PgConnection) -> Result<Option<i32>, sqlx::Error> {
-    if !HISTORY_EXISTS.query().fetch_one(&mut *connection).await?.try_get::<bool, _>(0)? {
+    if !HISTORY_EXISTS.raw().fetch_one(&mut *connection).await?.try_get::<bool, _>(0)? {
         return Ok(None);
     }
-    APPLIED.query().fetch_one(connection).await?.try_get(0)
+    APPLIED.raw().fetch_one(connection).await?.try_get(0)
 }
 
 /// The same for a command that has no pool.
@@ -98,7 +97,7 @@ pub async fn run_with(options: &Options, runner: &Runner) -> anyhow::Result<Vec<
         super::connect(&Options { statement_timeout: Duration::ZERO, ..options.clone() }).await?;
     // Polled, not waited for: a session that waits in pg_advisory_lock holds a snapshot, and the winner's
     // create index concurrently would wait for that snapshot for ever.
-    while !TRY_LOCK.query().bind(LOCK).fetch_one(&mut connection).await?.try_get::<bool, _>(0)? {
+    while !TRY_LOCK.raw().bind(LOCK).fetch_one(&mut connection).await?.try_get::<bool, _>(0)? {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let runner = Runner::new(runner.get_migrations()).set_abort_missing(false);

@@ -4,29 +4,31 @@ pub(crate) mod batch;
 mod coalesce;
 pub(crate) mod connections;
 pub mod migrate;
+pub(crate) mod registry;
+mod session;
 mod statement;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
-use self::batch::{Batches, PerThread};
-use crate::auth::store as auth;
-use crate::error::{Error, Meaning, codes};
-use crate::search::run::Searches;
-use crate::users::store as users;
+use self::batch::{Batch, Queues};
+use self::registry::{Component, Opening, Slot, pool};
+use crate::base::error::{Error, Meaning, codes};
 
+pub use registry::Registration;
+
+pub(crate) use session::Tx;
 pub use statement::Statement;
-pub(crate) use statement::etag;
 
 /// Server threads that have connections of their own, at most: one for reads by id, and one of each kind of those that are
 /// kept for requests that are alone.
 const THREADS: usize = 4;
 
 /// Lanes of a queue that all threads share: while one waits for its commit another one works.
-const LANES: usize = 2;
+const WORKERS: usize = 2;
 
 /// Connections for batches that take long.
 const SPARE: usize = 6;
@@ -46,14 +48,8 @@ const PINNED: [(&str, &str); 5] = [
 #[derive(Clone)]
 pub struct Db {
     pool: PgPool,
-    /// Of those below.
     batches: PgPool,
-    searchers: PgPool,
-    few_searchers: PgPool,
-    pub(crate) searches: Arc<Searches>,
-    pub(crate) user_fetches: PerThread<users::Fetch>,
-    pub(crate) user_changes: Batches<users::Update>,
-    pub(crate) token_clients: Batches<auth::Clients>,
+    components: Arc<[Box<dyn Component>]>,
 }
 
 /// How to reach the database.
@@ -97,53 +93,36 @@ impl Options {
     }
 }
 
-/// A search may take as long as Auth0's. An index has to be used where there is one, and an order too, whoever the values
-/// stand for: a tenant of a million users and one of ten share the plan.
-const SEARCHES: [(&str, &str); 5] = [
-    ("statement_timeout", "2s"),
-    ("plan_cache_mode", "force_generic_plan"),
-    ("enable_seqscan", "off"),
-    ("enable_sort", "off"),
-    ("enable_incremental_sort", "off"),
-];
-
 impl Db {
-    /// Opens the pool. Connections are made when they are first needed, so the database may be away right now.
-    pub fn open(options: &Options) -> anyhow::Result<Self> {
-        let pool = |connections, connect: PgConnectOptions| {
-            PgPoolOptions::new()
-                .max_connections(connections)
-                .acquire_timeout(options.acquire_timeout)
-                .test_before_acquire(false)
-                .before_acquire(|connection, meta| {
-                    let lately = meta.idle_for < connections::IDLE;
-                    Box::pin(async move { Ok(lately || connection.ping().await.is_ok()) })
-                })
-                .connect_lazy_with(connect)
-        };
+    /// Opens the pools and the registered components. Connections are established on first use, so the database may
+    /// be unreachable here.
+    pub fn open(options: &Options, registrations: &[Registration]) -> anyhow::Result<Self> {
         let connect = options.connect_options()?;
         let threads = std::thread::available_parallelism().map_or(2, usize::from).min(THREADS);
-        let keeps = LANES + threads;
-        // Of three kinds: reads of threads and of all others, changes, clients.
-        let kept = u32::try_from(threads + LANES + 2 * keeps + SPARE).unwrap_or(u32::MAX);
-        let batches = pool(kept, connect.clone().options(PINNED));
-        let at_once = (options.max_connections / 2).max(2);
-        let patience = options.statement_timeout + Duration::from_secs(5);
-        // One more than are used: whoever finds all kept ones taken must not wait for what is not given back.
-        let searchers = pool(at_once + 1, connect.clone().options(SEARCHES));
-        let together = u32::try_from(threads + LANES + SPARE / 2).unwrap_or(u32::MAX);
-        let few_searchers = pool(together, connect.clone().options(SEARCHES));
-        let few = PerThread::over(&few_searchers, patience, threads);
-        Ok(Self {
-            user_fetches: PerThread::over(&batches, patience, threads),
-            user_changes: Batches::over(&batches, patience, LANES, keeps, false),
-            token_clients: Batches::over(&batches, patience, LANES, keeps, false),
-            searches: Arc::new(Searches::over(&searchers, at_once, options.acquire_timeout, few)),
-            searchers,
-            few_searchers,
-            pool: pool(options.max_connections, connect),
-            batches,
-        })
+        let connections = registrations.iter().map(|r| r.batch_connections(threads)).sum::<usize>() + SPARE;
+        let batches =
+            pool(options, u32::try_from(connections).unwrap_or(u32::MAX), connect.clone().options(PINNED));
+        let opening = Opening {
+            options,
+            connect: connect.clone(),
+            batches: batches.clone(),
+            threads,
+            timeout: options.statement_timeout + Duration::from_secs(5),
+        };
+        let components = registrations.iter().enumerate().map(|(index, r)| r.open(index, &opening)).collect();
+        Ok(Self { pool: pool(options, options.max_connections, connect), batches, components })
+    }
+
+    /// Runs one request of a batched statement, together with concurrent ones.
+    pub(crate) async fn run<B: Batch>(&self, item: B::Item) -> Result<B::Output, Error> {
+        self.component::<Queues<B>>(B::slot())?.run(item).await
+    }
+
+    /// A registered component.
+    pub(crate) fn component<C: Component>(&self, slot: &Slot) -> Result<&C, Error> {
+        let component = slot.index().and_then(|index| self.components.get(index));
+        let component = component.and_then(|component| (&**component as &dyn std::any::Any).downcast_ref());
+        component.ok_or_else(|| Error::internal(format!("{} is not registered", std::any::type_name::<C>())))
     }
 
     /// The pool, for the statements of a store.
@@ -163,18 +142,10 @@ impl Db {
         }
     }
 
-    /// Closes all connections, after what is running on them and all that waits for its batch.
+    /// Closes all connections after the running statements and all accepted batches.
     pub async fn close(&self) {
-        tokio::join!(
-            self.user_fetches.close(),
-            self.user_changes.close(),
-            self.token_clients.close(),
-            self.searches.drain(),
-        );
-        // Closed from now on, so that none is kept any more.
-        let searchers = self.searchers.close();
-        self.searches.close();
-        tokio::join!(self.batches.close(), searchers, self.few_searchers.close(), self.pool.close());
+        futures_util::future::join_all(self.components.iter().map(|component| component.close())).await;
+        tokio::join!(self.batches.close(), self.pool.close());
     }
 }
 
@@ -244,12 +215,16 @@ pub async fn connect(options: &Options) -> anyhow::Result<PgConnection> {
     })
 }
 
-/// A transaction of several statements.
-pub(crate) type Tx = sqlx::Transaction<'static, sqlx::Postgres>;
-
 impl Db {
     /// Begins a transaction; it is rolled back unless it is committed.
     pub(crate) async fn begin(&self) -> Result<Tx, Error> {
-        Ok(self.pool.begin().await?)
+        Ok(Tx::begin(self).await?)
     }
+}
+
+/// Postgres's text form of a `text[]`.
+pub(crate) fn array_literal<'a>(elements: impl Iterator<Item = Option<&'a str>>) -> String {
+    let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+    let elements: Vec<String> = elements.map(|e| e.map_or_else(|| "NULL".to_owned(), quoted)).collect();
+    format!("{{{}}}", elements.join(","))
 }

@@ -12,9 +12,9 @@ use serde_json::value::RawValue;
 use tokio::time::timeout_at;
 
 use crate::app::App;
-use crate::error::{Error, codes};
+use crate::base::error::{Error, codes};
+use crate::base::json::{self, FromBody, Object};
 use crate::http::caller::app;
-use crate::json::{self, Object};
 
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -63,6 +63,11 @@ impl Body {
         };
         let bytes = self.bytes().await?;
         Ok(Read(if form { form_as_json(&bytes)? } else { bytes.freeze() }))
+    }
+
+    /// The request that the JSON object of the body is.
+    pub async fn parse<T: FromBody>(self) -> Result<T, Error> {
+        T::from_body(&self.read().await?.object()?)
     }
 
     /// The fields of a form as a browser sends it: texts, whatever they look like.

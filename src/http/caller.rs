@@ -14,10 +14,10 @@ use time::OffsetDateTime;
 use crate::app::{App, Context};
 use crate::auth::Claims;
 use crate::auth::scopes::Scope;
-use crate::error::{Error, codes};
+use crate::base::error::{Error, codes};
+use crate::base::rate_limits::{self, Limited};
 use crate::http::rate_limit;
 use crate::journal::Author;
-use crate::rate_limits::{self, Limited};
 use crate::tenancy::{Tenant, host_of, stays_on_this_machine};
 
 /// A caller of the Management API whose token has the scopes that `S` demands: everything a verb has to know.

@@ -4,9 +4,10 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
 
-use crate::error::{Error, codes};
+use crate::base::error::{Error, codes};
+use crate::http::render::tagged;
 
 /// The preconditions of a request.
 pub struct Preconditions {
@@ -31,8 +32,17 @@ impl FromRequest for Preconditions {
 }
 
 impl Preconditions {
-    /// Does the caller have this state of the resource already?
-    pub fn is_known(&self, etag: &str) -> bool {
+    /// Answers a GET with an entity tag: 304 without a body if the caller has this state already (RFC 9110, 13.1.2).
+    pub fn answer(
+        &self,
+        etag: &str,
+        render: impl FnOnce() -> Result<HttpResponse, Error>,
+    ) -> Result<HttpResponse, Error> {
+        let response = if self.is_known(etag) { HttpResponse::NotModified().finish() } else { render()? };
+        Ok(tagged(response, etag))
+    }
+
+    fn is_known(&self, etag: &str) -> bool {
         self.if_none_match
             .as_ref()
             .is_some_and(|tags| tags.iter().any(|t| t == "*" || etag.trim_matches('"') == t))

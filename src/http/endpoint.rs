@@ -7,7 +7,7 @@ use super::caller::admit;
 use super::params::Params;
 use super::{Body, Caller};
 use crate::auth::scopes::Scope;
-use crate::error::Error;
+use crate::base::error::Error;
 
 /// A method on a path, its handler, and what it demands.
 pub struct Endpoint {

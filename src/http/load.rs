@@ -1,4 +1,4 @@
-//! Refuses what is too much, see [`crate::load`].
+//! Refuses what is too much, see [`crate::base::load`].
 
 use actix_web::body::EitherBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -6,7 +6,7 @@ use actix_web::middleware::Next;
 use actix_web::{ResponseError, web};
 
 use crate::app::App;
-use crate::error::{Error, codes};
+use crate::base::error::{Error, codes};
 
 /// Wraps every request: refuses it with 503 and `Retry-After` when there are too many.
 pub async fn limit<B>(

@@ -16,8 +16,8 @@ use serde_json::json;
 
 use super::params::Params;
 use super::render::json_text;
-use crate::error::Error;
-use crate::page::{List, Page};
+use crate::base::error::Error;
+use crate::base::page::{List, Page};
 
 /// How many are answered if nobody says.
 const DEFAULT: i64 = 50;

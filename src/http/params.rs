@@ -6,9 +6,10 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 
-use crate::error::{Error, codes};
-use crate::ids::UserId;
-use crate::schema::{Fault, Part, refusal};
+use crate::base::error::{Error, codes};
+use crate::base::fields::Fields;
+use crate::base::ids::UserId;
+use crate::base::schema::{Fault, Part, refusal};
 
 /// The parameters of a request, still as they were sent; a handler asks for those it knows, after the caller was
 /// judged.
@@ -80,6 +81,15 @@ impl Params {
             }
         }
         Ok(found)
+    }
+
+    /// The `fields` and `include_fields` parameters.
+    pub fn fields(&self) -> Result<Fields, Error> {
+        let include = self.boolean(
+            "include_fields",
+            "Whether specified fields are to be included (true) or excluded (false)",
+        )?;
+        Ok(Fields::new(self.query("fields")?.as_deref(), include.unwrap_or(true)))
     }
 
     /// Path and query of the same list's page of another number.

@@ -1,4 +1,4 @@
-//! How a limit of requests is told ([`crate::rate_limits`]): in the Management API on what succeeds and on the refusal, as
+//! How a limit of requests is told ([`crate::base::rate_limits`]): in the Management API on what succeeds and on the refusal, as
 //! recorded, elsewhere on every answer.
 
 use actix_web::dev::ServiceResponse;
@@ -6,8 +6,8 @@ use actix_web::http::header::{HeaderName, RETRY_AFTER};
 use actix_web::{HttpMessage, HttpRequest};
 
 use crate::app::App;
-use crate::error::{Error, codes};
-use crate::rate_limits::{Judged, Limited};
+use crate::base::error::{Error, codes};
+use crate::base::rate_limits::{Judged, Limited};
 use crate::tenancy::Tenant;
 
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");

@@ -8,9 +8,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::auth::OAuthError;
-use crate::dbconnections::model::SignupError;
-use crate::error::{Error, codes};
+use crate::base::error::{Error, codes};
 
 const JSON: &str = "application/json; charset=utf-8";
 
@@ -88,56 +86,16 @@ impl ResponseError for Error {
     }
 }
 
-impl std::fmt::Display for OAuthError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.description)
+/// An error response of another form than the Management API's, with its cause for the log line of the request.
+pub fn error_response(status: u16, body: &impl Serialize, cause: Option<&String>) -> HttpResponse {
+    let mut response = json_value(status, body);
+    if status == 503 {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
-}
-
-impl ResponseError for OAuthError {
-    fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    if let Some(cause) = cause {
+        response.extensions_mut().insert(Cause(cause.clone()));
     }
-
-    fn error_response(&self) -> HttpResponse {
-        let mut answer = builder(self.status);
-        answer
-            .insert_header((CONTENT_TYPE, JSON))
-            .insert_header((CACHE_CONTROL, "no-store"))
-            .insert_header((PRAGMA, "no-cache"));
-        if self.status == 503 {
-            answer.insert_header((RETRY_AFTER, "1"));
-        }
-        let body = json!({ "error": self.error, "error_description": self.description });
-        let mut response = answer.body(body.to_string());
-        if let Some(cause) = &self.cause {
-            response.extensions_mut().insert(Cause(cause.clone()));
-        }
-        response
-    }
-}
-
-impl std::fmt::Display for SignupError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.body)
-    }
-}
-
-impl ResponseError for SignupError {
-    fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        let mut response = json_value(self.status, &self.body);
-        if self.status == 503 {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        if let Some(cause) = &self.cause {
-            response.extensions_mut().insert(Cause(cause.clone()));
-        }
-        response
-    }
+    response
 }
 
 /// An answer of the token endpoint: never kept by a cache (RFC 6749, 5.1).

@@ -8,39 +8,12 @@
 //! never in it; that one was changed shows as `*****`. Logins (`user.logged_in`, `user.login_failed`) have the
 //! `connection` and the `reason` of a refusal there instead.
 //!
-//! A statement takes part by a data-modifying CTE made of two pieces: [`insert_journal`] and [`author`].
-
-use uuid::Uuid;
-
-/// The columns a change fills, in the order `select tenant, kind, subject, changes, author` gives them.
-macro_rules! insert_journal {
-    () => {
-        "insert into journal (tenant_id, kind, subject, changes, entry_id, actor, client_id, request_id, ip, user_agent)"
-    };
-}
-pub(crate) use insert_journal;
-
-/// The author's columns out of a `text[]` expression made by [`Author`].
-macro_rules! author {
-    ($array:literal) => {
-        concat!(
-            "(",
-            $array,
-            ")[1]::uuid, (",
-            $array,
-            ")[2], (",
-            $array,
-            ")[3], (",
-            $array,
-            ")[4], (",
-            $array,
-            ")[5], (",
-            $array,
-            ")[6]"
-        )
-    };
-}
-pub(crate) use author;
+//! A statement writes its entry by a CTE of two lines, in which `author` is a `journal_author`:
+//!
+//! ```sql
+//! insert into journal (tenant_id, kind, subject, changes, actor, client_id, request_id, ip, user_agent)
+//! select tenant_id, 'user.deleted', user_id, changes, ($4::journal_author).*
+//! ```
 
 /// Who makes a change, and by which request.
 #[derive(Clone, Debug, Default)]
@@ -63,28 +36,16 @@ impl Author {
         Self { actor: format!("command:{name}"), ..Self::default() }
     }
 
-    /// A new entry by this author, as the elements of the `text[]` that [`author`] takes apart.
-    pub(crate) fn entry(&self) -> Vec<Option<String>> {
-        let entry_id = Uuid::now_v7().to_string();
-        vec![
-            Some(entry_id),
-            Some(self.actor.clone()),
-            self.client_id.clone(),
-            self.request_id.clone(),
-            self.ip.clone(),
-            self.user_agent.clone(),
-        ]
+    /// The author as the text of a `journal_author`, which is what a statement is given.
+    pub(crate) fn literal(&self) -> String {
+        let fields = [
+            Some(&self.actor),
+            self.client_id.as_ref(),
+            self.request_id.as_ref(),
+            self.ip.as_ref(),
+            self.user_agent.as_ref(),
+        ];
+        let quoted = |text: &String| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\"\""));
+        format!("({})", fields.map(|field| field.map(quoted).unwrap_or_default()).join(","))
     }
-
-    /// The same as an array literal, for a statement over arrays: Postgres has no arrays of arrays of unequal length.
-    pub(crate) fn entry_literal(&self) -> String {
-        array_literal(self.entry().iter().map(Option::as_deref))
-    }
-}
-
-/// Postgres's text form of a `text[]`.
-pub(crate) fn array_literal<'a>(elements: impl Iterator<Item = Option<&'a str>>) -> String {
-    let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
-    let elements: Vec<String> = elements.map(|e| e.map_or_else(|| "NULL".to_owned(), quoted)).collect();
-    format!("{{{}}}", elements.join(","))
 }

@@ -1,4 +1,4 @@
-//! Rotation of `secrets.key`, which seals what is secret in the database ([`crate::vault`]).
+//! Rotation of `secrets.key`, which seals what is secret in the database ([`crate::base::vault`]).
 //!
 //! [`store::SEALED`] is the one list of sealed columns; a test holds it against the schema. Where `secrets.key` is
 //! replaced by another key, what is sealed under the former one goes on opening while that is among
@@ -16,10 +16,10 @@
 
 pub(crate) mod store;
 
+use crate::base::error::Result;
+use crate::base::vault::{KeyId, Vault};
 use crate::db::Db;
-use crate::error::Result;
 use crate::journal::Author;
-use crate::vault::{KeyId, Vault};
 use store::{SEALED, Sealed, Value};
 
 /// How many values a statement replaces.
@@ -125,7 +125,7 @@ async fn rotate_column(
 }
 
 fn reseal(vault: &Vault, sealed: &Sealed, value: &Value) -> Result<Vec<u8>> {
-    let mut place: Vec<&str> = value.keys.iter().map(String::as_str).collect();
-    place.insert(1, sealed.place);
-    vault.seal(&place, &vault.open(&place, &value.sealed)?)
+    let [tenant, id] = &value.keys;
+    let row = sealed.location.row(tenant, id);
+    vault.seal(&row, &vault.open(&row, &value.sealed)?)
 }

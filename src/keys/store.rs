@@ -1,20 +1,17 @@
 use sqlx::Row;
 
+use crate::base::error::Error;
+use crate::base::vault::{FORM, KeyId, Location, Vault};
+use crate::db::array_literal;
 use crate::db::{Db, Statement, is_deadlock};
-use crate::error::Error;
-use crate::journal::{Author, array_literal, author, insert_journal};
-use crate::vault::{FORM, KeyId, Vault};
+use crate::journal::Author;
 
 /// A column with sealed values, and how to go through it.
-pub struct Sealed {
-    /// The table.
-    pub table: &'static str,
+pub(crate) struct Sealed {
     /// The column, a `bytea`.
     pub column: &'static str,
-    /// What stands between the tenant and the key's columns in the place of a value.
-    pub place: &'static str,
-    /// How many columns the table's key has.
-    keys: usize,
+    /// Its table.
+    pub location: Location,
     count: Statement,
     page: Statement,
     reseal: Statement,
@@ -22,82 +19,40 @@ pub struct Sealed {
 
 impl Sealed {
     /// As in `clients.client_secret`.
-    pub fn name(&self) -> String {
-        format!("{}.{}", self.table, self.column)
+    pub(crate) fn name(&self) -> String {
+        format!("{}.{}", self.location.table(), self.column)
     }
 }
 
-/// Makes [`SEALED`]: a table, the columns of its key behind `tenant_id`, numbered from 2, the column, and what its
-/// values' place says between the tenant and the rest of the key.
+/// The three statements of a table.
 macro_rules! sealed {
-    ($($table:ident [$($key:ident $n:literal),+] $column:ident at $place:literal;)+) => {
+    ($($table:literal $column:literal in $location:expr;)+) => {
         /// The columns with sealed values: all that [`super::rotate`] goes through.
-        pub static SEALED: [Sealed; [$($place),+].len()] = [$(Sealed {
-            table: stringify!($table),
-            column: stringify!($column),
-            place: $place,
-            keys: 1 + [$($n),+].len(),
+        pub(crate) static SEALED: [Sealed; [$($table),+].len()] = [$(Sealed {
+            column: $column,
+            location: $location,
             count: Statement::global(
-                concat!("keys.count ", stringify!($table), ".", stringify!($column)),
-                concat!(
-                    "select case when substring(", stringify!($column), " from 1 for 4) = $1
-                 then substring(", stringify!($column), " from 5 for 4) end as key_id,
-            count(*) as values
-       from ", stringify!($table), "
-      where ", stringify!($column), " is not null
-      group by 1
-      order by 1"
-                ),
+                concat!("keys.count_", $table),
+                include_str!(concat!("sql/count_", $table, ".sql")),
             ),
             page: Statement::global(
-                concat!("keys.page ", stringify!($table), ".", stringify!($column)),
-                concat!(
-                    "select array[tenant_id", $(", ", stringify!($key),)+ "] as keys,
-            ", stringify!($column), " as sealed
-       from ", stringify!($table), "
-      where (tenant_id", $(", ", stringify!($key),)+ ") > (($1::text[])[1]", $(", ($1::text[])[", $n, "]",)+ ")
-        and substring(", stringify!($column), " from 1 for 8) <> $2
-      order by tenant_id", $(", ", stringify!($key),)+ "
-      limit $3"
-                ),
+                concat!("keys.page_", $table),
+                include_str!(concat!("sql/page_", $table, ".sql")),
             ),
             reseal: Statement::new(
-                concat!("keys.reseal ", stringify!($table), ".", stringify!($column)),
-                concat!(
-                    "with resealed as (
-             update ", stringify!($table), " t
-                set ", stringify!($column), " = v.resealed
-               from unnest($1::text[], $2::bytea[], $3::bytea[]) as v(keys, sealed, resealed)
-              where t.tenant_id = (v.keys::text[])[1]",
-                    $("
-                and t.", stringify!($key), " = (v.keys::text[])[", $n, "]",)+ "
-                and t.", stringify!($column), " = v.sealed
-          returning t.tenant_id
-         ), journal_entry as (
-             ", insert_journal!(), "
-             select tenant_id, 'tenant.secrets_resealed', tenant_id,
-                    jsonb_build_object('column', jsonb_build_object('after', '",
-                    stringify!($table), ".", stringify!($column), "'),
-                                       'key_id', jsonb_build_object('after', $4::text),
-                                       'count', jsonb_build_object('after', count(*))), ",
-                    author!("$5::text[]"), "
-               from resealed
-              group by tenant_id
-         )
-         select count(*)
-           from resealed"
-                ),
+                concat!("keys.reseal_", $table),
+                include_str!(concat!("sql/reseal_", $table, ".sql")),
             ),
         }),+];
     };
 }
 
 sealed! {
-    signing_keys [kid 2] private_key at "signing_keys";
-    clients [client_id 2] client_secret at "clients";
-    connections [connection_id 2] secrets at "connections";
-    resource_servers [resource_server_id 2] signing_secret at "resource_servers";
-    mails [mail_id 2] content at "mails";
+    "signing_keys" "private_key" in Location::SigningKeys;
+    "clients" "client_secret" in Location::Clients;
+    "connections" "secrets" in Location::Connections;
+    "resource_servers" "signing_secret" in Location::ResourceServers;
+    "mails" "content" in Location::Mails;
 }
 
 pub(crate) const STATEMENTS: &[&Statement] = &{
@@ -114,7 +69,7 @@ pub(crate) const STATEMENTS: &[&Statement] = &{
 
 /// How many values are under which key; `None` for those without a key's id.
 pub(crate) async fn count(db: &Db, sealed: &Sealed) -> Result<Vec<(Option<KeyId>, u64)>, Error> {
-    let rows = sealed.count.query().bind(FORM.as_slice()).fetch_all(db.pool()).await?;
+    let rows = sealed.count.raw().bind(FORM.as_slice()).fetch_all(db.pool()).await?;
     let read = |row: &sqlx::postgres::PgRow| {
         let id: Option<Vec<u8>> = row.try_get("key_id")?;
         let id = id.and_then(|id| id.try_into().ok()).map(KeyId);
@@ -125,8 +80,8 @@ pub(crate) async fn count(db: &Db, sealed: &Sealed) -> Result<Vec<(Option<KeyId>
 
 /// A value that is not under the present key.
 pub(crate) struct Value {
-    /// What its row is known by, the tenant first.
-    pub keys: Vec<String>,
+    /// The tenant, then the key of the row.
+    pub keys: [String; 2],
     pub sealed: Vec<u8>,
 }
 
@@ -139,8 +94,8 @@ pub(crate) async fn page(
     after: Option<&Value>,
     limit: i64,
 ) -> Result<Vec<Value>, Error> {
-    let after = after.map_or_else(|| vec![String::new(); sealed.keys], |after| after.keys.clone());
-    let query = sealed.page.query().bind(after).bind(vault.header()).bind(limit);
+    let after = after.map(|after| after.keys.clone()).unwrap_or_default();
+    let query = sealed.page.raw().bind(after).bind(vault.header()).bind(limit);
     let rows = query.fetch_all(db.pool()).await?;
     rows.iter().map(|row| Ok(Value { keys: row.try_get("keys")?, sealed: row.try_get("sealed")? })).collect()
 }
@@ -156,12 +111,12 @@ pub(crate) async fn reseal(
     let keys = |value: &Value| array_literal(value.keys.iter().map(|key| Some(key.as_str())));
     let done = sealed
         .reseal
-        .query()
+        .raw()
         .bind(batch.iter().map(|(value, _)| keys(value)).collect::<Vec<_>>())
         .bind(batch.iter().map(|(value, _)| value.sealed.as_slice()).collect::<Vec<_>>())
         .bind(batch.iter().map(|(_, resealed)| resealed.as_slice()).collect::<Vec<_>>())
         .bind(vault.key_id().to_string())
-        .bind(author.entry())
+        .bind(author.literal())
         .fetch_one(db.pool())
         .await;
     match done {

@@ -1,6 +1,6 @@
 //! Mail: a queue in the database, and the worker that empties it.
 //!
-//! A mail is a row, written by the statement that makes its cause ([`crate::tickets`]): there is never one without the
+//! A mail is a row, written by the statement that makes its cause ([`crate::resources::tickets`]): there is never one without the
 //! other, and no caller waits for a mail server. A worker, started by `roster serve` and `roster dev`, claims what is
 //! due and hands it to a [`Sender`]; any number of instances may run one.
 //!
@@ -24,9 +24,10 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use time::OffsetDateTime;
 
-use crate::app::App;
-use crate::error::Result;
-use crate::worker::Rounds;
+use crate::base::error::Result;
+use crate::base::vault::Vault;
+use crate::base::worker::Rounds;
+use crate::db::Db;
 use model::{ATTEMPTS, Content, Due, Refusal, backoff};
 use smtp::Smtp;
 
@@ -65,27 +66,28 @@ impl Sender {
 
 /// Sends what is due at a time, at most a batch, of one tenant or of all. How many mails were tried.
 pub async fn deliver_due(
-    app: &App,
+    db: &Db,
+    vault: &Vault,
     sender: &Sender,
     now: OffsetDateTime,
     only: Option<&str>,
 ) -> Result<usize> {
-    let due = store::claim(&app.db, now, now + LEASE, BATCH, only).await?;
-    let settled = join_all(due.iter().map(|mail| deliver(app, sender, mail, now))).await;
+    let due = store::claim(db, now, now + LEASE, BATCH, only).await?;
+    let settled = join_all(due.iter().map(|mail| deliver(db, vault, sender, mail, now))).await;
     settled.into_iter().collect::<Result<Vec<()>>>()?;
     Ok(due.len())
 }
 
-async fn deliver(app: &App, sender: &Sender, mail: &Due, now: OffsetDateTime) -> Result<()> {
+async fn deliver(db: &Db, vault: &Vault, sender: &Sender, mail: &Due, now: OffsetDateTime) -> Result<()> {
     let outcome = if mail.expires_at <= now {
         Err(Refusal::for_good("the link ended before the mail could be sent"))
     } else {
-        match Content::open(&app.vault, &mail.tenant_id, &mail.mail_id, &mail.content) {
+        match Content::open(vault, &mail.tenant_id, &mail.mail_id, &mail.content) {
             Ok(content) => sender.send(mail, content).await,
             Err(error) => Err(Refusal::for_now(error.to_string())),
         }
     };
-    let Err(Refusal { is_final, reason }) = outcome else { return store::sent(&app.db, mail, now).await };
+    let Err(Refusal { is_final, reason }) = outcome else { return store::sent(db, mail, now).await };
     let again_at = (!is_final && mail.attempts < ATTEMPTS).then(|| now + backoff(mail.attempts));
     // The reason stays in the row: a server's words may repeat the address, which has no place in a log.
     tracing::warn!(
@@ -95,20 +97,21 @@ async fn deliver(app: &App, sender: &Sender, mail: &Due, now: OffsetDateTime) ->
         given_up = again_at.is_none(),
         "a mail could not be sent, see mails.last_error"
     );
-    store::refused(&app.db, mail, &reason, again_at, now).await
+    store::refused(db, mail, &reason, again_at, now).await
 }
 
 /// The work of one worker: to deliver mail and to delete what has ended.
 pub struct Mailer {
-    app: Arc<App>,
+    db: Db,
+    vault: Arc<Vault>,
     sender: Option<Sender>,
     swept: OffsetDateTime,
 }
 
 impl Mailer {
     /// Without a sender it only deletes what has ended.
-    pub fn new(app: Arc<App>, sender: Option<Sender>) -> Self {
-        Self { app, sender, swept: OffsetDateTime::UNIX_EPOCH }
+    pub fn new(db: Db, vault: Arc<Vault>, sender: Option<Sender>) -> Self {
+        Self { db, vault, sender, swept: OffsetDateTime::UNIX_EPOCH }
     }
 }
 
@@ -117,10 +120,10 @@ impl Rounds for Mailer {
 
     async fn round(&mut self) -> Result<bool> {
         let now = OffsetDateTime::now_utc();
-        if now - self.swept > SWEEP_EVERY && store::sweep(&self.app.db, now - KEPT).await? == 0 {
+        if now - self.swept > SWEEP_EVERY && store::sweep(&self.db, now - KEPT).await? == 0 {
             self.swept = now;
         }
         let Some(sender) = &self.sender else { return Ok(false) };
-        Ok(i64::try_from(deliver_due(&self.app, sender, now, None).await?) == Ok(BATCH))
+        Ok(i64::try_from(deliver_due(&self.db, &self.vault, sender, now, None).await?) == Ok(BATCH))
     }
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
-use crate::error::{Error, Result};
-use crate::vault::Vault;
+use crate::base::error::{Error, Result};
+use crate::base::vault::{Location, Vault};
 
 /// How often a mail is tried before it is given up.
 pub const ATTEMPTS: i32 = 24;
@@ -29,11 +29,12 @@ pub struct Content {
 
 impl Content {
     pub(crate) fn seal(&self, vault: &Vault, tenant: &str, mail_id: &str) -> Result<Vec<u8>> {
-        vault.seal(&[tenant, "mails", mail_id], &serde_json::to_vec(self).map_err(Error::internal)?)
+        vault.seal(&Location::Mails.row(tenant, mail_id), &serde_json::to_vec(self).map_err(Error::internal)?)
     }
 
     pub(crate) fn open(vault: &Vault, tenant: &str, mail_id: &str, sealed: &[u8]) -> Result<Self> {
-        serde_json::from_slice(&vault.open(&[tenant, "mails", mail_id], sealed)?).map_err(Error::internal)
+        serde_json::from_slice(&vault.open(&Location::Mails.row(tenant, mail_id), sealed)?)
+            .map_err(Error::internal)
     }
 }
 

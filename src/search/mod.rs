@@ -79,7 +79,7 @@
 //! # Answers
 //!
 //! A search is a read of what is committed: what was acknowledged is found, and pages, totals, orders and checkpoints are
-//! those of [lists](crate::users::list). It is one statement, in which the document decides and indexes only propose whom
+//! those of [lists](crate::resources::users::list). It is one statement, in which the document decides and indexes only propose whom
 //! to ask ([`sql`], [`users`]). Equality of metadata and the texts a user is known by have indexes for all, other tests of
 //! metadata where [`indexes`] were made; the tenant is a part of every key of them.
 //!
@@ -103,13 +103,10 @@
 
 pub mod ast;
 pub mod fields;
-pub mod indexes;
+pub mod indexed;
 mod parse;
 pub mod plan;
-pub(crate) mod run;
-pub mod sql;
 pub mod strict;
-pub mod users;
 pub mod value;
 
 pub use ast::{Bound, Expr, Leaf, Pattern, Piece, SyntaxError, Test, Value};

@@ -13,13 +13,13 @@
 use super::ast::{Bound, Expr, Leaf, Pattern, Piece, SyntaxError, Test, Value};
 
 /// Characters a query has at most. The URL it stands in has at most 65,534 bytes, in which some take three each and more.
-pub const MAX_LENGTH: usize = 32_768;
+pub(super) const MAX_LENGTH: usize = 32_768;
 /// Parentheses within one another at most.
-pub const MAX_DEPTH: usize = 50;
+pub(super) const MAX_DEPTH: usize = 50;
 /// Names in the path of a field at most.
-pub const MAX_PATH: usize = 128;
+pub(super) const MAX_PATH: usize = 128;
 /// Tests a query has at most.
-pub const MAX_TERMS: usize = 1_000;
+pub(super) const MAX_TERMS: usize = 1_000;
 
 const VALUE: &str = "a value after ':', in quotes if it is an operator";
 const NO_BOOST: &str = "no boost: nothing is scored; the character itself is written '\\^'";

@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use super::ast::{Bound, Expr, Leaf, Pattern, SyntaxError, Test as Asked, Value};
 use super::fields::{Field, Kind, Resource};
-use super::indexes::Indexed;
+use super::indexed::Indexed;
 use super::value::{interval, is_number};
 
 /// What a query asks of a record. `And` and `Or` have two operands or more, none of them constant.
@@ -140,7 +140,7 @@ impl Plan {
             let tests = fields.map(|field| of_field(field, leaf)).collect::<Result<_, _>>()?;
             return Ok(Self::Or(tests));
         };
-        if path.len() > crate::json::LEVELS {
+        if path.len() > crate::base::json::LEVELS {
             return Ok(Self::Constant(false));
         }
         if let Some((_, column)) = resource.objects.iter().find(|(object, _)| *object == path[0]) {
@@ -264,7 +264,7 @@ fn is(asked: &Asked) -> Option<Is> {
 }
 
 /// The value of an end of a range that has one.
-pub(super) fn given(bound: &Bound) -> Option<&Value> {
+pub(crate) fn given(bound: &Bound) -> Option<&Value> {
     match bound {
         Bound::Open => None,
         Bound::Inclusive(value) | Bound::Exclusive(value) => Some(value),

@@ -1,12 +1,16 @@
-//! What the program itself can be told: its database, sockets, keys, log. Tenants have [files of their
-//! own](crate::tenancy::config).
+//! The settings of the program: database, sockets, keys, log, mail. [Tenant
+//! files](crate::tenant_files::model) are separate.
 //!
-//! From weakest to strongest: the built-in `default.toml`, `default.toml` of the config directory, the file named after
-//! `ROSTER_ENV` there, the environment (`ROSTER__DATABASE__URL` is `database.url`), and the flags, which the command
-//! line writes into the loaded struct. Every key is explained in `config/default.toml`, where its default is as well.
+//! Layers from weakest to strongest: the built-in `default.toml`, `default.toml` in the config directory, the
+//! file named after `ROSTER_ENV` there, environment variables (`ROSTER__DATABASE__URL` sets `database.url`),
+//! flags. The `config` crate merges them; `layer::Layer` gives it each value with its origin.
+//! `config/default.toml` documents every key.
 
+pub(crate) mod layer;
+pub(crate) mod mistake;
 pub(crate) mod reader;
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
@@ -15,165 +19,195 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use tracing_subscriber::EnvFilter;
 
+use crate::base::vault::KeyId;
 use crate::mail::smtp;
-use crate::vault::KeyId;
-pub use reader::{Mistake, Mistakes};
-use reader::{Node, Report, Section, Value};
+use layer::{Layer, VARIABLE_PREFIX};
+use mistake::Report;
+pub use mistake::{Mistake, Mistakes};
+use reader::{Section, read};
 
 const BUILT_IN: &str = include_str!("../../config/default.toml");
-const VARIABLE: &str = "ROSTER__";
 const DATABASE_VARIABLE: &str = "ROSTER__DATABASE__URL";
 const DAY: i64 = 86_400;
 const KEY: &str = "32 bytes in base64, as from `openssl rand -base64 32`";
+const SMTP_URL: &str =
+    "smtps://user:password@host, smtp://user:password@host?tls=required, or smtp://host without a password";
 
 /// All settings of the program.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The PostgreSQL database.
     pub database: Database,
-    /// The sockets and what holds for every request.
+    /// The HTTP server.
     pub server: Server,
-    /// Keys of the installation.
+    /// The encryption keys of the installation.
     pub secrets: Secrets,
-    /// The program's own log.
+    /// The program's log.
     pub log: Log,
-    /// Where tenants are declared, and how long what is known of them is kept.
+    /// The tenant files and the tenant cache.
     pub tenants: Tenants,
-    /// The hashing of passwords.
+    /// Password hashing.
     pub passwords: Passwords,
-    /// The sending of mail.
+    /// Outgoing mail.
     pub mail: Mail,
 }
 
 /// The PostgreSQL database.
 #[derive(Debug, Clone)]
 pub struct Database {
-    /// `postgres://user:password@host/name`. None until somebody says it: there is no default.
+    /// `postgres://user:password@host/name`. No default.
     pub url: Option<SecretString>,
-    /// The most connections to it; see [`Database::pool_size`] when it is not set.
+    /// The connection limit. [`Database::pool_size`] has the default.
     pub max_connections: Option<u32>,
-    /// How long a request waits for a connection. Default 5 seconds.
+    /// The time limit for acquiring a connection. Default 5 seconds.
     pub acquire_timeout: Duration,
-    /// How long a statement may run. Default 10 seconds.
+    /// The time limit of a statement. Default 10 seconds.
     pub statement_timeout: Duration,
 }
 
 impl Database {
-    /// The most connections: as set, or two for each core of this machine and at least four.
+    /// The connection limit: `max_connections`, by default two per CPU core and at least four.
     #[must_use]
     pub fn pool_size(&self) -> u32 {
         self.max_connections.unwrap_or_else(|| u32::try_from(2 * cores()).unwrap_or(u32::MAX).max(4))
     }
 }
 
-/// The sockets and what holds for every request.
+/// The HTTP server.
 #[derive(Debug, Clone)]
 pub struct Server {
-    /// The address for plain HTTP, default `127.0.0.1:8080`; none when set to `false`.
+    /// The address of plain HTTP. Default `127.0.0.1:8080`; `false` disables it.
     pub http: Option<SocketAddr>,
-    /// The address for HTTPS, default none; needs the two files below.
+    /// The address of HTTPS. Default none. Requires `tls_certificate` and `tls_private_key`.
     pub https: Option<SocketAddr>,
     /// The certificate chain, a PEM file.
     pub tls_certificate: Option<PathBuf>,
-    /// Its private key, a PEM file.
+    /// The private key of the certificate, a PEM file.
     pub tls_private_key: Option<PathBuf>,
-    /// Worker threads; one for each core when not set.
+    /// The number of worker threads. Default one per CPU core.
     pub workers: Option<usize>,
-    /// How long running requests may take to end once the program was told to stop. Default 30 seconds.
+    /// The time limit for running requests during shutdown. Default 30 seconds.
     pub shutdown_timeout: Duration,
-    /// The largest request body, in bytes. Default 1 MiB.
+    /// The size limit of a request body in bytes. Default 1 MiB.
     pub body_limit: usize,
-    /// Whether a client's address is what `X-Forwarded-For` says, as behind a reverse proxy. Default false: anybody
-    /// could write anything into it.
+    /// Whether `X-Forwarded-For` gives the client's address. Default false: without a reverse proxy any
+    /// client can set this header.
     pub trust_forwarded_for: bool,
 }
 
-/// Keys of the installation.
+/// The encryption keys of the installation.
 #[derive(Debug, Clone)]
 pub struct Secrets {
-    /// 32 bytes in base64, which encrypt signing keys, client secrets and whatever else is secret in the database.
+    /// 32 bytes in base64. Encrypts signing keys, client secrets and all other secrets in the database.
     pub key: Option<SecretString>,
-    /// Keys that do not encrypt but still decrypt: those from before, or the one to come. Default none.
+    /// Keys that decrypt but do not encrypt: the previous ones, or the next one. Default none.
     pub previous_keys: Vec<SecretString>,
 }
 
-/// The program's own log.
+/// The program's log.
 #[derive(Debug, Clone)]
 pub struct Log {
-    /// The form of a line; when not set, text on a terminal and JSON elsewhere.
+    /// The format of a line. Default text on a terminal, JSON elsewhere.
     pub format: Option<LogFormat>,
-    /// What is logged, as `tracing` writes filters. Default `info`.
+    /// The log filter in the syntax of `tracing`.
     pub filter: String,
 }
 
-/// The form of a log line.
+/// The format of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
-    /// One JSON object a line, for machines.
+    /// One JSON object per line.
     Json,
 }
 
-/// Where tenants are declared, and how long what is known of them is kept.
+/// The tenant files and the tenant cache.
 #[derive(Debug, Clone)]
 pub struct Tenants {
-    /// The directory of tenant files. Default `tenants` in the config directory, which may be missing.
+    /// The directory of tenant files. Default `tenants` in the config directory, which may be absent.
     pub directory: PathBuf,
-    /// How many tenants are kept in memory. Default 10,000.
+    /// The number of tenants in the cache. Default 10,000.
     pub cache_size: u64,
-    /// After what time a tenant is read from the database again. Default 5 seconds.
+    /// The lifetime of a cached tenant. Default 5 seconds.
     pub cache_seconds: Duration,
 }
 
-/// The hashing of passwords.
+/// Password hashing.
 #[derive(Debug, Clone)]
 pub struct Passwords {
-    /// How many hashes are computed at once; see [`Passwords::computations`] when it is not set.
+    /// The number of concurrent hash computations. [`Passwords::computations`] has the default.
     pub concurrency: Option<usize>,
 }
 
 impl Passwords {
-    /// How many hashes are computed at once: as set, or one for each core of this machine.
+    /// The number of concurrent hash computations: `concurrency`, by default one per CPU core.
     #[must_use]
     pub fn computations(&self) -> usize {
         self.concurrency.unwrap_or_else(cores)
     }
 }
 
-/// The sending of mail.
+/// Outgoing mail.
 #[derive(Debug, Clone)]
 pub struct Mail {
-    /// The mail server, `smtps://user:password@host`; without one no mail is sent.
+    /// The mail server, `smtps://user:password@host`. Without one no mail is sent.
     pub smtp_url: Option<SecretString>,
-    /// The sender of all mail, as in `Roster <no-reply@example.com>`. Needed with a server.
+    /// The sender of all mail, such as `Roster <no-reply@example.com>`. Required with `smtp_url`.
     pub from: Option<String>,
 }
 
+/// A flag of the command line that sets a key.
+#[derive(Debug, Clone)]
+pub struct Flag {
+    name: &'static str,
+    key: &'static str,
+    value: String,
+}
+
+impl Flag {
+    /// The flag `name`, such as `--http`, sets the dotted `key`.
+    pub fn new(name: &'static str, key: &'static str, value: impl ToString) -> Flag {
+        Flag { name, key, value: value.to_string() }
+    }
+}
+
 impl Settings {
-    /// Reads all layers. `environment` names the file beside `default.toml`; `vars` are the process's environment
-    /// variables, of which empty ones count as not set.
+    /// Reads and merges all layers. `environment` names the file beside `default.toml`; `vars` are the
+    /// environment variables of the process. An empty variable counts as unset.
     ///
     /// # Errors
-    /// All mistakes of all files and variables.
+    /// All mistakes of all layers.
     pub fn load(
         config_dir: &Path,
         environment: &str,
-        vars: &[(String, String)],
+        vars: &[(OsString, OsString)],
+        flags: &[Flag],
     ) -> Result<Settings, Mistakes> {
+        let built_in = std::iter::once(Layer::parse("the built-in default.toml", BUILT_IN));
         let files = ["default", environment].map(|name| config_dir.join(format!("{name}.toml")));
-        let files = files.iter().filter(|path| path.exists()).map(|path| Node::open(path));
-        let files = std::iter::once(Node::parse("the built-in default.toml", BUILT_IN)).chain(files);
-        let (layers, mut report) = Report::of(files.chain(variables(vars).map(Ok)));
-        let (settings, mistakes) = reader::read(&layers, |root| settings(root, config_dir));
-        report.extend(mistakes);
+        // A failed look-up is no absence: opening the file then reports the reason.
+        let files =
+            files.iter().filter(|path| path.try_exists().unwrap_or(true)).map(|path| Layer::open(path));
+        let flags = flags.iter().map(|flag| Ok(Layer::single(flag.name, flag.key.rsplit('.'), &flag.value)));
+        let (layers, mut report) = Report::of(built_in.chain(files).chain(variables(vars)).chain(flags));
+        // The merge drops values that a stronger layer replaces. Each layer is checked alone, so that their
+        // mistakes are reported too.
+        for layer in &layers {
+            let (_, mistakes) = read(layer, |root| settings(root, config_dir));
+            report.extend(mistakes);
+        }
+        let merged = Layer::merge(layers);
+        let (settings, _) = read(&merged, |root| settings(root, config_dir));
+        report.extend(relations(&settings, &merged));
         report.or(settings)
     }
 
-    /// Whether HTTPS has its certificate and key. Apart from [`Settings::load`], because `roster dev` makes its own.
+    /// Checks that HTTPS has a certificate and a key. Not part of [`Settings::load`], because `roster dev`
+    /// creates both.
     ///
     /// # Errors
-    /// A mistake for each of the two that is not set although `server.https` is.
+    /// A mistake for each of the two that is missing although `server.https` is set.
     pub fn check_tls(&self) -> Result<(), Mistakes> {
         let files = [
             ("server.tls_certificate", &self.server.tls_certificate),
@@ -196,19 +230,29 @@ fn cores() -> usize {
     available_parallelism().map_or(1, usize::from)
 }
 
-/// A layer for each variable, so that each is blamed for itself only.
-fn variables(vars: &[(String, String)]) -> impl Iterator<Item = Node> {
-    let is_set = |name: &str| vars.iter().any(|(other, value)| other == name && !value.is_empty());
-    let prefer_own = is_set(DATABASE_VARIABLE);
+/// One layer per variable: a variable is the origin of its own mistakes only.
+fn variables(vars: &[(OsString, OsString)]) -> impl Iterator<Item = Result<Layer, Mistake>> {
+    // DATABASE_URL can belong to another program, so it is not even checked beside our own variable.
+    let has_own_url = vars.iter().any(|(name, value)| name == DATABASE_VARIABLE && !value.is_empty());
     vars.iter().filter(|(_, value)| !value.is_empty()).filter_map(move |(name, value)| {
-        if name == "DATABASE_URL" && !prefer_own {
-            return Some(Node::variable(name, &["database", "url"], value));
-        }
-        let path = name.strip_prefix(VARIABLE)?.to_lowercase();
-        Some(Node::variable(name, &path.split("__").collect::<Vec<_>>(), value))
+        let name = name.to_str()?;
+        let keys = match name {
+            "DATABASE_URL" if !has_own_url => "database__url".to_owned(),
+            _ => name.strip_prefix(VARIABLE_PREFIX)?.to_lowercase(),
+        };
+        let layer = value.to_str().map(|value| Layer::single(name, keys.rsplit("__"), value));
+        Some(layer.ok_or_else(|| Mistake {
+            source: name.to_owned(),
+            line: None,
+            key: keys.replace("__", "."),
+            found: "bytes that are not UTF-8".into(),
+            expected: "a text in UTF-8".into(),
+        }))
     })
 }
 
+/// Reads each key by itself. Checks of several keys are in [`relations`], because a layer can have one key of
+/// them only.
 fn settings(root: &mut Section<'_>, config_dir: &Path) -> Settings {
     Settings {
         database: root.table("database", |t| Database {
@@ -229,19 +273,9 @@ fn settings(root: &mut Section<'_>, config_dir: &Path) -> Settings {
             body_limit: t.integer("body_limit", 1024..=1 << 30).unwrap_or_default(),
             trust_forwarded_for: t.boolean("trust_forwarded_for").unwrap_or_default(),
         }),
-        secrets: root.table("secrets", |t| {
-            let is_key = |key: &str| KeyId::of(key).is_some();
-            let secrets = Secrets {
-                key: t.secret("key", KEY, is_key),
-                previous_keys: t.secrets("previous_keys", KEY, is_key),
-            };
-            let keys = secrets.key.iter().chain(&secrets.previous_keys);
-            let ids: Vec<_> = keys.filter_map(|key| KeyId::of(key.expose_secret())).collect();
-            for (_, id) in ids.iter().enumerate().filter(|(n, id)| ids[..*n].contains(id)) {
-                let found = format!("the key {id} a second time");
-                t.report("previous_keys", found, "each key once, and not that of secrets.key: take it out");
-            }
-            secrets
+        secrets: root.table("secrets", |t| Secrets {
+            key: t.secret("key", KEY, |key| KeyId::of(key).is_some()),
+            previous_keys: t.secrets("previous_keys", KEY, |key| KeyId::of(key).is_some()),
         }),
         log: root.table("log", |t| Log {
             format: t.one_of("format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
@@ -253,44 +287,50 @@ fn settings(root: &mut Section<'_>, config_dir: &Path) -> Settings {
         }),
         tenants: root.table("tenants", |t| Tenants {
             directory: t
-                .value("directory", "a directory that exists", |value| {
-                    value.text().map(PathBuf::from).filter(|path| path.is_dir())
-                })
-                .unwrap_or_else(|| config_dir.join("tenants")),
+                .text("directory", "a directory that exists", |path| Path::new(path).is_dir())
+                .map_or_else(|| config_dir.join("tenants"), PathBuf::from),
             cache_size: t.integer("cache_size", 1..=10_000_000).unwrap_or_default(),
             cache_seconds: seconds(t, "cache_seconds", 0),
         }),
         passwords: root.table("passwords", |t| Passwords { concurrency: t.integer("concurrency", 1..=1024) }),
-        mail: root.table("mail", |t| {
-            let mail = Mail {
-                smtp_url: t.secret(
-                    "smtp_url",
-                    "smtps://user:password@host, smtp://user:password@host?tls=required, or smtp://host without a password",
-                    |url| smtp::Server::parse(url).is_some(),
-                ),
-                from: t.text("from", "a sender such as Roster <no-reply@example.com>", smtp::is_mailbox),
-            };
-            if mail.smtp_url.is_some() && mail.from.is_none() {
-                t.report("from", "nothing", "a sender, because mail.smtp_url is set");
-            }
-            mail
+        mail: root.table("mail", |t| Mail {
+            smtp_url: t.secret("smtp_url", SMTP_URL, |url| smtp::Server::parse(url).is_some()),
+            from: t.text("from", "a sender such as Roster <no-reply@example.com>", smtp::is_mailbox),
         }),
     }
 }
 
-fn seconds<'a>(table: &mut Section<'a>, key: &'a str, least: i64) -> Duration {
-    table.integer(key, least..=DAY).map(Duration::from_secs).unwrap_or_default()
+/// Checks of several keys, which can come from different layers.
+fn relations(settings: &Settings, merged: &Layer) -> Vec<Mistake> {
+    let mut mistakes = Vec::new();
+    let keys = settings.secrets.key.iter().chain(&settings.secrets.previous_keys);
+    let ids: Vec<_> = keys.filter_map(|key| KeyId::of(key.expose_secret())).collect();
+    for (_, id) in ids.iter().enumerate().filter(|(n, id)| ids[..*n].contains(id)) {
+        let found = format!("the key {id} a second time");
+        let expected = "each key once and not the key of secrets.key: remove the repetition";
+        mistakes.push(merged.mistake_at("secrets.previous_keys", found, expected));
+    }
+    // A sender that is not valid has its own mistake.
+    if let Some(url) = merged.get("mail.smtp_url")
+        && settings.mail.smtp_url.is_some()
+        && merged.get("mail.from").is_none()
+    {
+        let expected = "a sender, because mail.smtp_url is set";
+        mistakes.push(Mistake::at(url, "mail.from", "nothing", expected));
+    }
+    mistakes
+}
+
+fn seconds<'a>(table: &mut Section<'a>, key: &'a str, min: i64) -> Duration {
+    table.integer(key, min..=DAY).map(Duration::from_secs).unwrap_or_default()
 }
 
 fn path<'a>(table: &mut Section<'a>, key: &'a str) -> Option<PathBuf> {
     table.text(key, "the path of a file", |text| !text.is_empty()).map(PathBuf::from)
 }
 
-/// An address, or none: a default must be something that a later layer can take back.
+/// An address, or `false`, by which a stronger layer disables the default.
 fn address<'a>(table: &mut Section<'a>, key: &'a str) -> Option<SocketAddr> {
-    let parse = |value: &Value| match value.boolean() {
-        Some(false) => Some(None),
-        _ => value.text()?.parse().ok().map(Some),
-    };
-    table.value(key, "an IP address with a port such as 127.0.0.1:8080, or false", parse).flatten()
+    let expected = "an IP address with a port such as 127.0.0.1:8080, or false";
+    table.parsed_or_false(key, expected, |text| text.parse().ok())
 }

@@ -3,8 +3,8 @@
 //! A tenant is an identity store of its own with its hosts, keys, connections, clients and users. The `Host` header
 //! names it. Nothing of a tenant stays in memory beyond a bounded cache, so many thousands cost nothing.
 
-pub mod config;
-pub mod provision;
+pub mod keys;
+pub mod settings;
 pub(crate) mod store;
 
 use std::net::IpAddr;
@@ -12,36 +12,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use self::config::{Compat, Limits, Search};
+use self::keys::{Jwk, SigningKey};
+pub use self::settings::Settings;
+use self::settings::{Compat, Limits, Search};
 pub use self::store::Listed;
-use crate::auth::keys::{Jwk, SigningKey};
+use crate::base::error::{Error, codes};
+use crate::base::rate_limits::RateLimits;
+use crate::base::vault::Vault;
 use crate::db::Db;
-use crate::error::{Error, codes};
-use crate::rate_limits::RateLimits;
-use crate::vault::Vault;
-
-/// What of a tenant is kept as its settings document.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
-pub struct Settings {
-    /// The identifier of its Management API: `https://HOST/api/v2/`.
-    pub audience: String,
-    /// Its first host.
-    pub domain: String,
-    /// How long its Management API tokens live, in seconds.
-    pub token_lifetime: i64,
-    /// What it may use.
-    pub limits: Limits,
-    /// Where it follows Auth0 and where it need not.
-    pub compat: Compat,
-    /// How many requests it takes.
-    #[serde(default, skip_serializing_if = "RateLimits::is_off")]
-    pub rate_limits: RateLimits,
-    /// How its users are searched; tenants of the time before search have nothing of it.
-    #[serde(default)]
-    pub search: Search,
-}
 
 /// A tenant as a request needs it.
 #[derive(Debug)]
@@ -174,8 +154,8 @@ impl Tenancy {
 }
 
 /// A tenant by its name, for commands.
-pub async fn by_name(app: &crate::app::App, name: &str) -> Result<Option<Tenant>, Error> {
-    store::by_id(&app.db, &app.vault, name, false).await
+pub async fn by_name(db: &Db, vault: &Vault, name: &str) -> Result<Option<Tenant>, Error> {
+    store::by_id(db, vault, name, false).await
 }
 
 /// Up to a thousand tenants behind a name, in the order of their names.

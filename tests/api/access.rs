@@ -122,7 +122,14 @@ async fn signed(tenant: &Tenant, claims: &Value, change: impl FnOnce(&mut Value)
     let (mut claims, name) = (claims.clone(), tenant.name.clone());
     change(&mut claims);
     crate::support::on_server(async move {
-        let tenant = roster::tenancy::by_name(&crate::support::server().app, &name).await.unwrap().unwrap();
+        let tenant = roster::tenancy::by_name(
+            &crate::support::server().app.db,
+            &crate::support::server().app.vault,
+            &name,
+        )
+        .await
+        .unwrap()
+        .unwrap();
         tenant.sign(&claims).unwrap()
     })
     .await

@@ -1,7 +1,7 @@
 //! `/api/v2/clients`.
 
 use futures_util::future::join_all;
-use roster::tenancy::config::built_in_dev;
+use roster::tenant_files::model::built_in_dev;
 use serde_json::{Map, Value, json};
 
 use crate::support::{Response, Tenant, apply, form, send, sql};

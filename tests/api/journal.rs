@@ -166,7 +166,7 @@ async fn applying_a_file_twice_changes_nothing_and_a_changed_file_what_it_names(
     assert!(apply(&config).await.is_empty());
     assert_eq!(count().await, before);
     config.token_lifetime = 60;
-    config.connections[0].password_policy = roster::passwords::Policy::None;
+    config.connections[0].password_policy = roster::base::passwords::Policy::None;
     let report = apply(&config).await;
     assert_eq!(
         report,

@@ -1,7 +1,7 @@
 //! Rate limits through HTTP. What a bucket does in time is tested beside it; here none fills within a test's time.
 
 use futures_util::future::join_all;
-use roster::rate_limits::{Limit, RateLimits, Refill};
+use roster::base::rate_limits::{Limit, RateLimits, Refill};
 use serde_json::json;
 
 use crate::support::{CONNECTION, Response, Tenant, now, send, sql};

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::join_all;
-use roster::tenancy::config::{GrantConfig, Selection};
+use roster::tenant_files::model::{GrantConfig, Selection};
 use serde_json::{Value, json};
 
 use crate::support::{Response, Tenant, send, sql};

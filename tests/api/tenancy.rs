@@ -1,6 +1,6 @@
 //! Tenant files: what they name is theirs, everything else is the API's.
 
-use roster::tenancy::config::{TenantConfig, read_file};
+use roster::tenant_files::model::{TenantConfig, read_file};
 use serde_json::{Value, json};
 
 use crate::support::{CONNECTION, Tenant, apply, overtaken, sql, try_apply, unique};

@@ -1,6 +1,6 @@
 //! What tools ask for and no tenant has.
 
-use roster::unconfigured::{Answer, RESOURCES};
+use roster::resources::stubs::{Answer, RESOURCES};
 use serde_json::{Value, json};
 
 use crate::support::Tenant;

@@ -5,7 +5,7 @@ use aws_lc_rs::rsa::{KeyPair, KeySize, PublicKeyComponents};
 use aws_lc_rs::signature::KeyPair as _;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use roster::auth::keys::SigningKey;
+use roster::tenancy::keys::SigningKey;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

@@ -1,6 +1,6 @@
 //! What a client is by default, and how its settings change.
 
-use roster::clients::fields::merged_names;
+use roster::resources::clients::fields::merged_names;
 use serde_json::{Value, json};
 
 use super::{PATH, changed, kept, made, path_of};

@@ -185,7 +185,7 @@ async fn who_signs_up_at_that_moment_is_not_left_behind() {
 /// The deletion of a connection, as another request makes it.
 const DELETION: [&str; 2] = [
     "insert into connection_deletions (tenant_id, connection_id, name, author, deleted_at, due_at)
-     select tenant_id, connection_id, name, '{}', now(), now() + interval '1 day'
+     select tenant_id, connection_id, name, '(operator,,,,)', now(), now() + interval '1 day'
        from connections
       where tenant_id = $1
         and connection_id = $2",

@@ -9,7 +9,8 @@ async fn tenant_of_three() -> Tenant {
         for name in ["Alpha", "Beta"] {
             let mut connection = config.connections[0].clone();
             connection.name = name.into();
-            connection.enabled_clients = roster::tenancy::config::Selection::List(vec!["Application".into()]);
+            connection.enabled_clients =
+                roster::tenant_files::model::Selection::List(vec!["Application".into()]);
             config.connections.push(connection);
         }
     })

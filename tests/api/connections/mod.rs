@@ -61,7 +61,8 @@ async fn erase(tenant: &Tenant, minutes: i64) {
     let name = tenant.name.clone();
     on_server(async move {
         let at = time::OffsetDateTime::now_utc() + time::Duration::minutes(minutes);
-        while roster::connections::deletion::erase_due(&server().app.db, at, Some(&name)).await.unwrap() {}
+        while roster::resources::users::erasure::erase_due(&server().app.db, at, Some(&name)).await.unwrap() {
+        }
     })
     .await;
 }

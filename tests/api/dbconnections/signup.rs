@@ -1,9 +1,9 @@
 //! `POST /dbconnections/signup`.
 
 use futures_util::future::join_all;
-use roster::connections::Demand;
-use roster::passwords::Policy;
-use roster::tenancy::config::{AttributesConfig, Selection};
+use roster::base::identifiers::Requirement;
+use roster::base::passwords::Policy;
+use roster::tenant_files::model::{AttributesConfig, Selection};
 use serde_json::{Value, json};
 
 use crate::oauth::{CLIENT_ID, known_client, log_in, tenant};
@@ -261,8 +261,8 @@ const IDENTIFIERS: [(&str, &str); 3] =
 
 #[tokio::test]
 async fn a_connection_says_what_people_are_known_by() {
-    const REQUIRED: Option<Demand> = Some(Demand::Required);
-    const OPTIONAL: Option<Demand> = Some(Demand::Optional);
+    const REQUIRED: Option<Requirement> = Some(Requirement::Required);
+    const OPTIONAL: Option<Requirement> = Some(Requirement::Optional);
     for demands in [
         [REQUIRED, None, None],
         [None, REQUIRED, None],
@@ -319,7 +319,7 @@ async fn a_connection_says_what_people_are_known_by() {
 async fn where_all_identifiers_are_optional_one_is_needed() {
     let tenant = Tenant::with(|config| {
         known_client(config);
-        let optional = Some(Demand::Optional);
+        let optional = Some(Requirement::Optional);
         config.connections[0].attributes =
             Some(AttributesConfig { email: optional, username: optional, phone_number: optional });
     })

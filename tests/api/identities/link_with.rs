@@ -9,7 +9,12 @@ use crate::support::{Response, Tenant, now, on_server, path_of, send, server};
 async fn sign(tenant: &Tenant, claims: Value) -> String {
     let name = tenant.name.clone();
     on_server(async move {
-        roster::tenancy::by_name(&server().app, &name).await.unwrap().unwrap().sign(&claims).unwrap()
+        roster::tenancy::by_name(&server().app.db, &server().app.vault, &name)
+            .await
+            .unwrap()
+            .unwrap()
+            .sign(&claims)
+            .unwrap()
     })
     .await
 }

@@ -60,7 +60,7 @@ async fn has_password(tenant: &Tenant, identity: &str, password: &str) -> bool {
     let (password, hash) = (password.to_owned(), row[0].as_str().unwrap().to_owned());
     let verdict =
         on_server(async move { server().app.hasher.verify(password, Some(hash)).await.unwrap() }).await;
-    verdict == roster::passwords::Verdict::Right
+    verdict == roster::base::passwords::Verdict::Right
 }
 
 /// That a user, as the API answers it, and the table of identities tell the same.

@@ -8,23 +8,23 @@ mod private_key_jwt;
 use serde_json::{Value, json};
 
 use crate::support::{Response, Tenant, send};
-use roster::tenancy::config::TenantConfig;
+use roster::tenant_files::model::TenantConfig;
 
-pub const CLIENT_ID: &str = "application";
-pub const CLIENT_SECRET: &str = "hush-hush";
+pub(crate) const CLIENT_ID: &str = "application";
+pub(crate) const CLIENT_SECRET: &str = "hush-hush";
 
 /// Gives the client that people log in to an id and a secret.
-pub fn known_client(config: &mut TenantConfig) {
+pub(crate) fn known_client(config: &mut TenantConfig) {
     let client = &mut config.clients[1];
     (client.client_id, client.client_secret) = (Some(CLIENT_ID.into()), Some(CLIENT_SECRET.into()));
 }
 
-pub async fn tenant() -> Tenant {
+pub(crate) async fn tenant() -> Tenant {
     Tenant::with(known_client).await
 }
 
 /// The body of a login, changed by `more`; null takes a parameter away.
-pub fn login(username: &str, password: &str, more: &Value) -> Value {
+pub(crate) fn login(username: &str, password: &str, more: &Value) -> Value {
     let mut body = json!({
         "grant_type": "password", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET,
         "username": username, "password": password,
@@ -36,12 +36,12 @@ pub fn login(username: &str, password: &str, more: &Value) -> Value {
     body
 }
 
-pub async fn log_in(tenant: &Tenant, username: &str, password: &str, more: Value) -> Response {
+pub(crate) async fn log_in(tenant: &Tenant, username: &str, password: &str, more: Value) -> Response {
     send(tenant.request("POST", "/oauth/token").json(&login(username, password, &more))).await
 }
 
 /// The claims of a JWT, not verified.
-pub fn claims(token: &Value) -> Value {
+pub(crate) fn claims(token: &Value) -> Value {
     use base64::Engine;
     let part = token.as_str().expect("a token").split('.').nth(1).expect("a JWT");
     serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()

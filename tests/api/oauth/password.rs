@@ -319,7 +319,7 @@ async fn a_realm_names_the_connection_and_without_one_it_is_the_first_of_the_cli
         other.name = "A-Other".into();
         config.connections.push(other.clone());
         other.name = "AA-Closed".into();
-        other.enabled_clients = roster::tenancy::config::Selection::List(vec!["Management".into()]);
+        other.enabled_clients = roster::tenant_files::model::Selection::List(vec!["Management".into()]);
         config.connections.push(other);
     })
     .await;
@@ -342,11 +342,11 @@ async fn a_realm_names_the_connection_and_without_one_it_is_the_first_of_the_cli
 
 #[tokio::test]
 async fn only_what_a_connection_says_identifies_people() {
-    use roster::connections::Demand;
+    use roster::base::identifiers::Requirement;
     let tenant = Tenant::with(|config| {
         known_client(config);
         let attributes = config.connections[0].attributes.as_mut().unwrap();
-        (attributes.email, attributes.phone_number) = (None, Some(Demand::Required));
+        (attributes.email, attributes.phone_number) = (None, Some(Requirement::Required));
     })
     .await;
     let user = tenant.user(json!({ "phone_number": "+491234567", "username": "jane" })).await;

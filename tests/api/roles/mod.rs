@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use crate::support::{Tenant, unique};
 
 /// Makes a role with a name of its own; its id.
-pub async fn role(tenant: &Tenant) -> String {
+pub(crate) async fn role(tenant: &Tenant) -> String {
     let made = tenant.post("/api/v2/roles", json!({ "name": unique("role") })).await;
     assert_eq!(made.status, 200, "{}", made.text);
     made.json["id"].as_str().unwrap().to_owned()
 }
 
 /// The user ids in a list of members.
-pub fn ids(users: &Value) -> Vec<&str> {
+pub(crate) fn ids(users: &Value) -> Vec<&str> {
     users.as_array().unwrap().iter().map(|user| user["user_id"].as_str().unwrap()).collect()
 }

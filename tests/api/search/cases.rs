@@ -10,7 +10,7 @@ use super::{find, make, page};
 use crate::support::{CONNECTION, Tenant, execute, path_of};
 
 /// The users by their names, as the API answers them, but for what says nothing here (`picture`).
-pub fn users() -> Vec<(&'static str, Value)> {
+pub(super) fn users() -> Vec<(&'static str, Value)> {
     let user = |name: &'static str, created_at: &str, given: Value| {
         let email = format!("{name}@example.com");
         let mut user = json!({
@@ -123,7 +123,7 @@ pub fn users() -> Vec<(&'static str, Value)> {
 }
 
 /// A query and who is found: names in the order of [`users`], `everybody`, `nobody`, `everybody but ..`, or `refused`.
-pub const CASES: &[(&str, &str)] = &[
+pub(super) const CASES: &[(&str, &str)] = &[
     // Everything.
     ("", "everybody"),
     ("*", "everybody"),
@@ -500,7 +500,7 @@ async fn every_identity_of_a_person_is_looked_at() {
 }
 
 /// The names of those who should be found, in the order of [`users`]; nothing if the query should be refused.
-pub fn expected(found: &str, users: &[(&'static str, Value)]) -> Option<Vec<&'static str>> {
+pub(super) fn expected(found: &str, users: &[(&'static str, Value)]) -> Option<Vec<&'static str>> {
     let all = users.iter().map(|(name, _)| *name);
     let but = found.strip_prefix("everybody but ");
     let listed = |name: &&str| but.unwrap_or(found).split(' ').any(|listed| listed == *name);

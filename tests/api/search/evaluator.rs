@@ -6,7 +6,7 @@ use serde_json::Value;
 use time::{Date, Month, OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// Is the query refused because a test does not fit its field?
-pub fn refuses(expr: &Expr) -> bool {
+pub(super) fn refuses(expr: &Expr) -> bool {
     match expr {
         Expr::All => false,
         Expr::And(operands) | Expr::Or(operands) => operands.iter().any(refuses),
@@ -16,7 +16,7 @@ pub fn refuses(expr: &Expr) -> bool {
 }
 
 /// Does the user match? Only to be asked of queries that are not refused.
-pub fn matches(user: &Value, expr: &Expr) -> bool {
+pub(super) fn matches(user: &Value, expr: &Expr) -> bool {
     match expr {
         Expr::All => true,
         Expr::And(operands) => operands.iter().all(|operand| matches(user, operand)),

@@ -1,6 +1,7 @@
 //! An index on a path proposes all who are meant: what is found with it is what is found without.
 
-use roster::search::indexes::{Indexed, build, list, remove};
+use roster::resources::users::search::indexes::{build, list, remove};
+use roster::search::indexed::Indexed;
 use serde_json::json;
 
 use super::ask;

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use roster::search::{Bound, Expr, Leaf, Pattern, Piece, Test, Value};
 
 /// The tree without the columns of its leaves.
-pub fn without_columns(expr: Expr) -> Expr {
+pub(super) fn without_columns(expr: Expr) -> Expr {
     let all = |operands: Vec<Expr>| operands.into_iter().map(without_columns).collect();
     match expr {
         Expr::All => Expr::All,
@@ -17,7 +17,7 @@ pub fn without_columns(expr: Expr) -> Expr {
 }
 
 /// Trees of about so many of these leaves.
-pub fn trees(leaf: impl Strategy<Value = Leaf> + 'static, leaves: u32) -> impl Strategy<Value = Expr> {
+pub(super) fn trees(leaf: impl Strategy<Value = Leaf> + 'static, leaves: u32) -> impl Strategy<Value = Expr> {
     let leaf = prop_oneof![30 => leaf.prop_map(Expr::Leaf), 1 => Just(Expr::All)];
     leaf.prop_recursive(5, leaves, 4, |inner| {
         prop_oneof![
@@ -29,12 +29,12 @@ pub fn trees(leaf: impl Strategy<Value = Leaf> + 'static, leaves: u32) -> impl S
 }
 
 /// A field and a test of it. A word or phrase may be without a field.
-pub fn leaf_of(field: Option<Vec<String>>, test: Test) -> Leaf {
+pub(super) fn leaf_of(field: Option<Vec<String>>, test: Test) -> Leaf {
     Leaf { field, column: 0, test }
 }
 
 /// A word of these pieces, as the parser makes one: nothing if it matches everything.
-pub fn pattern(pieces: Vec<Piece>) -> Option<Pattern> {
+pub(super) fn pattern(pieces: Vec<Piece>) -> Option<Pattern> {
     let mut pattern: Vec<Piece> = Vec::new();
     for piece in pieces {
         match (pattern.last_mut(), piece) {
@@ -47,12 +47,12 @@ pub fn pattern(pieces: Vec<Piece>) -> Option<Pattern> {
 }
 
 /// Pieces whose texts are like these.
-pub fn pieces(text: impl Strategy<Value = String> + 'static) -> impl Strategy<Value = Piece> {
+pub(super) fn pieces(text: impl Strategy<Value = String> + 'static) -> impl Strategy<Value = Piece> {
     prop_oneof![6 => text.prop_map(Piece::Text), 2 => Just(Piece::AnyRun), 1 => Just(Piece::AnyOne)]
 }
 
 /// The ends of a range between values like these; one is given at least.
-pub fn ranges(text: impl Strategy<Value = String> + Clone + 'static) -> impl Strategy<Value = Test> {
+pub(super) fn ranges(text: impl Strategy<Value = String> + Clone + 'static) -> impl Strategy<Value = Test> {
     let value = (text, any::<bool>()).prop_map(|(text, quoted)| Value { text, quoted });
     let bound = (value, 0..5).prop_map(|(value, kind)| match kind {
         0 => Bound::Open,

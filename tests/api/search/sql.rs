@@ -3,8 +3,8 @@
 
 use std::fmt::Write;
 
-use roster::search::sql::Builder;
-use roster::search::users::{Key, Part, USERS, few, statement};
+use roster::resources::users::search::builder::Builder;
+use roster::resources::users::search::sql::{Key, Part, USERS, few, statement};
 use roster::search::{Plan, parse};
 use sqlx::{Connection, Executor, Row};
 

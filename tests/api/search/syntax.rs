@@ -1,7 +1,7 @@
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use roster::search::users::USERS;
+use roster::resources::users::search::sql::USERS;
 use roster::search::{Expr, Leaf, Plan, Test, parse};
 
 use super::queries::{leaf_of, pattern, pieces, ranges, trees, without_columns};

@@ -4,7 +4,7 @@
 //! tenants that the tests made). [`Tenant::new`] makes a tenant with a connection and a client that may do
 //! everything; its `get`, `post`, `patch`, `delete` speak HTTP to the server and come back with a [`Response`].
 
-pub mod smtp;
+pub(crate) mod smtp;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,20 +14,20 @@ use std::time::Duration;
 use embedded_postgres::{EmbeddedPostgres, Options as EmbeddedOptions, Storage};
 use roster::app::App;
 use roster::auth::Tokens;
+use roster::base::load::Load;
+use roster::base::passwords::Hasher;
+use roster::base::rate_limits::Buckets;
+use roster::base::vault::Vault;
 use roster::db::{Db, Options, migrate};
 use roster::journal::Author;
-use roster::load::Load;
-use roster::passwords::Hasher;
-use roster::rate_limits::Buckets;
 use roster::server::{self, Sockets};
-use roster::tenancy::config::{TenantConfig, built_in_dev};
-use roster::tenancy::provision::{Credentials, Provisioner};
 use roster::tenancy::{self, Tenancy};
-use roster::vault::Vault;
+use roster::tenant_files::model::{TenantConfig, built_in_dev};
+use roster::tenant_files::{Credentials, Provisioner};
 use serde_json::Value;
 
 /// What all tests of a run share.
-pub struct Server {
+pub(crate) struct Server {
     pub app: Arc<App>,
     pub address: SocketAddr,
     pub database: Options,
@@ -61,8 +61,8 @@ fn start() -> Server {
 /// A Roster over the database that listens; it must be called on the server's runtime.
 fn instance(database: &Options, key: &str) -> (Arc<App>, SocketAddr) {
     let app = Arc::new(App {
-        db: Db::open(database).unwrap(),
-        vault: Vault::new(key).unwrap(),
+        db: Db::open(database, roster::server::COMPONENTS).unwrap(),
+        vault: Arc::new(Vault::new(key).unwrap()),
         // Nothing kept: a test that changes a tenant sees it at once.
         tenancy: Tenancy::new(1000, Duration::from_millis(1), None),
         tokens: Tokens::default(),
@@ -85,17 +85,17 @@ fn instance(database: &Options, key: &str) -> (Arc<App>, SocketAddr) {
 }
 
 /// Another instance over the same database.
-pub async fn another_instance() -> SocketAddr {
+pub(crate) async fn another_instance() -> SocketAddr {
     on_server(async { instance(&server().database, &server().key).1 }).await
 }
 
 /// The server of this run.
-pub fn server() -> &'static Server {
+pub(crate) fn server() -> &'static Server {
     &SERVER
 }
 
 /// A tenant of a test's own.
-pub struct Tenant {
+pub(crate) struct Tenant {
     pub name: String,
     pub host: String,
     pub audience: String,
@@ -106,18 +106,18 @@ pub struct Tenant {
 }
 
 /// The connection every test tenant has: usernames allowed, password policy `good`.
-pub const CONNECTION: &str = "Username-Password-Authentication";
+pub(crate) const CONNECTION: &str = "Username-Password-Authentication";
 /// A password that every policy allows.
-pub const PASSWORD: &str = "Correct-Horse-1";
+pub(crate) const PASSWORD: &str = "Correct-Horse-1";
 
 impl Tenant {
     /// A tenant as the shipped `dev.toml` has it, under a name and a host of its own.
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
     }
 
     /// The same, changed.
-    pub async fn with(change: impl FnOnce(&mut TenantConfig)) -> Self {
+    pub(crate) async fn with(change: impl FnOnce(&mut TenantConfig)) -> Self {
         let name = unique("t");
         let mut config = built_in_dev();
         (config.name, config.hosts, config.loopback) = (name.clone(), vec![format!("{name}.test")], false);
@@ -130,9 +130,10 @@ impl Tenant {
             let name = name.clone();
             async move {
                 let client = provisioner(&server.app).management_client(&name).await.unwrap().unwrap();
-                let tenant = tenancy::by_name(&server.app, &name).await.unwrap().unwrap();
+                let tenant =
+                    tenancy::by_name(&server.app.db, &server.app.vault, &name).await.unwrap().unwrap();
                 let token =
-                    roster::auth::mint(&tenant, "test", roster::auth::scopes::ALL, 3600, now()).unwrap();
+                    roster::oauth::mint(&tenant, "test", roster::auth::scopes::ALL, 3600, now()).unwrap();
                 (client, token)
             }
         })
@@ -141,17 +142,18 @@ impl Tenant {
     }
 
     /// A token with these scopes only.
-    pub async fn token_with(&self, scopes: &[&str]) -> String {
+    pub(crate) async fn token_with(&self, scopes: &[&str]) -> String {
         self.token_for("test", scopes, 3600).await
     }
 
     /// A token in somebody's name that lives for so many seconds.
-    pub async fn token_for(&self, actor: &str, scopes: &[&str], lifetime: i64) -> String {
+    pub(crate) async fn token_for(&self, actor: &str, scopes: &[&str], lifetime: i64) -> String {
         let (name, actor, scopes) =
             (self.name.clone(), actor.to_owned(), scopes.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>());
         on_server(async move {
-            let tenant = tenancy::by_name(&server().app, &name).await.unwrap().unwrap();
-            roster::auth::mint(
+            let tenant =
+                tenancy::by_name(&server().app.db, &server().app.vault, &name).await.unwrap().unwrap();
+            roster::oauth::mint(
                 &tenant,
                 &actor,
                 &scopes.iter().map(String::as_str).collect::<Vec<_>>(),
@@ -164,39 +166,44 @@ impl Tenant {
     }
 
     /// A request to this tenant without a token.
-    pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+    pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         self.request_to(server().address, method, path)
     }
 
     /// The same to another instance.
-    pub fn request_to(&self, address: SocketAddr, method: &str, path: &str) -> reqwest::RequestBuilder {
+    pub(crate) fn request_to(
+        &self,
+        address: SocketAddr,
+        method: &str,
+        path: &str,
+    ) -> reqwest::RequestBuilder {
         let url = format!("http://{address}{path}");
         self.http.request(method.parse().unwrap(), url).header("host", &self.host)
     }
 
     /// A request with the token that may do everything.
-    pub fn authorized(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+    pub(crate) fn authorized(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         self.request(method, path).bearer_auth(&self.token)
     }
 
-    pub async fn get(&self, path: &str) -> Response {
+    pub(crate) async fn get(&self, path: &str) -> Response {
         send(self.authorized("GET", path)).await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Response {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Response {
         send(self.authorized("POST", path).json(&body)).await
     }
 
-    pub async fn patch(&self, path: &str, body: Value) -> Response {
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Response {
         send(self.authorized("PATCH", path).json(&body)).await
     }
 
-    pub async fn delete(&self, path: &str) -> Response {
+    pub(crate) async fn delete(&self, path: &str) -> Response {
         send(self.authorized("DELETE", path)).await
     }
 
     /// Makes a user with an address of its own, and whatever else is given; the answer's body.
-    pub async fn user(&self, more: Value) -> Value {
+    pub(crate) async fn user(&self, more: Value) -> Value {
         let mut body = serde_json::json!({ "connection": CONNECTION, "email": format!("{}@example.com", unique("u")), "password": PASSWORD });
         for (key, value) in more.as_object().expect("an object") {
             body[key] = value.clone();
@@ -207,20 +214,20 @@ impl Tenant {
     }
 
     /// The journal of this tenant about a subject, oldest first: kind and changes.
-    pub async fn journal(&self, subject: &str) -> Vec<(String, Value)> {
+    pub(crate) async fn journal(&self, subject: &str) -> Vec<(String, Value)> {
         let rows = sql("select kind, changes from journal where tenant_id = $1 and subject = $2 order by transaction_id, entry_id", &[&self.name, subject]).await;
         rows.into_iter().map(|row| (row[0].as_str().unwrap().to_owned(), row[1].clone())).collect()
     }
 }
 
 /// The path of a user, its id encoded.
-pub fn path_of(user: &Value) -> String {
+pub(crate) fn path_of(user: &Value) -> String {
     format!("/api/v2/users/{}", user["user_id"].as_str().expect("a user_id").replace('|', "%7C"))
 }
 
 /// An answer.
 #[derive(Debug)]
-pub struct Response {
+pub(crate) struct Response {
     pub status: u16,
     pub headers: reqwest::header::HeaderMap,
     pub text: String,
@@ -229,12 +236,12 @@ pub struct Response {
 }
 
 impl Response {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
     /// Status, error code and message of a refusal in the Management API's shape; fails if it is not of that shape.
-    pub fn refusal(&self) -> (u16, Option<&str>, &str) {
+    pub(crate) fn refusal(&self) -> (u16, Option<&str>, &str) {
         assert_eq!(self.json["statusCode"], self.status, "{}", self.text);
         assert!(self.json["error"].is_string(), "{}", self.text);
         (self.status, self.json["errorCode"].as_str(), self.json["message"].as_str().expect("a message"))
@@ -242,7 +249,7 @@ impl Response {
 }
 
 /// Sends a request; every body that is not empty has to be JSON or is kept as text.
-pub async fn send(request: reqwest::RequestBuilder) -> Response {
+pub(crate) async fn send(request: reqwest::RequestBuilder) -> Response {
     let response = request.send().await.expect("an answer");
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let text = response.text().await.expect("a body");
@@ -251,22 +258,22 @@ pub async fn send(request: reqwest::RequestBuilder) -> Response {
 }
 
 /// With the fields of a form as a browser sends them.
-pub fn form(request: reqwest::RequestBuilder, fields: &[(&str, &str)]) -> reqwest::RequestBuilder {
+pub(crate) fn form(request: reqwest::RequestBuilder, fields: &[(&str, &str)]) -> reqwest::RequestBuilder {
     let body = serde_urlencoded::to_string(fields).expect("texts");
     request.header("content-type", "application/x-www-form-urlencoded").body(body)
 }
 
 /// A name nobody else has, not even another run on the same database.
-pub fn unique(prefix: &str) -> String {
+pub(crate) fn unique(prefix: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     format!(
         "{prefix}{}-{}",
-        roster::ids::identity(time::OffsetDateTime::now_utc()).split_off(8),
+        roster::base::ids::identity(time::OffsetDateTime::now_utc()).split_off(8),
         NEXT.fetch_add(1, Ordering::Relaxed)
     )
 }
 
-pub fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     time::OffsetDateTime::now_utc().unix_timestamp()
 }
 
@@ -275,23 +282,23 @@ fn provisioner(app: &App) -> Provisioner<'_> {
 }
 
 /// Applies a tenant file.
-pub async fn apply(config: &TenantConfig) -> Vec<String> {
+pub(crate) async fn apply(config: &TenantConfig) -> Vec<String> {
     try_apply(config).await.expect("a tenant")
 }
 
-pub async fn try_apply(config: &TenantConfig) -> Result<Vec<String>, roster::error::Error> {
+pub(crate) async fn try_apply(config: &TenantConfig) -> Result<Vec<String>, roster::base::error::Error> {
     let config = config.clone();
     on_server(async move { provisioner(&server().app).apply(&config).await }).await
 }
 
 /// Runs something on the server's runtime: connections belong to the runtime they were made on, and a test's ends
 /// with the test.
-pub async fn on_server<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+pub(crate) async fn on_server<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
     server().runtime.spawn(work).await.expect("no panic")
 }
 
 /// Looks at the tables directly: every row as JSON values.
-pub async fn sql(query: &str, parameters: &[&str]) -> Vec<Vec<Value>> {
+pub(crate) async fn sql(query: &str, parameters: &[&str]) -> Vec<Vec<Value>> {
     use sqlx::{Connection, Row};
     let wrapped = format!("select to_jsonb(q) from ({query}) q");
     let database = server().database.clone();
@@ -317,7 +324,7 @@ pub async fn sql(query: &str, parameters: &[&str]) -> Vec<Vec<Value>> {
 }
 
 /// Runs a statement on the tables directly; how many rows it changed, or the database's own words if it refuses.
-pub async fn try_execute(statement: &str, parameters: &[&str]) -> Result<u64, String> {
+pub(crate) async fn try_execute(statement: &str, parameters: &[&str]) -> Result<u64, String> {
     use sqlx::Connection;
     let database = server().database.clone();
     let (statement, parameters) =
@@ -337,13 +344,17 @@ pub async fn try_execute(statement: &str, parameters: &[&str]) -> Result<u64, St
 }
 
 /// The same for what has to work: what no endpoint can bring about.
-pub async fn execute(statement: &str, parameters: &[&str]) -> u64 {
+pub(crate) async fn execute(statement: &str, parameters: &[&str]) -> u64 {
     try_execute(statement, parameters).await.unwrap()
 }
 
 /// What comes of a request that finds some rows locked, by a transaction that changes them and then commits. The
 /// statements' `$1` and `$2` are the parameters.
-pub async fn overtaken<T>(statements: &[&str], parameters: [&str; 2], request: impl Future<Output = T>) -> T {
+pub(crate) async fn overtaken<T>(
+    statements: &[&str],
+    parameters: [&str; 2],
+    request: impl Future<Output = T>,
+) -> T {
     use sqlx::Connection;
     let database = server().database.clone();
     let statements: Vec<String> = statements.iter().map(|s| (*s).to_owned()).collect();

@@ -13,7 +13,7 @@ use super::{Tenant, on_server, server};
 
 /// What the server does with a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manner {
+pub(crate) enum Manner {
     Takes,
     /// Answers the recipient with this line.
     Refuses(&'static str),
@@ -25,18 +25,18 @@ pub enum Manner {
 
 /// A mail as it came.
 #[derive(Clone, Debug)]
-pub struct Mail {
+pub(crate) struct Mail {
     pub to: String,
     pub source: String,
 }
 
 impl Mail {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.source.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 
     /// The link in the plain text.
-    pub fn link(&self) -> String {
+    pub(crate) fn link(&self) -> String {
         let text = if self.source.contains("quoted-printable") {
             self.source.replace("=\r\n", "").replace("=3D", "=")
         } else {
@@ -48,13 +48,13 @@ impl Mail {
 }
 
 #[derive(Clone)]
-pub struct MailServer {
+pub(crate) struct MailServer {
     url: String,
     state: Arc<Mutex<(Manner, Vec<Mail>)>>,
 }
 
 impl MailServer {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("smtp://{}", listener.local_addr().unwrap());
         let state = Arc::new(Mutex::new((Manner::Takes, Vec::new())));
@@ -70,29 +70,32 @@ impl MailServer {
         server
     }
 
-    pub fn set(&self, manner: Manner) {
+    pub(crate) fn set(&self, manner: Manner) {
         self.state.lock().unwrap().0 = manner;
     }
 
     /// All it has taken so far, each with its recipient.
-    pub fn mails(&self) -> Vec<Mail> {
+    pub(crate) fn mails(&self) -> Vec<Mail> {
         self.state.lock().unwrap().1.clone()
     }
 
     /// The one mail there is.
-    pub fn mail(&self) -> Mail {
+    pub(crate) fn mail(&self) -> Mail {
         let mails = self.mails();
         assert_eq!(mails.len(), 1, "{mails:?}");
         mails[0].clone()
     }
 
     /// Sends to this server what of a tenant is due so many hours from now; how many mails were tried.
-    pub async fn deliver(&self, tenant: &Tenant, hours: i64) -> usize {
+    pub(crate) async fn deliver(&self, tenant: &Tenant, hours: i64) -> usize {
         let smtp = Smtp::new(&self.url, "Roster <no-reply@example.com>").unwrap();
         let sender = Sender::Smtp(Box::new(smtp.with_timeout(Duration::from_millis(500))));
         let now = OffsetDateTime::now_utc() + time::Duration::hours(hours);
         let tenant = tenant.name.clone();
-        on_server(async move { deliver_due(&server().app, &sender, now, Some(&tenant)).await.unwrap() }).await
+        on_server(async move {
+            deliver_due(&server().app.db, &server().app.vault, &sender, now, Some(&tenant)).await.unwrap()
+        })
+        .await
     }
 
     async fn serve(&self, stream: TcpStream) -> std::io::Result<()> {

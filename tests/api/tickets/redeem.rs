@@ -129,7 +129,8 @@ async fn a_weak_or_mistyped_password_is_told_and_the_link_stays_good() {
 #[tokio::test]
 async fn a_password_may_look_like_anything() {
     let tenant =
-        Tenant::with(|config| config.connections[0].password_policy = roster::passwords::Policy::None).await;
+        Tenant::with(|config| config.connections[0].password_policy = roster::base::passwords::Policy::None)
+            .await;
     for password in ["true", "123", "ä+ö %26", "{}"] {
         let user = tenant.user(json!({})).await;
         let link = ticket(&tenant, "password-change", &user, json!({})).await;

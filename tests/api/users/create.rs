@@ -96,7 +96,7 @@ async fn refusals_name_the_reason() {
         (plain.name, plain.attributes) = ("Plain".into(), None);
         let mut disabled = plain.clone();
         (disabled.name, disabled.enabled_clients) =
-            ("Disabled".into(), roster::tenancy::config::Selection::List(vec![]));
+            ("Disabled".into(), roster::tenant_files::model::Selection::List(vec![]));
         config.connections.extend([plain, disabled]);
     })
     .await;

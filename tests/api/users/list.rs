@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use futures_util::future::join_all;
-use roster::users::list::Sort;
+use roster::resources::users::list::Sort;
 use serde_json::{Value, json};
 
 use crate::support::{CONNECTION, PASSWORD, Response, Tenant, path_of, send, unique};

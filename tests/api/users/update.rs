@@ -223,7 +223,7 @@ async fn refusals_name_the_reason_and_change_nothing() {
     let tenant = Tenant::with(|config| {
         let mut disabled = config.connections[0].clone();
         disabled.name = "Disabled".into();
-        disabled.enabled_clients = roster::tenancy::config::Selection::List(vec![]);
+        disabled.enabled_clients = roster::tenant_files::model::Selection::List(vec![]);
         config.connections.push(disabled);
     })
     .await;

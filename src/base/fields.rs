@@ -1,0 +1,27 @@
+//! The `fields` and `include_fields` parameters of the Management API.
+
+/// Which root fields of a document are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Fields {
+    names: Option<Vec<String>>,
+    exclude: bool,
+}
+
+impl Fields {
+    /// From `fields` (comma separated) and `include_fields`.
+    pub fn new(fields: Option<&str>, include: bool) -> Self {
+        let names: Vec<String> = fields
+            .unwrap_or_default()
+            .split(',')
+            .map(str::trim)
+            .filter(|n| !n.is_empty())
+            .map(str::to_owned)
+            .collect();
+        Self { exclude: !include, names: (!names.is_empty()).then_some(names) }
+    }
+
+    /// Is this field wanted?
+    pub fn wants(&self, name: &str) -> bool {
+        self.names.as_ref().is_none_or(|names| names.iter().any(|n| n == name) != self.exclude)
+    }
+}

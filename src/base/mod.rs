@@ -1,0 +1,17 @@
+//! What every layer uses: identifiers, strict JSON, schemas, errors, secrets, limits. Imports no other layer.
+
+pub mod error;
+pub mod fields;
+pub mod identifiers;
+pub mod ids;
+pub mod json;
+pub mod load;
+pub mod metadata;
+pub mod page;
+pub mod passwords;
+pub mod patch;
+pub mod rate_limits;
+pub mod schema;
+pub mod timestamp;
+pub mod vault;
+pub mod worker;

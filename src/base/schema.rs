@@ -1,0 +1,507 @@
+//! A typed schema of what a request may carry, and the faults of a request held against it.
+//!
+//! The messages are those of the JSON Schema library that Auth0's API answers with (z-schema's wording):
+//! `'<reason>' on property <path> (<about>).`, several faults joined by ` (also) `, faults of the root first, then
+//! the members in the reverse of the order in which they were written. A resource declares a `static` [`Schema`];
+//! the same declaration can render an OpenAPI document.
+
+use crate::base::error::{Error, codes};
+use crate::base::json::{self, Object};
+use serde_json::value::RawValue;
+
+/// An object: its fields, and whether others are allowed.
+#[derive(Debug)]
+pub struct Schema {
+    /// The known fields.
+    pub fields: &'static [Field],
+    /// Are other fields refused?
+    pub closed: bool,
+    /// How many members there must be at least.
+    pub min_properties: usize,
+    /// How many members there can be at most.
+    pub max_properties: usize,
+    /// What to tell a client that sent a field that is not known.
+    pub hint: &'static str,
+}
+
+impl Schema {
+    /// An object that may have these fields and no others.
+    pub const fn closed(fields: &'static [Field]) -> Self {
+        Self { fields, closed: true, min_properties: 0, max_properties: usize::MAX, hint: "" }
+    }
+
+    /// An object that may have other fields besides.
+    pub const fn open(fields: &'static [Field]) -> Self {
+        Self { closed: false, ..Self::closed(fields) }
+    }
+
+    /// With at least so many members.
+    pub const fn at_least(mut self, members: usize) -> Self {
+        self.min_properties = members;
+        self
+    }
+
+    /// With at most so many members.
+    pub const fn at_most(mut self, members: usize) -> Self {
+        self.max_properties = members;
+        self
+    }
+
+    /// With a remedy for unknown fields, appended to the fault.
+    pub const fn hint(mut self, hint: &'static str) -> Self {
+        self.hint = hint;
+        self
+    }
+}
+
+/// A field of an object.
+#[derive(Debug)]
+pub struct Field {
+    /// Its name on the wire.
+    pub name: &'static str,
+    /// What it is, without a final dot; shown in parentheses behind a fault.
+    pub about: &'static str,
+    /// What it may hold.
+    pub kind: Kind,
+    /// Must it be there?
+    pub required: bool,
+    /// May it be null?
+    pub nullable: bool,
+}
+
+impl Field {
+    /// An optional field that cannot be null.
+    pub const fn new(name: &'static str, kind: Kind, about: &'static str) -> Self {
+        Self { name, about, kind, required: false, nullable: false }
+    }
+
+    /// The same, required.
+    pub const fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    /// The same, or null.
+    pub const fn nullable(mut self) -> Self {
+        self.nullable = true;
+        self
+    }
+}
+
+/// What a value may be.
+#[derive(Debug)]
+pub enum Kind {
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number between two bounds, both included.
+    Integer(i64, i64),
+    /// Text.
+    Text(Text),
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// An object of a known shape.
+    Object(&'static Schema),
+    /// The same where a change merges it: a null takes away the member that has it.
+    Merged(&'static Schema),
+    /// Any object.
+    AnyObject,
+    /// A list of at least so many elements of one kind.
+    Array(usize, &'static Kind),
+    /// A text, or a whole number standing for one.
+    TextOrInteger,
+    /// Any of these.
+    Any(&'static [Kind]),
+}
+
+/// The rules of a text, lengths in characters.
+#[derive(Debug)]
+pub struct Text {
+    min: usize,
+    max: usize,
+    pattern: Option<(&'static str, fn(&str) -> bool)>,
+    format: Option<Format>,
+}
+
+impl Text {
+    /// Any text.
+    pub const ANY: Self = Self { min: 0, max: usize::MAX, pattern: None, format: None };
+
+    /// Between two lengths, both included.
+    pub const fn between(min: usize, max: usize) -> Self {
+        Self { min, max, ..Self::ANY }
+    }
+
+    /// At least so long.
+    pub const fn at_least(min: usize) -> Self {
+        Self { min, ..Self::ANY }
+    }
+
+    /// With a pattern: as it is written in messages, and as it is tested.
+    pub const fn pattern(mut self, written: &'static str, test: fn(&str) -> bool) -> Self {
+        self.pattern = Some((written, test));
+        self
+    }
+
+    /// With a named format.
+    pub const fn format(format: Format) -> Self {
+        Self { format: Some(format), ..Self::ANY }
+    }
+}
+
+/// A named format of a text.
+#[derive(Clone, Copy, Debug)]
+pub enum Format {
+    /// An e-mail address: local part of at most 64 characters, 254 in all.
+    Email,
+    /// An absolute URI.
+    StrictUri,
+    /// An http or https URL.
+    Url,
+    /// An e-mail address, or nothing.
+    EmailOrEmpty,
+    /// An absolute URI, or nothing.
+    AbsoluteUriOrEmpty,
+    /// An absolute https URI, or nothing.
+    AbsoluteHttpsUriOrEmpty,
+    /// An absolute URI in which `*` and `{names}` stand for what is not known yet.
+    UrlWithPlaceholders,
+    /// `provider|id`.
+    UserId,
+    /// A client's id: letters and digits.
+    ClientId,
+    /// A resource's own: its name, and how it is tested.
+    Own(&'static str, fn(&str) -> bool),
+}
+
+impl Format {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::StrictUri => "strict-uri",
+            Self::Url => "url",
+            Self::EmailOrEmpty => "email-or-empty",
+            Self::AbsoluteUriOrEmpty => "absolute-uri-or-empty",
+            Self::AbsoluteHttpsUriOrEmpty => "absolute-https-uri-or-empty",
+            Self::UrlWithPlaceholders => "url-with-placeholders",
+            Self::UserId => "user-id",
+            Self::ClientId => "client-id",
+            Self::Own(name, _) => name,
+        }
+    }
+
+    /// Does the text have the format?
+    pub fn matches(self, text: &str) -> bool {
+        match self {
+            Self::Email => is_email(text),
+            Self::StrictUri => url::Url::parse(text).is_ok() && !text.contains(char::is_whitespace),
+            Self::EmailOrEmpty => text.is_empty() || is_email(text),
+            Self::AbsoluteUriOrEmpty => text.is_empty() || Self::StrictUri.matches(text),
+            Self::AbsoluteHttpsUriOrEmpty => {
+                text.is_empty() || (Self::StrictUri.matches(text) && text.starts_with("https://"))
+            }
+            Self::UrlWithPlaceholders => Self::StrictUri.matches(&text.replace(['*', '{', '}'], "x")),
+            Self::Url => url::Url::parse(text).is_ok_and(|u| matches!(u.scheme(), "http" | "https")),
+            Self::UserId => crate::base::ids::UserId::parse(text).is_some(),
+            Self::ClientId => {
+                (1..=64).contains(&text.len())
+                    && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+            }
+            Self::Own(_, test) => test(text),
+        }
+    }
+}
+
+/// Is this an address that mail could be sent to? RFC 5321's lengths; a domain of two labels or more.
+pub fn is_email(text: &str) -> bool {
+    let Some((local, domain)) = text.rsplit_once('@') else { return false };
+    let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"@<>()[],;:\"\\".contains(c);
+    let label = |l: &str| {
+        !l.is_empty()
+            && l.len() <= 63
+            && !l.starts_with('-')
+            && !l.ends_with('-')
+            && l.chars().all(|c| c.is_alphanumeric() || c == '-')
+    };
+    (1..=64).contains(&local.len())
+        && text.len() <= 254
+        && local.chars().all(plain)
+        && !local.starts_with('.')
+        && !local.ends_with('.')
+        && !local.contains("..")
+        && domain.contains('.')
+        && domain.split('.').all(label)
+}
+
+/// One thing that is wrong with a request.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Fault {
+    reason: String,
+    property: Option<(String, &'static str)>,
+}
+
+impl Fault {
+    /// A fault of the object as a whole.
+    pub fn of_root(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), property: None }
+    }
+
+    /// A fault of one property.
+    pub fn of(path: impl Into<String>, about: &'static str, reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), property: Some((path.into(), about)) }
+    }
+}
+
+/// The part of a request a fault lies in: it opens the message and chooses the `errorCode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The body.
+    Payload,
+    /// The query string.
+    Query,
+    /// The path.
+    Path,
+}
+
+/// The error that tells of all faults at once; no fault, no error.
+pub fn refuse(part: Part, faults: &[Fault]) -> Result<(), Error> {
+    if faults.is_empty() { Ok(()) } else { Err(refusal(part, faults)) }
+}
+
+/// The same where it is known that there is one.
+pub fn refusal(part: Part, faults: &[Fault]) -> Error {
+    let (opening, meaning) = match part {
+        Part::Payload => ("Payload", codes::INVALID_BODY),
+        Part::Query => ("Query", codes::INVALID_QUERY),
+        Part::Path => ("Path", codes::INVALID_URI),
+    };
+    let sentence = |fault: &Fault| match &fault.property {
+        None => format!("{opening} validation error: '{}'.", fault.reason),
+        Some((path, "")) => {
+            format!("{opening} validation error: '{}' on property {path}.", fault.reason)
+        }
+        Some((path, about)) => {
+            format!("{opening} validation error: '{}' on property {path} ({about}).", fault.reason)
+        }
+    };
+    meaning.because(faults.iter().map(sentence).collect::<Vec<_>>().join(" (also) "))
+}
+
+impl Schema {
+    /// Everything that is wrong with an object.
+    pub fn faults(&self, object: &Object<'_>) -> Vec<Fault> {
+        self.faults_at("", object)
+    }
+
+    /// The same of an object that stands at a path.
+    pub fn faults_at(&self, path: &str, object: &Object<'_>) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        self.collect(path, object, false, &mut faults);
+        faults
+    }
+
+    /// Everything that is wrong with a list of such objects.
+    pub fn faults_of_list(&self, list: &[&RawValue]) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        for (n, element) in list.iter().enumerate().rev() {
+            if let Some(object) = Object::of(element) {
+                self.collect(&n.to_string(), &object, false, &mut faults);
+            } else {
+                let found = json::type_name(element);
+                faults.push(Fault::of(
+                    n.to_string(),
+                    "",
+                    format!("Expected type object but found type {found}"),
+                ));
+            }
+        }
+        faults
+    }
+
+    /// Refuses a body with any fault.
+    pub fn check(&self, body: &Object<'_>) -> Result<(), Error> {
+        refuse(Part::Payload, &self.faults(body))
+    }
+
+    /// `nulls`: can all be null that need not be there?
+    fn collect(&self, path: &str, object: &Object<'_>, nulls: bool, faults: &mut Vec<Fault>) {
+        let here = |reason: String| match path {
+            "" => Fault::of_root(reason),
+            path => Fault::of(path, "", reason),
+        };
+        for field in self.fields.iter().filter(|f| f.required && object.get(f.name).is_none()) {
+            faults.push(here(format!("Missing required property: {}", field.name)));
+        }
+        let known = |name: &str| self.fields.iter().find(|f| f.name == name);
+        let unknown: Vec<&str> =
+            object.members().rev().map(|(k, _)| k).filter(|k| known(k).is_none()).collect();
+        if self.closed && !unknown.is_empty() {
+            let mut reason = format!("Additional properties not allowed: {}", unknown.join(","));
+            if !self.hint.is_empty() {
+                reason = format!("{reason} ({})", self.hint);
+            }
+            faults.push(here(reason));
+        }
+        let count = object.members().count();
+        if count < self.min_properties {
+            faults
+                .push(here(format!("Too few properties defined ({count}), minimum {}", self.min_properties)));
+        }
+        if count > self.max_properties {
+            faults.push(here(format!(
+                "Too many properties defined ({count}), maximum {}",
+                self.max_properties
+            )));
+        }
+        for (name, value) in object.members().rev() {
+            if let Some(field) = known(name) {
+                let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+                let can_be_null = field.nullable || (nulls && !field.required);
+                if !(can_be_null && value.get() == "null") {
+                    field.kind.collect(&path, field, value, faults);
+                }
+            }
+        }
+    }
+}
+
+impl Kind {
+    fn type_name(&self) -> &'static str {
+        match self {
+            Self::Boolean => "boolean",
+            Self::Integer(..) => "integer",
+            Self::Text(_) | Self::OneOf(_) | Self::TextOrInteger => "string",
+            Self::Object(_) | Self::Merged(_) | Self::AnyObject => "object",
+            Self::Array(..) => "array",
+            Self::Any(_) => "",
+        }
+    }
+
+    fn collect(&self, path: &str, field: &Field, value: &RawValue, faults: &mut Vec<Fault>) {
+        let fault = |reason: String| Fault::of(path, field.about, reason);
+        let found = json::type_name(value);
+        if let Self::Any(kinds) = self {
+            let fits = |kind: &Self| {
+                let mut faults = Vec::new();
+                kind.collect(path, field, value, &mut faults);
+                faults.is_empty()
+            };
+            if !kinds.iter().any(fits) {
+                faults.push(fault("None of the valid schemas were met".into()));
+            }
+            return;
+        }
+        if let (Self::TextOrInteger, "integer") = (self, found) {
+            return;
+        }
+        if found != self.type_name() {
+            let or_null = if field.nullable { ",null" } else { "" };
+            faults.push(fault(format!("Expected type {}{or_null} but found type {found}", self.type_name())));
+            return;
+        }
+        let text = || serde_json::from_str::<String>(value.get()).unwrap_or_default();
+        match self {
+            Self::Boolean | Self::AnyObject | Self::Any(_) => {}
+            Self::Integer(min, max) => {
+                let number = value.get().parse::<f64>().unwrap_or(f64::NAN);
+                #[expect(clippy::cast_precision_loss, reason = "bounds are far below 2^52")]
+                let (low, high) = (*min as f64, *max as f64);
+                if number < low {
+                    faults.push(fault(format!("Value {} is less than minimum {min}", value.get())));
+                } else if number > high {
+                    faults.push(fault(format!("Value {} is greater than maximum {max}", value.get())));
+                }
+            }
+            Self::Text(rules) => faults.extend(rules.fault(&text()).map(fault)),
+            Self::TextOrInteger => faults.extend(Text::at_least(1).fault(&text()).map(fault)),
+            Self::OneOf(words) => {
+                let text = text();
+                if !words.contains(&text.as_str()) {
+                    faults.push(fault(format!("No enum match for: {}", shown(&text))));
+                }
+            }
+            Self::Object(schema) | Self::Merged(schema) => {
+                if let Some(object) = Object::of(value) {
+                    schema.collect(path, &object, matches!(self, Self::Merged(_)), faults);
+                }
+            }
+            Self::Array(min, kind) => {
+                let elements: Vec<&RawValue> = serde_json::from_str(value.get()).unwrap_or_default();
+                if elements.len() < *min {
+                    faults.push(fault(format!("Array is too short ({}), minimum {min}", elements.len())));
+                }
+                for (n, element) in elements.into_iter().enumerate().rev() {
+                    kind.collect(&format!("{path}.{n}"), field, element, faults);
+                }
+            }
+        }
+    }
+}
+
+impl Text {
+    /// What is wrong with a text, if anything.
+    pub fn fault(&self, text: &str) -> Option<String> {
+        let length = text.chars().count();
+        if length < self.min {
+            return Some(format!("String is too short ({length} chars), minimum {}", self.min));
+        }
+        if length > self.max {
+            return Some(format!("String is too long ({length} chars), maximum {}", self.max));
+        }
+        if let Some((written, test)) = self.pattern
+            && !test(text)
+        {
+            return Some(format!("String does not match pattern {written}: {}", shown(text)));
+        }
+        let format = self.format.filter(|format| !format.matches(text))?;
+        Some(format!("Object didn't pass validation for format {}: {}", format.name(), shown(text)))
+    }
+}
+
+/// A value as far as it is worth repeating.
+fn shown(text: &str) -> String {
+    text.chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static IDENTITY: Schema =
+        Schema::closed(&[Field::new("user_id", Kind::TextOrInteger, "Its id").required()]);
+    static SAMPLE: Schema = Schema::closed(&[
+        Field::new("connection", Kind::Text(Text::at_least(1)), "Name of the connection").required(),
+        Field::new("email", Kind::Text(Text::format(Format::Email)), "The user's email").nullable(),
+        Field::new("age", Kind::Integer(0, 100), "Years"),
+        Field::new("identity", Kind::Object(&IDENTITY), "The identity"),
+        Field::new("roles", Kind::Array(1, &Kind::Text(Text::at_least(1))), "Roles"),
+        Field::new("app", Kind::OneOf(&["spa", "native"]), "Type"),
+    ]);
+
+    fn message(body: &str) -> String {
+        SAMPLE
+            .check(&Object::read(body.as_bytes()).unwrap())
+            .map_or_else(|e| e.message.into_owned(), |()| "fine".into())
+    }
+
+    #[test]
+    fn several_faults_are_told_at_once_root_first_then_in_reverse() {
+        insta::assert_snapshot!(message(r#"{"email":"x","age":101,"first":1,"second":2,"roles":[]}"#), @"Payload validation error: 'Missing required property: connection'. (also) Payload validation error: 'Additional properties not allowed: second,first'. (also) Payload validation error: 'Array is too short (0), minimum 1' on property roles (Roles). (also) Payload validation error: 'Value 101 is greater than maximum 100' on property age (Years). (also) Payload validation error: 'Object didn't pass validation for format email: x' on property email (The user's email).");
+    }
+
+    #[test]
+    fn nested_shapes_and_nulls() {
+        assert_eq!(message(r#"{"connection":"c","email":null,"identity":{"user_id":5}}"#), "fine");
+        insta::assert_snapshot!(message(r#"{"connection":"","identity":{"x":5},"roles":[1]}"#), @"Payload validation error: 'Expected type string but found type integer' on property roles.0 (Roles). (also) Payload validation error: 'Missing required property: user_id' on property identity. (also) Payload validation error: 'Additional properties not allowed: x' on property identity. (also) Payload validation error: 'String is too short (0 chars), minimum 1' on property connection (Name of the connection).");
+        insta::assert_snapshot!(message(r#"{"connection":null,"email":1,"app":"toaster"}"#), @"Payload validation error: 'No enum match for: toaster' on property app (Type). (also) Payload validation error: 'Expected type string,null but found type integer' on property email (The user's email). (also) Payload validation error: 'Expected type string but found type null' on property connection (Name of the connection).");
+    }
+
+    #[test]
+    fn addresses() {
+        for good in ["a@b.co", "jane.doe+x@example.com", "o'brien@exämple.org", "x_1@a-b.c1.de"] {
+            assert!(is_email(good), "{good}");
+        }
+        for bad in ["x", "a@b", "@b.co", "a@.co", "a b@c.de", "a@b..de", "a@-b.de", ".a@b.de", "a@b.de\n"] {
+            assert!(!is_email(bad), "{bad}");
+        }
+    }
+}

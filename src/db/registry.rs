@@ -1,0 +1,104 @@
+//! Components that run statements on connections of their own: batched statements and searches. They are registered
+//! in `server.rs` like routes, so that [`Db`](super::Db) knows no resource.
+
+use std::any::Any;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use sqlx::Connection as _;
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+use super::batch::{Batch, Queues};
+use super::connections::IDLE;
+use super::{Options, WORKERS};
+
+/// The index of a component in the registration table, known once a database was opened.
+#[derive(Debug, Default)]
+pub(crate) struct Slot(OnceLock<usize>);
+
+impl Slot {
+    /// A slot for a `static`.
+    pub(crate) const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
+    pub(super) fn index(&self) -> Option<usize> {
+        self.0.get().copied()
+    }
+}
+
+/// An open component of a database.
+pub(crate) trait Component: Any + Send + Sync {
+    /// Rejects new requests, answers accepted ones and closes the connections.
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+/// One line of the registration table.
+pub struct Registration {
+    slot: fn() -> &'static Slot,
+    /// The connections it takes of the pool of batches, for a number of server threads.
+    batch_connections: fn(usize) -> usize,
+    open: fn(&Opening<'_>) -> Box<dyn Component>,
+}
+
+impl Registration {
+    /// A batched statement.
+    pub(crate) const fn batch<B: Batch>() -> Self {
+        Self {
+            slot: B::slot,
+            batch_connections: |threads| WORKERS + threads,
+            open: |opening| Box::new(Queues::<B>::open(opening)),
+        }
+    }
+
+    /// Any other component.
+    pub(crate) const fn component(
+        slot: fn() -> &'static Slot,
+        open: fn(&Opening<'_>) -> Box<dyn Component>,
+    ) -> Self {
+        Self { slot, batch_connections: |_| 0, open }
+    }
+
+    pub(super) fn batch_connections(&self, threads: usize) -> usize {
+        (self.batch_connections)(threads)
+    }
+
+    pub(super) fn open(&self, index: usize, opening: &Opening<'_>) -> Box<dyn Component> {
+        (self.slot)().0.get_or_init(|| index);
+        (self.open)(opening)
+    }
+}
+
+/// What a component is opened with.
+pub(crate) struct Opening<'a> {
+    pub options: &'a Options,
+    pub connect: PgConnectOptions,
+    /// The pool that all batched statements share.
+    pub batches: PgPool,
+    /// Server threads with queues of their own.
+    pub threads: usize,
+    /// The time after which a batch without an answer fails with its connection.
+    pub timeout: Duration,
+}
+
+impl Opening<'_> {
+    /// A pool whose sessions have some settings.
+    pub(crate) fn pool(&self, connections: u32, settings: &[(&str, &str)]) -> PgPool {
+        pool(self.options, connections, self.connect.clone().options(settings.iter().copied()))
+    }
+}
+
+pub(super) fn pool(options: &Options, connections: u32, connect: PgConnectOptions) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(options.acquire_timeout)
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            let is_recent = meta.idle_for < IDLE;
+            Box::pin(async move { Ok(is_recent || connection.ping().await.is_ok()) })
+        })
+        .connect_lazy_with(connect)
+}

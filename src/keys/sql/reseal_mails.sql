@@ -1,0 +1,19 @@
+with resealed as (
+             update mails t
+                set content = v.resealed
+               from unnest($1::text[], $2::bytea[], $3::bytea[]) as v(keys, sealed, resealed)
+              where t.tenant_id = (v.keys::text[])[1]
+                and t.mail_id = (v.keys::text[])[2]
+                and t.content = v.sealed
+          returning t.tenant_id
+         ), journal_entry as (
+             insert into journal (tenant_id, kind, subject, changes, actor, client_id, request_id, ip, user_agent)
+             select tenant_id, 'tenant.secrets_resealed', tenant_id,
+                    jsonb_build_object('column', jsonb_build_object('after', 'mails.content'),
+                                       'key_id', jsonb_build_object('after', $4::text),
+                                       'count', jsonb_build_object('after', count(*))), ($5::journal_author).*
+               from resealed
+              group by tenant_id
+         )
+         select count(*)
+           from resealed

@@ -1,0 +1,53 @@
+//! Error responses of the token endpoint.
+
+use crate::base::error::Error;
+
+/// A refusal of the token endpoint, in the shape of RFC 6749, 5.2.
+#[derive(Debug)]
+pub struct OAuthError {
+    /// HTTP status.
+    pub status: u16,
+    /// The code of the RFC, or Auth0's.
+    pub error: &'static str,
+    /// What happened, for a developer.
+    pub description: String,
+    /// What the log reads.
+    pub cause: Option<String>,
+}
+
+impl OAuthError {
+    pub(crate) fn new(status: u16, error: &'static str, description: impl Into<String>) -> Self {
+        Self { status, error, description: description.into(), cause: None }
+    }
+
+    pub(crate) fn missing(parameter: &str) -> Self {
+        Self::new(400, "invalid_request", format!("Missing required parameter: {parameter}"))
+    }
+
+    pub(crate) fn unauthorized() -> Self {
+        Self::new(401, "access_denied", "Unauthorized")
+    }
+}
+
+impl From<Error> for OAuthError {
+    fn from(error: Error) -> Self {
+        let code = match error.meaning.status {
+            429 => "too_many_requests",
+            503 => "temporarily_unavailable",
+            500.. => "server_error",
+            _ => "invalid_request",
+        };
+        Self {
+            status: error.meaning.status,
+            error: code,
+            description: error.message.into_owned(),
+            cause: error.cause,
+        }
+    }
+}
+
+impl std::fmt::Display for OAuthError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.description)
+    }
+}

@@ -1,0 +1,234 @@
+//! What a signup may say, and how it is answered and refused.
+
+use serde_json::{Map, Value, json};
+
+use crate::base::error::{Error, codes};
+use crate::base::json::{Object, type_name};
+use crate::base::metadata;
+use crate::base::passwords::Report;
+use crate::base::schema::{Field, Format, Kind, Part, Schema, Text, is_email, refuse};
+use crate::resources::users::model::{EMAIL, NAME, NewUser, PART_OF_NAME, PHONE, PICTURE, USERNAME, User};
+
+/// The body of `POST /dbconnections/signup`, but for `user_metadata`, which has refusals of its own.
+static SIGNUP: Schema = Schema::open(&[
+    Field::new("client_id", Kind::Text(Text::between(1, 64)), "The client that the person signs up through")
+        .nullable(),
+    Field::new("connection", Kind::Text(Text::between(1, 128)), "The name of the connection").nullable(),
+    Field::new("password", Kind::Text(Text::ANY), "The user's password").nullable(),
+    Field::new("email", EMAIL, "The user's email").nullable(),
+    Field::new("username", USERNAME, "The user's username").nullable(),
+    Field::new("phone_number", PHONE, "The user's phone number, following the E.164 recommendation")
+        .nullable(),
+    Field::new("given_name", PART_OF_NAME, "The user's given name(s)").nullable(),
+    Field::new("family_name", PART_OF_NAME, "The user's family name(s)").nullable(),
+    Field::new("name", NAME, "The user's full name").nullable(),
+    Field::new("nickname", NAME, "The user's nickname").nullable(),
+    Field::new("picture", PICTURE, "A URI pointing to the user's picture").nullable(),
+]);
+
+/// What is kept as it is given.
+const PLAIN: [&str; 5] = ["given_name", "family_name", "name", "nickname", "picture"];
+
+/// Limits of `user_metadata` (<https://auth0.com/docs/api/authentication/signup/create-a-new-user>).
+const FIELDS: usize = 10;
+const NAME_LENGTH: usize = 100;
+const VALUE_LENGTH: usize = 500;
+
+/// Somebody who signs up.
+#[derive(Debug)]
+pub struct Signup {
+    /// Through which client.
+    pub client_id: String,
+    /// As whom.
+    pub new: NewUser,
+}
+
+impl Signup {
+    /// Reads a body.
+    pub fn read(body: &Object<'_>) -> Result<Self, SignupError> {
+        refuse(Part::Payload, &SIGNUP.faults(body))?;
+        let needed = |name| {
+            body.value::<String>(name).filter(|v| !v.is_empty()).ok_or_else(|| SignupError::missing(name))
+        };
+        let (client_id, connection) = (needed("client_id")?, needed("connection")?);
+        // One that is empty is not missing: it is too weak, and the answer says what is asked of it.
+        let password = body.value::<String>("password").ok_or_else(|| SignupError::missing("password"))?;
+        let lower = |name| body.value::<String>(name).map(|text| text.to_lowercase());
+        let attributes =
+            PLAIN.iter().filter_map(|name| Some(((*name).to_owned(), body.value::<Value>(name)?))).collect();
+        Ok(Self {
+            client_id,
+            new: NewUser::of_person(
+                connection,
+                password,
+                (lower("email"), lower("username"), body.value("phone_number")),
+                attributes,
+                user_metadata(body)?,
+            ),
+        })
+    }
+}
+
+fn user_metadata(body: &Object<'_>) -> Result<Option<String>, SignupError> {
+    let Some(value) = body.get("user_metadata").filter(|value| type_name(value) != "null") else {
+        return Ok(None);
+    };
+    let invalid = |what: String| Err(SignupError::of_metadata(&format!("invalid user_metadata{what}")));
+    let Some(fields) = Object::of(value) else { return invalid(" type (expected object)".into()) };
+    if fields.members().count() > FIELDS {
+        return invalid(format!(" (at most {FIELDS} fields are allowed)"));
+    }
+    for (name, value) in fields.members() {
+        let shown: String = name.chars().take(NAME_LENGTH).collect();
+        let Ok(text) = serde_json::from_str::<String>(value.get()) else {
+            return invalid(format!(".{shown} type (only strings are allowed)"));
+        };
+        if name.chars().count() > NAME_LENGTH {
+            return invalid(format!(".{shown} name (at most {NAME_LENGTH} characters are allowed)"));
+        }
+        if text.chars().count() > VALUE_LENGTH {
+            return invalid(format!(".{shown} length (at most {VALUE_LENGTH} characters are allowed)"));
+        }
+    }
+    if !metadata::faults(body, "user_metadata").is_empty() {
+        return invalid(" name (. and $ are not allowed)".into());
+    }
+    Ok(Some(value.get().to_owned()))
+}
+
+/// The answer to a signup.
+pub fn answer(user: &User) -> Result<Value, Error> {
+    let mut answer: Map<String, Value> = serde_json::from_str(&user.profile).map_err(Error::internal)?;
+    if !answer.contains_key("email") {
+        answer.remove("email_verified");
+    }
+    if let Some(metadata) = &user.user_metadata {
+        answer.insert("user_metadata".into(), serde_json::from_str(metadata).map_err(Error::internal)?);
+    }
+    let id = user.user_id.split_once('|').map_or("", |(_, id)| id);
+    answer.insert("_id".into(), json!(id));
+    Ok(answer.into())
+}
+
+/// A request for a link to set a new password with.
+#[derive(Debug)]
+pub struct PasswordChange {
+    /// Lower case.
+    pub email: String,
+    /// The connection's name.
+    pub connection: String,
+}
+
+impl PasswordChange {
+    /// Reads a body.
+    pub fn read(body: &Object<'_>) -> Result<Self, SignupError> {
+        let text = |name: &str| match body.get(name).map(|value| (type_name(value), value)) {
+            None | Some(("null", _)) => Ok(None),
+            Some(("string", value)) => Ok(serde_json::from_str::<String>(value.get()).ok()),
+            Some(_) => Err(SignupError::invalid(format!("{name} must be a string"))),
+        };
+        let needed = |name: &str| {
+            let given = text(name)?.filter(|text| !text.is_empty());
+            given.ok_or_else(|| SignupError::invalid(format!("{name} is required")))
+        };
+        text("organization")?;
+        if text("client_id")?.is_some_and(|id| !Format::ClientId.matches(&id)) {
+            return Err(SignupError::invalid("client_id is not the id of a client"));
+        }
+        let (email, connection) = (needed("email")?.to_lowercase(), needed("connection")?);
+        if !is_email(&email) {
+            return Err(SignupError::invalid("email is not an email address"));
+        }
+        Ok(Self { email, connection })
+    }
+}
+
+/// A refusal of a signup, or of a request for a new password.
+#[derive(Debug)]
+pub struct SignupError {
+    /// HTTP status.
+    pub status: u16,
+    /// What the client reads.
+    pub body: Box<Value>,
+    /// What the log reads.
+    pub cause: Option<String>,
+}
+
+impl SignupError {
+    fn new(code: &str, description: &str) -> Self {
+        Self::with(json!({
+            "name": "BadRequestError", "code": code, "description": description, "statusCode": 400,
+        }))
+    }
+
+    fn with(body: Value) -> Self {
+        Self { status: 400, body: Box::new(body), cause: None }
+    }
+
+    pub(super) fn invalid_signup() -> Self {
+        Self::new("invalid_signup", "Invalid sign up")
+    }
+
+    pub(super) fn invalid_connection() -> Self {
+        Self::new("invalid_connection", "The connection does not exist.")
+    }
+
+    pub(super) fn invalid(what: impl AsRef<str>) -> Self {
+        Self::new("invalid_request", what.as_ref())
+    }
+
+    pub(super) fn missing(name: &str) -> Self {
+        Self::invalid(format!("Missing required field: {name}"))
+    }
+
+    fn of_metadata(what: &str) -> Self {
+        Self::with(json!({ "error": what }))
+    }
+
+    pub(super) fn weak_password(report: &Report) -> Self {
+        Self::with(json!({
+            "name": "PasswordStrengthError",
+            "message": "Password is too weak",
+            "code": "invalid_password",
+            "description": report,
+            "policy": report.text(),
+            "statusCode": 400,
+        }))
+    }
+}
+
+impl From<Error> for SignupError {
+    fn from(error: Error) -> Self {
+        let status = error.meaning.status;
+        let refused = match error.meaning {
+            codes::USER_EXISTS => Self::new("user_exists", "The user already exists."),
+            codes::USERNAME_IN_USE => Self::new("username_exists", codes::USERNAME_IN_USE.message),
+            codes::TOO_MANY_REQUESTS => {
+                let mut refused = Self::new("too_many_requests", &error.message);
+                (refused.status, refused.body["statusCode"]) = (status, json!(status));
+                refused.body["name"] = json!("TooManyRequestsError");
+                refused
+            }
+            codes::PAYLOAD_TOO_LARGE | codes::UNSUPPORTED_MEDIA_TYPE => {
+                let mut refused = Self::invalid(&error.message);
+                (refused.status, refused.body["statusCode"]) = (status, json!(status));
+                refused
+            }
+            _ if status < 500 => Self::invalid(&error.message),
+            _ => Self {
+                status,
+                body: Box::new(json!({
+                    "name": "InternalError", "code": "server_error", "description": error.message, "statusCode": status,
+                })),
+                cause: None,
+            },
+        };
+        Self { cause: error.cause, ..refused }
+    }
+}
+
+impl std::fmt::Display for SignupError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.body)
+    }
+}

@@ -1,0 +1,19 @@
+with matching as (
+             select g.*
+               from organization_client_grants a
+               join client_grants g on g.tenant_id = a.tenant_id and g.grant_id = a.grant_id
+              where a.tenant_id = $1
+                and a.organization_id = $2
+                and ($3::text is null or g.audience = $3)
+                and ($4::text is null or g.client_id = $4)
+                and ($5::text[] is null or g.grant_id = any($5))
+         )
+         select (select count(*) from matching) as total, g.grant_id, g.client_id, g.audience, g.subject_type, g.scope, g.settings
+           from organizations o
+           left join lateral (select *
+                                from matching m
+                               order by m.grant_id
+                               limit $6
+                              offset $7) g on true
+          where o.tenant_id = $1
+            and o.organization_id = $2

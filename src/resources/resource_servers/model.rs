@@ -1,0 +1,265 @@
+//! What an API is, and what a request may say about one.
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::auth::scopes;
+use crate::base::error::{Error, Result};
+use crate::base::fields::Fields;
+use crate::base::json::Object;
+use crate::base::schema::{Fault, Field, Kind, Part, Schema, Text, refuse};
+use crate::tenancy::Tenant;
+
+/// How many APIs a list can be asked for by their identifiers.
+const IDENTIFIERS: usize = 10;
+
+const SCOPE: Schema = Schema::closed(&[
+    Field::new("value", Kind::Text(Text::between(1, 280)), "Value of this scope").required(),
+    Field::new("description", Kind::Text(Text::between(0, 500)), "User-friendly description of this scope"),
+]);
+
+static TOKEN_ENCRYPTION: Schema = Schema::closed(&[
+    Field::new("format", Kind::OneOf(&["compact-nested-jwe"]), "Format of the encrypted JWT payload")
+        .required(),
+    Field::new("encryption_key", Kind::Object(&Schema::open(&[])), "The key to encrypt with").required(),
+]);
+
+const fn policy(words: &'static [&'static str]) -> Field {
+    Field::new("policy", Kind::OneOf(words), "Who may have a token")
+}
+
+static SUBJECT_TYPES: Schema = Schema::closed(&[
+    Field::new(
+        "user",
+        Kind::Object(&Schema::open(&[policy(&["allow_all", "deny_all", "require_client_grant"])])),
+        "Policy for users",
+    ),
+    Field::new(
+        "client",
+        Kind::Object(&Schema::open(&[policy(&["deny_all", "require_client_grant"])])),
+        "Policy for clients",
+    ),
+]);
+
+const fn switch(name: &'static str, about: &'static str) -> Field {
+    Field::new(name, Kind::Boolean, about)
+}
+
+const fn lifetime(name: &'static str, about: &'static str) -> Field {
+    Field::new(name, Kind::Integer(0, 2_592_000), about)
+}
+
+macro_rules! schema {
+    ($($field:expr)?) => {
+        Schema::closed(&[
+            $($field,)?
+            Field::new(
+                "name",
+                Kind::Text(
+                    Text::between(1, 200).pattern("^[^<>]+$", |text| !text.is_empty() && !text.contains(['<', '>'])),
+                ),
+                "Friendly name for this resource server",
+            ),
+            Field::new("scopes", Kind::Array(0, &Kind::Object(&SCOPE)), "List of permissions that this API uses"),
+            Field::new("signing_alg", Kind::OneOf(&["HS256", "RS256", "RS512", "PS256"]), "Algorithm used to sign JWTs"),
+            Field::new("signing_secret", Kind::Text(Text::at_least(16)), "Secret used to sign tokens when using symmetric algorithms"),
+            switch("allow_offline_access", "Whether refresh tokens can be issued for this API"),
+            switch("allow_online_access", "Whether online access tokens can be issued for this API"),
+            switch("allow_online_access_with_ephemeral_sessions", "The same with ephemeral sessions"),
+            lifetime("token_lifetime", "Expiration value (in seconds) for access tokens issued for this API"),
+            lifetime("token_lifetime_for_web", "The same for tokens issued via implicit or hybrid flows"),
+            Field::new(
+                "token_dialect",
+                Kind::OneOf(&["access_token", "access_token_authz", "rfc9068_profile", "rfc9068_profile_authz"]),
+                "Dialect of access tokens",
+            ),
+            switch("skip_consent_for_verifiable_first_party_clients", "Whether to skip user consent"),
+            switch("enforce_policies", "Whether to enforce authorization policies"),
+            Field::new("token_encryption", Kind::Object(&TOKEN_ENCRYPTION), "How tokens are encrypted").nullable(),
+            Field::new("consent_policy", Kind::OneOf(&["transactional-authorization-with-mfa"]), "Consent policy").nullable(),
+            Field::new("authorization_details", Kind::Array(0, &Kind::AnyObject), "Types of rich authorization requests").nullable(),
+            Field::new("proof_of_possession", Kind::AnyObject, "Proof-of-possession configuration").nullable(),
+            Field::new("subject_type_authorization", Kind::Object(&SUBJECT_TYPES), "Who may have tokens"),
+            Field::new("authorization_policy", Kind::AnyObject, "Authorization policy").nullable(),
+        ])
+    };
+}
+
+/// The body of `POST /api/v2/resource-servers`.
+pub static CREATE: Schema = schema!(
+    Field::new(
+        "identifier",
+        Kind::Text(Text::between(1, 600)),
+        "Unique identifier for the API used as the audience parameter on authorization calls",
+    )
+    .required()
+);
+
+/// The body of `PATCH /api/v2/resource-servers/{id}`.
+pub static UPDATE: Schema = schema!();
+
+/// An API to be made.
+#[derive(Debug)]
+pub struct NewResourceServer {
+    /// What tokens name as their audience. It never changes.
+    pub identifier: String,
+    /// All else, defaults included.
+    pub settings: Map<String, Value>,
+    /// What its tokens are to be signed with.
+    pub signing_secret: Option<String>,
+}
+
+impl NewResourceServer {
+    /// Reads a body. Every fault it has is told at once.
+    pub fn read(body: &Object<'_>) -> Result<Self> {
+        let ResourceServerPatch { mut set, signing_secret, .. } = read(&CREATE, body)?;
+        set.remove("identifier");
+        for (name, value) in defaults() {
+            set.entry(name).or_insert(value);
+        }
+        Ok(Self { identifier: body.value("identifier").unwrap_or_default(), settings: set, signing_secret })
+    }
+}
+
+/// A change of an API.
+#[derive(Debug)]
+pub struct ResourceServerPatch {
+    /// Settings to replace.
+    pub set: Map<String, Value>,
+    /// Settings to remove.
+    pub unset: Vec<String>,
+    /// What its tokens are to be signed with.
+    pub signing_secret: Option<String>,
+}
+
+impl ResourceServerPatch {
+    /// Reads a body. Every fault it has is told at once.
+    pub fn read(body: &Object<'_>) -> Result<Self> {
+        read(&UPDATE, body)
+    }
+
+    /// Does it ask for tokens that are signed with a secret?
+    pub fn is_symmetric(&self) -> bool {
+        is_symmetric(&self.set)
+    }
+}
+
+/// Do these settings ask for tokens that are signed with a secret?
+pub fn is_symmetric(settings: &Map<String, Value>) -> bool {
+    settings.get("signing_alg").is_some_and(|alg| alg == "HS256")
+}
+
+fn read(schema: &Schema, body: &Object<'_>) -> Result<ResourceServerPatch> {
+    schema.check(body)?;
+    unique_scopes(body)?;
+    let (set, unset) = body.set_and_unset(&["signing_secret"]);
+    Ok(ResourceServerPatch { set, unset, signing_secret: body.value("signing_secret") })
+}
+
+fn unique_scopes(body: &Object<'_>) -> Result<()> {
+    let scopes: Vec<Map<String, Value>> = body.value("scopes").unwrap_or_default();
+    let mut seen = std::collections::HashSet::new();
+    let twice =
+        scopes.iter().filter_map(|scope| scope.get("value")?.as_str()).find(|value| !seen.insert(*value));
+    let fault = twice.map(|value| {
+        Fault::of(
+            "scopes",
+            "List of permissions that this API uses",
+            format!("Array items are not unique: {value}"),
+        )
+    });
+    refuse(Part::Payload, fault.as_slice())
+}
+
+/// What an API is when nothing is said of it.
+fn defaults() -> [(&'static str, Value); 5] {
+    [
+        ("signing_alg", json!("RS256")),
+        ("allow_offline_access", json!(false)),
+        ("token_lifetime", json!(86_400)),
+        ("token_lifetime_for_web", json!(7200)),
+        ("skip_consent_for_verifiable_first_party_clients", json!(false)),
+    ]
+}
+
+/// Refuses a list of too many identifiers.
+pub fn check_identifiers(identifiers: &[String]) -> Result<()> {
+    let fault = (identifiers.len() > IDENTIFIERS).then(|| {
+        let reason = format!("Array is too long ({}), maximum {IDENTIFIERS}", identifiers.len());
+        Fault::of("identifiers", "An optional filter on the resource server identifier", reason)
+    });
+    refuse(Part::Query, fault.as_slice())
+}
+
+/// An API.
+#[derive(Debug)]
+pub struct ResourceServer {
+    /// 24 hexadecimal digits.
+    pub id: String,
+    /// What tokens name as their audience.
+    pub identifier: String,
+    /// The Management API itself?
+    pub is_system: bool,
+    /// All else but the secret.
+    pub settings: Map<String, Value>,
+    /// What its tokens are signed with.
+    pub signing_secret: Option<String>,
+}
+
+impl ResourceServer {
+    /// The Management API of a tenant, which is not stored.
+    pub fn system(tenant: &Tenant) -> Self {
+        let mut settings: Map<String, Value> =
+            defaults().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let scopes: Vec<Value> = scopes::ALL
+            .iter()
+            .map(|scope| json!({ "value": scope, "description": describe(scope) }))
+            .collect();
+        settings.insert("name".into(), json!("Auth0 Management API"));
+        settings.insert("token_lifetime".into(), json!(tenant.token_lifetime));
+        settings.insert("scopes".into(), json!(scopes));
+        Self {
+            id: system_id(tenant),
+            identifier: tenant.audience.clone(),
+            is_system: true,
+            settings,
+            signing_secret: None,
+        }
+    }
+
+    /// The document as the API answers it.
+    pub fn document(mut self, fields: &Fields) -> Result<String> {
+        self.settings.insert("id".into(), json!(self.id));
+        self.settings.insert("identifier".into(), json!(self.identifier));
+        self.settings.insert("is_system".into(), json!(self.is_system));
+        if let Some(secret) = self.signing_secret {
+            self.settings.insert("signing_secret".into(), json!(secret));
+        }
+        self.settings.retain(|name, _| fields.wants(name));
+        serde_json::to_string(&self.settings).map_err(Error::internal)
+    }
+}
+
+/// Is this the id or an identifier of the tenant's Management API?
+pub fn is_system(tenant: &Tenant, id: &str) -> bool {
+    tenant.is_management(id) || id == system_id(tenant)
+}
+
+/// The id of the tenant's Management API.
+pub fn system_id(tenant: &Tenant) -> String {
+    let digest = Sha256::digest(format!("management\n{}", tenant.id));
+    let number = digest.iter().take(12).fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
+    format!("{number:024x}")
+}
+
+/// `read:client_grants` is "Read Client Grants".
+fn describe(scope: &str) -> String {
+    let word = |word: &str| {
+        let mut letters = word.chars();
+        letters
+            .next()
+            .map(|first| first.to_ascii_uppercase().to_string() + letters.as_str())
+            .unwrap_or_default()
+    };
+    scope.split([':', '_']).map(word).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,1 @@
+delete from connection_deletions where tenant_id = $1 and connection_id = $2
