@@ -1,29 +1,21 @@
 //! Migrations and the merge function, each test in a database of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{LazyLock, Mutex};
 
+use embedded_postgres::{EmbeddedPostgres, Options as EmbeddedOptions, Storage};
 use refinery_core::{Migration, Runner};
-use roster::db::embedded::{Embedded, Kind, Options as EmbeddedOptions};
 use roster::db::{Options, connect, migrate};
 use sqlx::{AssertSqlSafe, Connection, Executor, Row};
-
-static POSTGRES: Mutex<Option<Embedded>> = Mutex::new(None);
-
-extern "C" fn stop_postgres() {
-    drop(POSTGRES.lock().ok().and_then(|mut postgres| postgres.take()));
-}
 
 /// The server of this run: `DATABASE_URL`, or a throwaway.
 static SERVER: LazyLock<String> = LazyLock::new(|| {
     std::env::var("DATABASE_URL").unwrap_or_else(|_| {
-        let embedded = Embedded::start(EmbeddedOptions { kind: Kind::Throwaway, download: true })
-            .expect("a private PostgreSQL");
+        let options = EmbeddedOptions { storage: Storage::Ephemeral, download: true };
+        let embedded = EmbeddedPostgres::start(options).expect("an ephemeral PostgreSQL");
         let url = embedded.url();
-        *POSTGRES.lock().unwrap() = Some(embedded);
-        // SAFETY: the function takes no arguments and does not unwind.
-        unsafe { libc::atexit(stop_postgres) };
+        embedded.stop_at_exit();
         url
     })
 });

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use roster::db::embedded::{Embedded, Kind, Options};
+use embedded_postgres::{EmbeddedPostgres, Options, Storage};
 use serde_json::json;
 
 const KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
@@ -161,7 +161,7 @@ impl Instance {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn silent_connections_are_discarded_and_replaced() {
-    let postgres = Embedded::start(Options { kind: Kind::Throwaway, download: true }).unwrap();
+    let postgres = EmbeddedPostgres::start(Options { storage: Storage::Ephemeral, download: true }).unwrap();
     let (direct, socket) = (postgres.url(), socket_of(&postgres.url()));
     let proxy = Proxy::start(socket);
     let database = format!("postgres://postgres@127.0.0.1:{}/postgres", proxy.port);
@@ -176,7 +176,7 @@ async fn silent_connections_are_discarded_and_replaced() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn standing_postgres_makes_no_answer_late() {
-    let postgres = Embedded::start(Options { kind: Kind::Throwaway, download: true }).unwrap();
+    let postgres = EmbeddedPostgres::start(Options { storage: Storage::Ephemeral, download: true }).unwrap();
     let url = postgres.url();
     let instance = Instance::start(&url, &url);
     let user = instance.user().await;

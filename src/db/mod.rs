@@ -1,9 +1,7 @@
-//! The only general code that knows sqlx: the pool, what its errors mean, migrations, coalescing, and a Postgres of
-//! our own for development and tests.
+//! The only general code that knows sqlx: the pool, what its errors mean, migrations, coalescing.
 
 pub(crate) mod batch;
 pub(crate) mod connections;
-pub mod embedded;
 pub mod migrate;
 pub(crate) mod pool;
 mod queue;
