@@ -61,6 +61,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 /// Every statement there is, except for those that are built by search.
 pub fn statements() -> Vec<&'static Statement> {
     let lists: &[&[&'static Statement]] = &[
+        crate::db::STATEMENTS,
         crate::db::migrate::STATEMENTS,
         crate::tenancy::store::STATEMENTS,
         crate::tenant_files::store::STATEMENTS,
