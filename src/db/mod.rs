@@ -5,6 +5,7 @@ pub(crate) mod batch;
 pub(crate) mod connections;
 mod error;
 pub mod migrate;
+mod nullable;
 pub(crate) mod pool;
 mod queue;
 pub(crate) mod registry;
@@ -26,6 +27,7 @@ use crate::base::error::{Error, codes};
 pub(crate) use error::{is_deadlock, is_disconnect, refusal};
 pub use registry::Registration;
 
+pub(crate) use nullable::Nullable;
 pub(crate) use session::Tx;
 pub use statement::Statement;
 

@@ -61,7 +61,7 @@ pub async fn signup(ctx: &Context, signup: Signup) -> Result<User, SignupError> 
         Err(error) if error.meaning == codes::INEXISTENT_CONNECTION => Err(SignupError::invalid_signup()),
         Err(error)
             if [codes::USER_EXISTS, codes::USERNAME_IN_USE].contains(&error.meaning)
-                && !tenant_settings::tells_that_user_exists(ctx).await? =>
+                && !tenant_settings::signup_reports_existing_users(ctx).await? =>
         {
             Err(SignupError::invalid_signup())
         }
