@@ -197,7 +197,9 @@ fn imports(text: &str) -> Vec<(String, String)> {
         match path.split_once("::{") {
             Some(("resources", names)) => {
                 let names = names.split(',').map(|name| name.trim().split("::").next().unwrap_or_default());
-                found.extend(names.filter(|n| !n.is_empty()).map(|n| (format!("resources/{n}"), line.clone())));
+                found.extend(
+                    names.filter(|n| !n.is_empty()).map(|n| (format!("resources/{n}"), line.clone())),
+                );
             }
             _ => found.push((module_of(path.split("::")), line)),
         }

@@ -94,6 +94,11 @@ impl Builder {
         Self { of_many: true, ..Self::new(tenant) }
     }
 
+    /// The tenant whose users are searched.
+    pub(super) fn tenant_id(&self) -> &str {
+        &self.tenant
+    }
+
     /// The name of the tenant.
     pub fn tenant(&self) -> &'static str {
         if self.of_many { "k.p1" } else { "$1" }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::{PgConnection, Row};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -20,6 +20,7 @@ use self::sql::{Part, few, statement};
 use crate::base::error::{Error, codes};
 use crate::db::batch::{Batch, Queues, place};
 use crate::db::connections::Connections;
+use crate::db::pool::Pool;
 use crate::db::registry::{Component, Opening, Slot};
 use crate::db::{Db, Registration, is_disconnect};
 use crate::search::plan::{Is, Plan, Test};
@@ -44,14 +45,15 @@ static SLOT: Slot = Slot::new();
 
 /// Runs searches on a limited number of connections of their own, so that they leave the database to other requests.
 pub(crate) struct Searches {
-    pool: PgPool,
+    pool: Pool,
     connections: Connections,
     running: Semaphore,
     waiting: Semaphore,
     patience: Duration,
     /// How many searches of a form found few, one after the other.
     memory: Cache<u64, u8>,
-    few_pool: PgPool,
+    few_pool: Pool,
+    deadline: Duration,
     few: Queues<Few>,
 }
 
@@ -60,9 +62,9 @@ impl Component for Searches {
         Box::pin(async {
             self.few.drain().await;
             // Closed first, so that no connection is kept any more.
-            let searches = self.pool.close();
+            self.pool.close();
             self.connections.clear();
-            tokio::join!(searches, self.few_pool.close());
+            self.few_pool.close();
         })
     }
 }
@@ -78,20 +80,21 @@ impl Searches {
     }
 
     fn open(opening: &Opening<'_>) -> Self {
-        let at_once = (opening.options.max_connections / 2).max(2);
-        let few_connections = u32::try_from(opening.threads + 5).unwrap_or(u32::MAX);
+        let at_once = (opening.options.max_connections as usize / 2).max(2);
+        let few_connections = opening.threads + 5;
         // One more than are used: a search that finds all kept connections taken must not wait for one of them.
         let (pool, few_pool) =
             (opening.pool(at_once + 1, &SETTINGS), opening.pool(few_connections, &SETTINGS));
         Self {
-            connections: Connections::of(pool.clone(), at_once as usize),
-            running: Semaphore::new(at_once as usize),
+            connections: Connections::of(pool.clone(), at_once),
+            running: Semaphore::new(at_once),
             waiting: Semaphore::new(WAITING),
             patience: opening.options.acquire_timeout,
             memory: Cache::new(10_000),
-            few: Queues::over(&few_pool, opening.timeout, opening.threads),
+            few: Queues::over(&few_pool, opening.deadline, opening.threads),
             pool,
             few_pool,
+            deadline: opening.deadline,
         }
     }
 
@@ -124,16 +127,14 @@ impl Searches {
     async fn fetch(&self, sql: &str, builder: &Builder) -> Result<Vec<PgRow>, Error> {
         let kept = self.connections.idle();
         let may_be_stale = kept.is_some();
+        let run = async |connection: &mut PgConnection| builder.query(sql).fetch_all(connection).await;
         let mut connection = self.connections.alive(kept).await?;
-        let mut result = builder.query(sql).fetch_all(&mut *connection).await;
+        let mut result = connection.run(self.deadline, run).await;
         if may_be_stale && result.as_ref().is_err_and(is_disconnect) {
-            connection.discard();
             connection = self.connections.fresh().await?;
-            result = builder.query(sql).fetch_all(&mut *connection).await;
+            result = connection.run(self.deadline, run).await;
         }
-        if result.is_ok() {
-            self.connections.keep(connection);
-        }
+        self.connections.keep(connection);
         result.map_err(refusal)
     }
 }
@@ -157,11 +158,15 @@ impl Batch for Few {
         &UNUSED
     }
 
+    fn tenant((_, builder): &Self::Item) -> &str {
+        builder.tenant_id()
+    }
+
     fn key(_: &Self::Item) -> Option<()> {
         None
     }
 
-    fn alike((one, _): &Self::Item, (other, _): &Self::Item) -> bool {
+    fn compatible((one, _): &Self::Item, (other, _): &Self::Item) -> bool {
         one == other
     }
 
