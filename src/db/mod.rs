@@ -1,11 +1,10 @@
-//! The only general code that knows sqlx: the pool, what its errors mean, migrations, coalescing, and a Postgres of
-//! our own for development and tests.
+//! The only general code that knows sqlx: the pool, what its errors mean, migrations, coalescing.
 
 pub(crate) mod batch;
-mod coalesce;
 pub(crate) mod connections;
-pub mod embedded;
 pub mod migrate;
+pub(crate) mod pool;
+mod queue;
 pub(crate) mod registry;
 mod session;
 mod statement;
@@ -13,11 +12,12 @@ mod statement;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
 use self::batch::{Batch, Queues};
-use self::registry::{Component, Opening, Slot, pool};
+use self::pool::{Pool, Silence};
+use self::registry::{Component, Opening, Slot};
 use crate::base::error::{Error, Meaning, codes};
 
 pub use registry::Registration;
@@ -31,6 +31,9 @@ const THREADS: usize = 4;
 
 /// Lanes of a queue that all threads share: while one waits for its commit another one works.
 const WORKERS: usize = 2;
+
+/// The deadline of a statement on this side is that of PostgreSQL and this, for the answer to arrive.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Connections for batches that take long.
 const SPARE: usize = 6;
@@ -49,8 +52,11 @@ const PINNED: [(&str, &str); 5] = [
 /// The database, as every store function takes it. Cheap to clone.
 #[derive(Clone)]
 pub struct Db {
-    pool: PgPool,
-    batches: PgPool,
+    pool: Pool,
+    batches: Pool,
+    /// The deadline of a statement.
+    deadline: Duration,
+    legacy: PgPool,
     components: Arc<[Box<dyn Component>]>,
 }
 
@@ -102,17 +108,27 @@ impl Db {
         let connect = options.connect_options()?;
         let threads = std::thread::available_parallelism().map_or(2, usize::from).min(THREADS);
         let connections = registrations.iter().map(|r| r.batch_connections(threads)).sum::<usize>() + SPARE;
-        let batches =
-            pool(options, u32::try_from(connections).unwrap_or(u32::MAX), connect.clone().options(PINNED));
+        let (silence, wait) = (Silence::new(), options.acquire_timeout);
+        let pinned = connect.clone().options(PINNED);
+        let batches = Pool::new(pinned, connections, wait, silence.clone());
+        let deadline = options.statement_timeout + GRACE;
         let opening = Opening {
             options,
             connect: connect.clone(),
             batches: batches.clone(),
             threads,
-            timeout: options.statement_timeout + Duration::from_secs(5),
+            deadline,
+            silence: silence.clone(),
         };
         let components = registrations.iter().enumerate().map(|(index, r)| r.open(index, &opening)).collect();
-        Ok(Self { pool: pool(options, options.max_connections, connect), batches, components })
+        let pool = Pool::new(connect.clone(), options.max_connections as usize, wait, silence);
+        Ok(Self {
+            pool,
+            batches,
+            deadline,
+            legacy: PgPoolOptions::new().connect_lazy_with(connect),
+            components,
+        })
     }
 
     /// Runs one request of a batched statement, together with concurrent ones.
@@ -129,12 +145,12 @@ impl Db {
 
     /// The pool, for the statements of a store.
     pub(crate) fn pool(&self) -> &PgPool {
-        &self.pool
+        &self.legacy
     }
 
     /// Does the database answer, and does it have the schema this binary was built for?
     pub async fn ready(&self) -> Result<(), Error> {
-        let mut connection = self.pool.acquire().await.map_err(unavailable)?;
+        let mut connection = self.legacy.acquire().await.map_err(unavailable)?;
         let version = migrate::applied(&mut connection).await.map_err(unavailable)?;
         if version >= Some(migrate::newest()) {
             Ok(())
@@ -147,7 +163,9 @@ impl Db {
     /// Closes all connections after the running statements and all accepted batches.
     pub async fn close(&self) {
         futures_util::future::join_all(self.components.iter().map(|component| component.close())).await;
-        tokio::join!(self.batches.close(), self.pool.close());
+        self.batches.close();
+        self.pool.close();
+        self.legacy.close().await;
     }
 }
 

@@ -88,6 +88,10 @@ impl Builder {
         Self { is_batch: true, ..Self::new(tenant) }
     }
 
+    pub(super) fn tenant_id(&self) -> &str {
+        &self.tenant
+    }
+
     /// The SQL reference of the tenant.
     pub fn tenant(&self) -> &'static str {
         if self.is_batch { "k.p1" } else { "$1" }

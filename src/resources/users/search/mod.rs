@@ -47,7 +47,7 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::{PgConnection, Row};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -56,6 +56,7 @@ use self::sql::{Part, few, statement};
 use crate::base::error::{Error, codes};
 use crate::db::batch::{Batch, Queues, place};
 use crate::db::connections::Connections;
+use crate::db::pool::Pool;
 use crate::db::registry::{Component, Opening, Slot};
 use crate::db::{Db, Registration, is_disconnect};
 use crate::search::plan::{Comparison, Plan, Predicate};
@@ -83,14 +84,15 @@ static SLOT: Slot = Slot::new();
 
 /// Runs searches on a limited number of their own connections.
 pub(crate) struct Searches {
-    pool: PgPool,
+    pool: Pool,
     connections: Connections,
     running: Semaphore,
     queued: Semaphore,
     queue_timeout: Duration,
     /// The number of consecutive sparse searches by shape.
     sparse_streaks: Cache<u64, u8>,
-    sparse_pool: PgPool,
+    sparse_pool: Pool,
+    deadline: Duration,
     sparse: Queues<SparseSearch>,
 }
 
@@ -99,9 +101,9 @@ impl Component for Searches {
         Box::pin(async {
             self.sparse.drain().await;
             // A closed pool stores no idle connection, so it closes before they are cleared.
-            let searches = self.pool.close();
+            self.pool.close();
             self.connections.clear();
-            tokio::join!(searches, self.sparse_pool.close());
+            self.sparse_pool.close();
         })
     }
 }
@@ -117,21 +119,22 @@ impl Searches {
     }
 
     fn open(opening: &Opening<'_>) -> Self {
-        let concurrency = (opening.options.max_connections / 2).max(2);
-        let sparse_connections = u32::try_from(opening.threads + 5).unwrap_or(u32::MAX);
+        let concurrency = (opening.options.max_connections as usize / 2).max(2);
+        let sparse_connections = opening.threads + 5;
         // One spare connection, so that a search does not wait for a connection of `connections` to return to
         // the pool.
         let (pool, sparse_pool) =
             (opening.pool(concurrency + 1, &SETTINGS), opening.pool(sparse_connections, &SETTINGS));
         Self {
-            connections: Connections::of(pool.clone(), concurrency as usize),
-            running: Semaphore::new(concurrency as usize),
+            connections: Connections::of(pool.clone(), concurrency),
+            running: Semaphore::new(concurrency),
             queued: Semaphore::new(MAX_QUEUED),
             queue_timeout: opening.options.acquire_timeout,
             sparse_streaks: Cache::new(MAX_SHAPES),
-            sparse: Queues::over(&sparse_pool, opening.timeout, opening.threads),
+            sparse: Queues::over(&sparse_pool, opening.deadline, opening.threads),
             pool,
             sparse_pool,
+            deadline: opening.deadline,
         }
     }
 
@@ -165,16 +168,14 @@ impl Searches {
     async fn fetch(&self, sql: &str, builder: &Builder) -> Result<Vec<PgRow>, Error> {
         let idle = self.connections.idle();
         let may_be_stale = idle.is_some();
+        let run = async |connection: &mut PgConnection| builder.query(sql).fetch_all(connection).await;
         let mut connection = self.connections.alive(idle).await?;
-        let mut result = builder.query(sql).fetch_all(&mut *connection).await;
+        let mut result = connection.run(self.deadline, run).await;
         if may_be_stale && result.as_ref().is_err_and(is_disconnect) {
-            connection.discard();
             connection = self.connections.fresh().await?;
-            result = builder.query(sql).fetch_all(&mut *connection).await;
+            result = connection.run(self.deadline, run).await;
         }
-        if result.is_ok() {
-            self.connections.keep(connection);
-        }
+        self.connections.keep(connection);
         result.map_err(search_error)
     }
 }
@@ -199,11 +200,15 @@ impl Batch for SparseSearch {
         &UNUSED
     }
 
+    fn tenant((_, builder): &Self::Item) -> &str {
+        builder.tenant_id()
+    }
+
     fn key(_: &Self::Item) -> Option<()> {
         None
     }
 
-    fn alike((one, _): &Self::Item, (other, _): &Self::Item) -> bool {
+    fn compatible((one, _): &Self::Item, (other, _): &Self::Item) -> bool {
         one == other
     }
 
