@@ -81,6 +81,7 @@ pub fn statements() -> Vec<&'static Statement> {
         crate::resources::permissions::store::STATEMENTS,
         crate::resources::identities::store::STATEMENTS,
         crate::resources::users::list::store::STATEMENTS,
+        crate::resources::users::search::indexes::STATEMENTS,
         crate::resources::tickets::store::STATEMENTS,
         crate::resources::jobs::store::STATEMENTS,
         crate::mail::store::STATEMENTS,
