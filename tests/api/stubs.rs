@@ -1,4 +1,4 @@
-//! What tools ask for and no tenant has.
+//! Resources of Auth0 that Roster does not have.
 
 use roster::resources::stubs::{Answer, RESOURCES};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::Tenant;
 
 #[tokio::test]
-async fn each_is_answered_as_by_a_tenant_that_has_none() {
+async fn stubs_answer_as_a_tenant_without_any() {
     let tenant = Tenant::new().await;
     for resource in RESOURCES {
         let path = resource
@@ -17,7 +17,7 @@ async fn each_is_answered_as_by_a_tenant_that_has_none() {
         let answer = tenant.get(&path).await;
         match resource.answer {
             Answer::Document(text) => assert_eq!((answer.status, &*answer.text), (200, text), "{path}"),
-            Answer::Nothing(sentence) => assert_eq!(answer.refusal(), (404, None, sentence), "{path}"),
+            Answer::NotFound(message) => assert_eq!(answer.refusal(), (404, None, message), "{path}"),
             Answer::List(plural) => {
                 assert_eq!((answer.status, answer.json), (200, json!([])), "{path}");
                 let total = tenant.get(&format!("{path}?page=0&per_page=100&include_totals=true")).await.json;
@@ -35,7 +35,7 @@ async fn each_is_answered_as_by_a_tenant_that_has_none() {
 }
 
 #[test]
-fn documents_are_json() {
+fn stub_documents_are_json() {
     for resource in RESOURCES {
         if let Answer::Document(text) = resource.answer {
             assert!(serde_json::from_str::<Value>(text).is_ok(), "{}", resource.path);
