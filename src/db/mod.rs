@@ -6,6 +6,7 @@ mod coalesce;
 pub(crate) mod connections;
 pub mod embedded;
 pub mod migrate;
+mod nullable;
 pub(crate) mod registry;
 mod session;
 mod statement;
@@ -13,6 +14,7 @@ mod statement;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use sqlx::FromRow;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
@@ -22,6 +24,7 @@ use crate::base::error::{Error, Meaning, codes};
 
 pub use registry::Registration;
 
+pub(crate) use nullable::Nullable;
 pub(crate) use session::Tx;
 pub use statement::Statement;
 

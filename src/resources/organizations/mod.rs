@@ -30,7 +30,7 @@ use crate::base::error::{Error, Result, codes};
 use crate::base::ids;
 use crate::base::page::{List, Page};
 use crate::resources::client_grants::model::ClientGrant;
-use crate::resources::client_grants::{canonical, spoken};
+use crate::resources::client_grants::{canonical, with_caller_audience};
 use model::{GrantFilter, OrganizationFields};
 use store::Added;
 
@@ -75,13 +75,13 @@ pub async fn grants(ctx: &Context, id: &str, filter: &GrantFilter, page: &Page) 
     let named = filter.audience.as_deref();
     let audience = named.map(|audience| canonical(ctx, audience));
     let found = store::grants(ctx.db(), &ctx.tenant.id, id, filter, audience, page).await?;
-    found.ok_or_else(unknown)?.try_map(|grant| Ok(spoken(ctx, grant, named)))
+    found.ok_or_else(unknown)?.try_map(|grant| Ok(with_caller_audience(ctx, grant, named)))
 }
 
 /// Associates a client grant with an organization.
 pub async fn add_grant(ctx: &Context, id: &str, grant_id: &str) -> Result<ClientGrant> {
     match store::add_grant(ctx.db(), &ctx.tenant.id, id, grant_id, &ctx.author).await? {
-        Added::Done(grant) => Ok(spoken(ctx, grant, None)),
+        Added::Done(grant) => Ok(with_caller_audience(ctx, grant, None)),
         Added::NoSuchGrant => Err(codes::INEXISTENT_CLIENT_GRANT.into()),
         Added::NoSuchOrganization => Err(unknown()),
     }

@@ -1,14 +1,13 @@
-use sqlx::Row;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
+use sqlx::{FromRow, Row};
 
 use super::model::{GrantFilter, OrganizationFields};
 use crate::base::error::{Error, Meaning, codes};
 use crate::base::page::{List, Page};
-use crate::db::{self, Db, Statement};
+use crate::db::{self, Db, Nullable, Statement};
 use crate::journal::Author;
 use crate::resources::client_grants::model::ClientGrant;
-use crate::resources::client_grants::store::read_grant;
 
 pub(crate) const STATEMENTS: &[&Statement] = &[
     &CREATE,
@@ -121,7 +120,7 @@ pub(crate) async fn grants(
     let Some(first) = rows.first() else { return Ok(None) };
     let mut list = List { items: Vec::with_capacity(rows.len()), total: first.try_get("total")?, next: None };
     for row in &rows {
-        list.items.extend(read_grant(row)?);
+        list.items.extend(Nullable::<ClientGrant>::from_row(row)?.0);
     }
     Ok(Some(list))
 }
@@ -153,7 +152,7 @@ pub(crate) async fn add_grant(
             ],
         )
     })?;
-    Ok(match read_grant(&row)? {
+    Ok(match Nullable::from_row(&row)?.0 {
         Some(grant) => Added::Done(grant),
         None if row.try_get("has_organization")? => Added::NoSuchGrant,
         None => Added::NoSuchOrganization,
