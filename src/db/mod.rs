@@ -15,6 +15,7 @@ mod statement;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub(crate) use sqlx::FromRow;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use tokio::time::timeout;
