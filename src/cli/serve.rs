@@ -10,8 +10,8 @@ use crate::settings::Flag;
 
 /// Serve the API over a PostgreSQL database.
 ///
-/// Needs `ROSTER__DATABASE__URL` (or `DATABASE_URL`) and `ROSTER__SECRETS__KEY`. Ends on SIGTERM after the requests in
-/// flight.
+/// Needs `ROSTER__DATABASE__URL` (or `DATABASE_URL`) and `ROSTER__SECRETS__KEY`. On SIGTERM it finishes the open
+/// requests and ends.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  export DATABASE_URL=postgres://roster:secret@db/roster ROSTER__SECRETS__KEY=\"$(openssl rand -base64 32)\"\n  roster serve --migrate --apply-tenants --http 0.0.0.0:8080"
@@ -23,7 +23,7 @@ pub(super) struct Serve {
     /// Apply all files of the tenants directory first
     #[arg(long)]
     apply_tenants: bool,
-    /// Answer for this tenant on loopback hosts (localhost, 127.0.0.1) too: for development in containers
+    /// Use this tenant for loopback hosts (localhost, 127.0.0.1), too: for development in containers
     #[arg(long, value_name = "TENANT")]
     loopback_tenant: Option<String>,
     /// Address for plain HTTP, in place of server.http
@@ -42,7 +42,7 @@ impl Serve {
         settings.check_tls()?;
         let server = &settings.server;
         if server.http.is_none() && server.https.is_none() {
-            bail!("neither server.http nor server.https has an address: there is nothing to serve");
+            bail!("neither server.http nor server.https has an address");
         }
         let (database, vault) = (service::database(&settings)?, service::vault(&settings)?);
         if self.migrate {
@@ -63,7 +63,9 @@ impl Serve {
         }
         let sender = service::mail_sender(&settings)?;
         if sender.is_none() {
-            tracing::warn!("no mail server is set: mail stays in the queue. Set mail.smtp_url and mail.from");
+            tracing::warn!(
+                "no mail server is configured: mail stays in the queue. Set mail.smtp_url and mail.from"
+            );
         }
         let stop = service::stop_signal()?;
         let sockets = Sockets {
