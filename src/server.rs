@@ -110,7 +110,11 @@ fn routes(config: &mut web::ServiceConfig) {
     while let Some(path) = endpoints.first().map(|e| e.path) {
         let (here, others): (Vec<_>, Vec<_>) = endpoints.into_iter().partition(|e| e.path == path);
         endpoints = others;
-        let allowed = here.iter().map(|e| e.method.as_str()).collect::<Vec<_>>().join(", ");
+        let methods = here.iter().flat_map(|e| match e.method {
+            Method::GET => vec!["GET", "HEAD"],
+            _ => vec![e.method.as_str()],
+        });
+        let allowed = methods.collect::<Vec<_>>().join(", ");
         let resource = web::resource(path).app_data(log::Route(path));
         let resource = here.into_iter().fold(resource, |resource, endpoint| resource.route(endpoint.route));
         config.service(resource.default_service(web::to(move || {
