@@ -55,7 +55,7 @@ impl Schema {
 }
 
 /// A field of an object.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Field {
     /// Its name on the wire.
     pub name: &'static str,
@@ -89,7 +89,7 @@ impl Field {
 }
 
 /// What a value may be.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Kind {
     /// `true` or `false`.
     Boolean,
@@ -114,7 +114,7 @@ pub enum Kind {
 }
 
 /// The rules of a text, lengths in characters.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Text {
     min: usize,
     max: usize,

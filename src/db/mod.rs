@@ -13,6 +13,7 @@ mod statement;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use sqlx::FromRow;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 

@@ -56,7 +56,7 @@ fn every_statement_names_the_tenant_unless_it_is_global() {
             "migrate.history_exists",
             "tenancy.by_host",
             "tenancy.all",
-            "connections.claim_deletion",
+            "erasure.claim",
             "mail.claim",
             "mail.sweep"
         ]

@@ -7,27 +7,24 @@ use crate::base::json::{Object, type_name};
 use crate::base::metadata;
 use crate::base::passwords::Report;
 use crate::base::schema::{Field, Format, Kind, Part, Schema, Text, is_email, refuse};
-use crate::resources::users::model::{EMAIL, NAME, NewUser, PART_OF_NAME, PHONE, PICTURE, USERNAME, User};
+use crate::resources::users::attributes::{self, Request};
+use crate::resources::users::model::{NewUser, User};
 
 /// The body of `POST /dbconnections/signup`, but for `user_metadata`, which has refusals of its own.
-static SIGNUP: Schema = Schema::open(&[
-    Field::new("client_id", Kind::Text(Text::between(1, 64)), "The client that the person signs up through")
+static SIGNUP: Schema = Schema::open(&SIGNUP_FIELDS);
+static SIGNUP_FIELDS: [Field; 3 + attributes::count(Request::Signup)] = attributes::fields(
+    Request::Signup,
+    &[
+        Field::new(
+            "client_id",
+            Kind::Text(Text::between(1, 64)),
+            "The client that the person signs up through",
+        )
         .nullable(),
-    Field::new("connection", Kind::Text(Text::between(1, 128)), "The name of the connection").nullable(),
-    Field::new("password", Kind::Text(Text::ANY), "The user's password").nullable(),
-    Field::new("email", EMAIL, "The user's email").nullable(),
-    Field::new("username", USERNAME, "The user's username").nullable(),
-    Field::new("phone_number", PHONE, "The user's phone number, following the E.164 recommendation")
-        .nullable(),
-    Field::new("given_name", PART_OF_NAME, "The user's given name(s)").nullable(),
-    Field::new("family_name", PART_OF_NAME, "The user's family name(s)").nullable(),
-    Field::new("name", NAME, "The user's full name").nullable(),
-    Field::new("nickname", NAME, "The user's nickname").nullable(),
-    Field::new("picture", PICTURE, "A URI pointing to the user's picture").nullable(),
-]);
-
-/// What is kept as it is given.
-const PLAIN: [&str; 5] = ["given_name", "family_name", "name", "nickname", "picture"];
+        Field::new("connection", Kind::Text(Text::between(1, 128)), "The name of the connection").nullable(),
+        Field::new("password", Kind::Text(Text::ANY), "The user's password").nullable(),
+    ],
+);
 
 /// Limits of `user_metadata` (<https://auth0.com/docs/api/authentication/signup/create-a-new-user>).
 const FIELDS: usize = 10;
@@ -54,8 +51,9 @@ impl Signup {
         // One that is empty is not missing: it is too weak, and the answer says what is asked of it.
         let password = body.value::<String>("password").ok_or_else(|| SignupError::missing("password"))?;
         let lower = |name| body.value::<String>(name).map(|text| text.to_lowercase());
-        let attributes =
-            PLAIN.iter().filter_map(|name| Some(((*name).to_owned(), body.value::<Value>(name)?))).collect();
+        let attributes = attributes::given(Request::Signup)
+            .filter_map(|name| Some((name.to_owned(), body.value::<Value>(name)?)))
+            .collect();
         Ok(Self {
             client_id,
             new: NewUser::of_person(

@@ -1,50 +1,37 @@
-//! Searches of users: their fields, and the statement that answers a part of the list of those who are meant.
+//! Searches of users: their fields, and the statements that answer a part of the list of matches.
+//!
+//! The document of a user decides whether it matches; indexes only propose candidates. PostgreSQL cannot
+//! estimate how many users match, so a statement has stages that read little first:
+//!
+//! 1. `probed`: the first [`PROBE_ROWS`] users in the order of the list.
+//! 2. `candidates`, if hardly any of those match: up to [`MAX_CANDIDATES`] users that an index proposes,
+//!    sorted.
+//! 3. `scanned`, if many match or there are more candidates: the first [`MAX_SCANNED`] users in the order of
+//!    the list.
+//! 4. `from_all`, if those do not fill the page: all candidates, sorted.
 
 use std::fmt::Write as _;
 
 use time::OffsetDateTime;
 
 use super::builder::{Bind, Builder, READ_WHOLE, rank};
-use crate::resources::users::store::{is_in_connection, known_as, user_columns};
-use crate::search::fields::Kind::{Boolean, Date, DateText, FoldedText, Number, Presence, Text};
-use crate::search::fields::{Field, Resource};
+use crate::resources::users::attributes;
+use crate::search::fields::Resource;
 use crate::search::plan::{Is, Plan, Test};
 
-/// The identities of a user.
-const IDENTITIES: &str = "jsonb_array_elements(u.identities) i(identity)";
+/// What makes a [`User`](crate::resources::users::model::User), of a table or CTE `u`.
+const COLUMNS: &str = "u.user_id,
+            u.profile::text,
+            u.identities::text,
+            u.user_metadata::text,
+            u.app_metadata::text,
+            u.version,
+            u.created_at,
+            u.updated_at";
 
 /// Users, as their documents show them.
 pub static USERS: Resource = Resource {
-    fields: &[
-        Field::new(&["email"], FoldedText, "u.profile ->> 'email'").terms(&["email"]),
-        Field::new(&["name"], FoldedText, concat!("coalesce(u.profile ->> 'name', ", known_as!(), ")"))
-            .terms(&["name", "email", "username", "phone_number"]),
-        Field::new(&["given_name"], FoldedText, "u.profile ->> 'given_name'").terms(&["given_name"]),
-        Field::new(&["family_name"], FoldedText, "u.profile ->> 'family_name'").terms(&["family_name"]),
-        Field::new(
-            &["nickname"],
-            FoldedText,
-            concat!("coalesce(u.profile ->> 'nickname', split_part(", known_as!(), ", '@', 1))"),
-        )
-        .terms(&["nickname"]),
-        Field::new(&["username"], Text, "u.profile ->> 'username'").terms(&["username"]),
-        Field::new(&["phone_number"], Text, "u.profile ->> 'phone_number'").terms(&["phone_number"]),
-        Field::new(&["user_id"], Text, "u.user_id"),
-        Field::new(&["last_ip"], Text, "u.profile ->> 'last_ip'"),
-        Field::new(&["email", "domain"], Text, "substring(u.profile ->> 'email' from '[^@]*$')"),
-        Field::new(&["email_verified"], Boolean, "u.profile ->> 'email_verified'"),
-        Field::new(&["phone_verified"], Boolean, "u.profile ->> 'phone_verified'"),
-        Field::new(&["blocked"], Boolean, "u.profile ->> 'blocked'"),
-        Field::new(&["logins_count"], Number, "u.profile"),
-        Field::new(&["created_at"], Date, "u.created_at"),
-        Field::new(&["updated_at"], Date, "u.updated_at"),
-        Field::new(&["last_login"], DateText, "(u.profile ->> 'last_login')"),
-        Field::new(&["identities"], Presence, "u.identities"),
-        Field::new(&["identities", "connection"], Text, "i.identity ->> 'connection'").of(IDENTITIES),
-        Field::new(&["identities", "provider"], Text, "i.identity ->> 'provider'").of(IDENTITIES),
-        Field::new(&["identities", "user_id"], Text, "i.identity ->> 'user_id'").of(IDENTITIES),
-        Field::new(&["identities", "isSocial"], Boolean, "i.identity ->> 'isSocial'").of(IDENTITIES),
-    ],
+    fields: &attributes::search_fields(),
     objects: &[("user_metadata", "u.user_metadata"), ("app_metadata", "u.app_metadata")],
     words: &[
         &["email"],
@@ -58,82 +45,83 @@ pub static USERS: Resource = Resource {
     ],
 };
 
-/// Which part of those who are meant, in which order.
+/// A part of the list of matches, and its order.
 #[derive(Debug, Default)]
 pub struct Part<'a> {
-    /// How many at most.
+    /// The largest number of users.
     pub limit: i64,
-    /// How many of the first are left out.
+    /// The number of users before the part.
     pub offset: i64,
-    /// Is the number of all of them wanted?
+    /// Whether the number of all matches is answered.
     pub total: bool,
-    /// Only those made after this time, or at it with a greater id.
+    /// Only users created after this time, or at it with a greater id.
     pub behind: Option<(OffsetDateTime, &'a str)>,
-    /// Only those with an identity in a connection of this name.
+    /// Only users with an identity in a connection of this name.
     pub connection: Option<&'a str>,
-    /// An order other than that of creation: by what, and the order of `made`, `id` and `key`.
+    /// An order other than that of creation: its key, and `order by` of `made`, `id` and `key`.
     pub sort: Option<(Key<'a>, &'a str)>,
 }
 
-/// What users are sorted by.
+/// A sort key.
 #[derive(Debug)]
 pub enum Key<'a> {
     /// An expression over a user `u`.
     Sql(&'a str),
-    /// A value in an object: its column, and the keys that lead there.
+    /// A value in metadata: the column, and the path in it.
     Path(&'a str, &'a [String]),
 }
 
-/// So many users are asked in the order of the list before any index is.
-const NEAR: u32 = 200;
-/// If so many of those are meant, many are.
-const SIGN: u32 = 4;
-/// So many candidates are fetched and sorted, whoever they are.
-const FEW: u32 = 1_500;
-/// Where there are more, or signs of it, so many users are asked in the order of the list before all candidates are.
-const FAR: u32 = 10_000;
+/// Users probed in the order of the list before any index is used.
+const PROBE_ROWS: u32 = 200;
+/// Matches among the probed users from which on matches count as dense.
+const DENSE_MATCHES: u32 = 4;
+/// Candidates that are fetched and sorted whatever part of the list is requested.
+const MAX_CANDIDATES: u32 = 1_500;
+/// Users scanned in the order of the list before all candidates are sorted.
+const MAX_SCANNED: u32 = 10_000;
 
-/// The statement of a part of a list: a row for every user, or one without a user. In all of them `few` says whether
-/// [`few`] would have been enough.
+/// The statement of a part of a list: a row for each user, or one without a user. Its column `few` says
+/// whether [`few`] would have been enough.
 pub fn statement(tenant: &str, plan: &Plan, part: &Part<'_>) -> (String, Builder) {
     let mut builder = Builder::new(tenant);
     (written(&mut builder, plan, part, staged), builder)
 }
 
-/// A statement for many searches that only looks at what an index proposes, and at that only if it is not much: a fraction
-/// of the price of the one that holds for all. `few` says whether it was not; if it was, what is answered is not the part that
-/// was asked for. `None` where there is no such one, or where an index has to be read from end to end.
+/// A statement for many searches that reads up to [`MAX_CANDIDATES`] candidates and nothing else, at a
+/// fraction of the cost of [`statement`]. If its column `few` is false, there are more candidates and its
+/// rows are not the requested part. `None` where no index proposes candidates, or where one has to be read
+/// from end to end.
 pub fn few(tenant: &str, plan: &Plan, part: &Part<'_>) -> Option<(String, Builder)> {
     if part.sort.is_some() || part.total || rank(plan)? >= READ_WHOLE {
         return None;
     }
     let is_first = part.offset == 0 && part.behind.is_none();
     let mut builder = Builder::of_many(tenant);
-    // Where candidates are not meant after all, they have to be counted.
+    // Candidates that may not match have to be counted apart from the matches.
     if !is_first || part.connection.is_some() || !is_exact(plan) {
         let select = written(&mut builder, plan, part, only_few);
         return Some((builder.for_many(&select)?, builder));
     }
-    let meant = builder.condition(plan);
+    let condition = builder.condition(plan);
     let candidates = builder.candidates(plan)?;
     let proposed = candidates.condition()?;
     let limit = builder.bind(Bind::Integer(part.limit));
-    let (tenant, columns) = (builder.tenant(), user_columns!());
+    let tenant = builder.tenant();
     let select = format!(
         "select null::bigint as total,
-            u.found <= {FEW} as few,
-            {columns}
+            u.found <= {MAX_CANDIDATES} as few,
+            {COLUMNS}
            from (select u.*, count(*) over () as found
-                   from (select * from users u where (u.tenant_id = {tenant}) is true and {proposed} and {meant} limit {FEW} + 1) u) u
+                   from (select * from users u where (u.tenant_id = {tenant}) is true and {proposed} and {condition} limit {MAX_CANDIDATES} + 1) u) u
           order by u.created_at, u.user_id
           limit {limit}"
     );
     Some((builder.for_many(&select)?, builder))
 }
 
-/// What those have to meet who are meant, and what puts them behind the parts before.
+/// The condition that matches meet, and the one that puts them after the previous parts.
 fn conditions(builder: &mut Builder, plan: &Plan, part: &Part<'_>) -> (String, String) {
-    let mut meant = builder.condition(plan);
+    let mut condition = builder.condition(plan);
     let behind = part.behind.map_or_else(String::new, |(created_at, user_id)| {
         let created_at = builder.bind(Bind::Time(created_at));
         let user_id = builder.bind(Bind::Text(user_id.to_owned()));
@@ -141,13 +129,17 @@ fn conditions(builder: &mut Builder, plan: &Plan, part: &Part<'_>) -> (String, S
     });
     if let Some(connection) = part.connection {
         let connection = builder.bind(Bind::Text(connection.to_owned()));
+        let tenant = builder.tenant();
         // Writing to a String cannot fail.
-        let _ = write!(meant, concat!(" and ", is_in_connection!("{}", "{}")), builder.tenant(), connection);
+        let _ = write!(
+            condition,
+            " and exists (select from identities i where i.tenant_id = {tenant} and i.user_id = u.user_id and i.connection = {connection})"
+        );
     }
-    (meant, behind)
+    (condition, behind)
 }
 
-/// Does the index on metadata propose hardly anybody who is not meant?
+/// Whether nearly all candidates that the index on metadata proposes match.
 fn is_exact(plan: &Plan) -> bool {
     match plan {
         Plan::And(operands) | Plan::Or(operands) => operands.iter().all(is_exact),
@@ -156,35 +148,38 @@ fn is_exact(plan: &Plan) -> bool {
     }
 }
 
-/// Where those who are meant come from, if an index proposes candidates.
+/// The source of matches: common table expressions, the table or subselect of the matches, and the value of
+/// `few`.
 struct Source {
     ctes: String,
     hits: String,
     few: String,
 }
 
-/// What a [`Source`] is made of.
+/// The text that a [`Source`] is made of.
 struct Parts<'a> {
-    /// The name of the tenant.
+    /// The parameter of the tenant.
     tenant: &'a str,
-    /// Selects of candidates' ids.
-    propose: String,
-    /// The columns of those who are meant.
-    hit: &'a str,
-    /// What they meet.
-    meant: &'a str,
+    /// Selects ids of candidates.
+    proposed: String,
+    /// The columns of a match.
+    columns: &'a str,
+    /// The condition of a match.
+    condition: &'a str,
+    /// Puts matches after the previous parts.
     behind: &'a str,
-    /// All of them, by any index.
+    /// Selects all matches, by any index.
     all: &'a str,
-    /// Those among some ids.
-    of: &'a dyn Fn(&str) -> String,
-    /// How many are wanted.
+    /// Selects the matches among some ids.
+    among: &'a dyn Fn(&str) -> String,
+    /// The end of the part: limit and offset.
     wanted: String,
 }
 
+/// The text of a statement whose matches come from a source, if an index proposes candidates.
 fn written(builder: &mut Builder, plan: &Plan, part: &Part<'_>, source: fn(&Parts<'_>) -> Source) -> String {
     let tenant = builder.tenant();
-    let (meant, behind) = conditions(builder, plan, part);
+    let (condition, behind) = conditions(builder, plan, part);
     let candidates = builder.candidates(plan);
     let [limit, offset] =
         [part.limit, part.offset].map(|number| format!("{}::bigint", builder.bind(Bind::Integer(number))));
@@ -195,24 +190,24 @@ fn written(builder: &mut Builder, plan: &Plan, part: &Part<'_>, source: fn(&Part
             (format!("{column} #> {}", builder.bind(Bind::Texts(keys.to_vec()))), *order)
         }
     };
-    let hit = format!("u.user_id as id, u.created_at as made, {key} as key");
-    let of = |ids: &str| {
+    let columns = format!("u.user_id as id, u.created_at as made, {key} as key");
+    let among = |ids: &str| {
         format!(
-            "select {hit}
+            "select {columns}
                 from (select distinct user_id from {ids}) c
                cross join lateral (select * from users where tenant_id = {tenant} and user_id = c.user_id offset 0) u
-               where {meant}{behind}"
+               where {condition}{behind}"
         )
     };
     let all = match &candidates {
-        None => format!("select {hit} from users u where u.tenant_id = {tenant} and {meant}{behind}"),
+        None => format!("select {columns} from users u where u.tenant_id = {tenant} and {condition}{behind}"),
         Some(candidates) => match candidates.condition() {
-            Some(condition) => {
+            Some(proposed) => {
                 format!(
-                    "select {hit} from users u where (u.tenant_id = {tenant}) is true and {condition} and {meant}{behind}"
+                    "select {columns} from users u where (u.tenant_id = {tenant}) is true and {proposed} and {condition}{behind}"
                 )
             }
-            None => of(&format!("({}) c", candidates.select(tenant))),
+            None => among(&format!("({}) c", candidates.select(tenant))),
         },
     };
     let in_order = part.sort.is_none() && !part.total;
@@ -220,12 +215,12 @@ fn written(builder: &mut Builder, plan: &Plan, part: &Part<'_>, source: fn(&Part
     let Source { ctes, hits, few } = match candidates.filter(|_| in_order) {
         Some(candidates) => source(&Parts {
             tenant,
-            propose: candidates.select(tenant),
-            hit: &hit,
-            meant: &meant,
+            proposed: candidates.select(tenant),
+            columns: &columns,
+            condition: &condition,
             behind: &behind,
             all: &all,
-            of: &of,
+            among: &among,
             wanted: format!("{limit} + {offset}"),
         }),
         None if part.total => {
@@ -234,73 +229,73 @@ fn written(builder: &mut Builder, plan: &Plan, part: &Part<'_>, source: fn(&Part
         None => Source { ctes: String::new(), hits: format!("({all}) hits"), few: nothing() },
     };
     let total = if part.total { "(select count(*) from hits)" } else { "null::bigint" };
-    let columns = user_columns!();
     format!(
         "with {ctes} page as (
              select * from {hits} order by {order} limit {limit} offset {offset}
          )
          select t.total,
             t.few,
-            {columns}
+            {COLUMNS}
            from (select {total} as total, {few} as few) t
            left join (page cross join lateral (select * from users where tenant_id = {tenant} and user_id = page.id offset 0) u) on true
           order by {order}"
     )
 }
 
-/// Those who are meant, in the order of creation, where an index proposes candidates. How many it would propose nobody
-/// knows before they are counted, so a few users are asked in the order of the list. If hardly any is meant, a few candidates
-/// are fetched and sorted. If many are meant, or the candidates are more than a few, the first come soon enough in the order
-/// of the list; and if they do not, all candidates have to be sorted.
+/// The matches in the order of creation, in the stages that the module's documentation lists.
 fn staged(parts: &Parts<'_>) -> Source {
-    let Parts { tenant, propose, hit, meant, behind, all, of, wanted } = parts;
-    let few = of(&format!("few where (select count(*) from few) <= {FEW}"));
-    let walk = |most: &str| {
+    let Parts { tenant, proposed, columns, condition, behind, all, among, wanted } = parts;
+    let from_candidates =
+        among(&format!("candidates where (select count(*) from candidates) <= {MAX_CANDIDATES}"));
+    let first = |limit: &str| {
         format!(
-            "select {hit}
-               from (select * from users u where u.tenant_id = {tenant}{behind} order by u.created_at, u.user_id limit {most}) u
-              where {meant}
+            "select {columns}
+               from (select * from users u where u.tenant_id = {tenant}{behind} order by u.created_at, u.user_id limit {limit}) u
+              where {condition}
               order by u.created_at, u.user_id
               limit {wanted}"
         )
     };
-    let (near, far) =
-        (walk(&NEAR.to_string()), walk(&format!("case when (select so from many) then {FAR} else 0 end")));
+    let probed = first(&PROBE_ROWS.to_string());
+    let scanned = first(&format!("case when (select many from choice) then {MAX_SCANNED} else 0 end"));
     let ctes = format!(
-        "near as materialized (
-             {near}
-         ), few as materialized (
-             select user_id from ({propose}) c where (select count(*) from near) < least({SIGN}, {wanted}) limit {FEW} + 1
-         ), many as materialized (
-             select near.n < {wanted} and (near.n >= {SIGN} or (select count(*) from few) > {FEW}) as so,
-                    near.n < least({SIGN}, {wanted}) and (select count(*) from few) <= {FEW} as few
-               from (select count(*) as n from near) near
-         ), of_few as (
-             {few}
-         ), far as materialized (
-             {far}
-         ), of_all as (
+        "probed as materialized (
+             {probed}
+         ), candidates as materialized (
+             select user_id from ({proposed}) c where (select count(*) from probed) < least({DENSE_MATCHES}, {wanted}) limit {MAX_CANDIDATES} + 1
+         ), choice as materialized (
+             select probed.n < {wanted} and (probed.n >= {DENSE_MATCHES} or (select count(*) from candidates) > {MAX_CANDIDATES}) as many,
+                    probed.n < least({DENSE_MATCHES}, {wanted}) and (select count(*) from candidates) <= {MAX_CANDIDATES} as few
+               from (select count(*) as n from probed) probed
+         ), from_candidates as (
+             {from_candidates}
+         ), scanned as materialized (
+             {scanned}
+         ), from_all as (
              {all}
-                and (select so from many)
-                and (select count(*) from far) < {wanted}
+                and (select many from choice)
+                and (select count(*) from scanned) < {wanted}
          ),"
     );
     let hits = format!(
-        "(select * from near where (select count(*) from near) >= {wanted}
-             union all select * from of_few
-             union all select * from far where (select count(*) from far) >= {wanted}
-             union all select * from of_all) hits"
+        "(select * from probed where (select count(*) from probed) >= {wanted}
+             union all select * from from_candidates
+             union all select * from scanned where (select count(*) from scanned) >= {wanted}
+             union all select * from from_all) hits"
     );
-    Source { ctes, hits, few: "(select few from many)".to_owned() }
+    Source { ctes, hits, few: "(select few from choice)".to_owned() }
 }
 
-/// Only a few candidates, sorted.
+/// The matches among up to [`MAX_CANDIDATES`] candidates, sorted.
 fn only_few(parts: &Parts<'_>) -> Source {
-    let found = (parts.of)(&format!("few where (select count(*) from few) <= {FEW}"));
-    let propose = &parts.propose;
+    let found =
+        (parts.among)(&format!("candidates where (select count(*) from candidates) <= {MAX_CANDIDATES}"));
+    let proposed = &parts.proposed;
     Source {
-        ctes: format!("few as materialized (select user_id from ({propose}) c limit {FEW} + 1),"),
+        ctes: format!(
+            "candidates as materialized (select user_id from ({proposed}) c limit {MAX_CANDIDATES} + 1),"
+        ),
         hits: format!("({found}) hits"),
-        few: format!("(select count(*) from few) <= {FEW}"),
+        few: format!("(select count(*) from candidates) <= {MAX_CANDIDATES}"),
     }
 }
