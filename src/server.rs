@@ -37,6 +37,7 @@ const RESOURCES: &[fn() -> Vec<Endpoint>] = &[
     crate::resources::permissions::routes::routes,
     crate::resources::identities::routes::routes,
     crate::resources::connections::routes::routes,
+    crate::resources::connections::clients::routes::routes,
     crate::resources::tickets::routes::routes,
     crate::resources::jobs::routes::routes,
     crate::resources::dbconnections::routes::routes,
@@ -61,11 +62,13 @@ pub fn endpoints() -> Vec<Endpoint> {
 /// Every statement there is, except for those that are built by search.
 pub fn statements() -> Vec<&'static Statement> {
     let lists: &[&[&'static Statement]] = &[
+        crate::db::STATEMENTS,
         crate::db::migrate::STATEMENTS,
         crate::tenancy::store::STATEMENTS,
         crate::tenant_files::store::STATEMENTS,
         crate::oauth::store::STATEMENTS,
         crate::resources::connections::store::STATEMENTS,
+        crate::resources::connections::clients::store::STATEMENTS,
         crate::resources::users::erasure::store::STATEMENTS,
         crate::resources::users::store::STATEMENTS,
         crate::resources::resource_servers::store::STATEMENTS,
@@ -78,6 +81,7 @@ pub fn statements() -> Vec<&'static Statement> {
         crate::resources::permissions::store::STATEMENTS,
         crate::resources::identities::store::STATEMENTS,
         crate::resources::users::list::store::STATEMENTS,
+        crate::resources::users::search::indexes::STATEMENTS,
         crate::resources::tickets::store::STATEMENTS,
         crate::resources::jobs::store::STATEMENTS,
         crate::mail::store::STATEMENTS,

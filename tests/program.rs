@@ -10,9 +10,11 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use embedded_postgres::{EmbeddedPostgres, Options as EmbeddedOptions, Storage};
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use roster::base::vault::Vault;
 use roster::db::Options;
-use roster::db::embedded::{Embedded, Kind, Options as EmbeddedOptions};
 use serde_json::{Value, json};
 
 const KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
@@ -64,7 +66,7 @@ impl Running {
         self.ready[key].as_str().unwrap_or_else(|| panic!("{key} in {}", self.ready))
     }
 
-    fn signal(&self, signal: libc::c_int) {
+    fn signal(&self, signal: Signal) {
         kill(self.child.id(), signal);
     }
 
@@ -97,14 +99,12 @@ fn serve(url: &str, ring: Ring<'_>) -> (Running, String) {
     (Running { child, ready: Value::Null }, format!("http://{address}"))
 }
 
-fn kill(pid: u32, signal: libc::c_int) {
-    // SAFETY: kill has no memory effects.
-    assert_eq!(unsafe { libc::kill(i32::try_from(pid).unwrap(), signal) }, 0);
+fn kill(pid: u32, signal: Signal) {
+    nix::sys::signal::kill(Pid::from_raw(i32::try_from(pid).unwrap()), signal).unwrap();
 }
 
 fn is_alive(pid: u32) -> bool {
-    // SAFETY: as above; signal 0 only asks.
-    unsafe { libc::kill(i32::try_from(pid).unwrap(), 0) == 0 }
+    nix::sys::signal::kill(Pid::from_raw(i32::try_from(pid).unwrap()), None).is_ok()
 }
 
 /// A directory that Postgres's user can enter even if root runs the tests.
@@ -172,12 +172,12 @@ async fn dev_keeps_its_data_and_is_alone_in_its_directory() {
     let said = String::from_utf8_lossy(&second.stderr);
     assert!(
         !second.status.success()
-            && said.contains("in use by another Roster")
+            && said.contains("is in use by process")
             && said.contains(&first.child.id().to_string()),
         "{said}"
     );
 
-    first.signal(libc::SIGINT);
+    first.signal(Signal::SIGINT);
     assert_eq!(first.end(), Some(0));
     assert!(!is_alive(u32::try_from(first.ready["postgres_pid"].as_u64().unwrap()).unwrap()));
     let again = Running::dev(&args);
@@ -260,7 +260,7 @@ async fn an_ephemeral_dev_leaves_nothing_behind() {
     let ca = PathBuf::from(dev.said("ca_file"));
     assert!(ca.exists() && dev.ready["data_dir"].is_null());
     new_user(&reqwest::Client::new(), &dev.ready).await;
-    dev.signal(libc::SIGTERM);
+    dev.signal(Signal::SIGTERM);
     assert_eq!(dev.end(), Some(0));
     assert!(!ca.parent().unwrap().parent().unwrap().exists());
     assert!(!is_alive(u32::try_from(dev.ready["postgres_pid"].as_u64().unwrap()).unwrap()));
@@ -381,7 +381,7 @@ async fn what_was_acknowledged_survives_kill_9_of_roster() {
     let mut dev = Running::dev(&args);
     let load = Load::start(&dev.ready, users(&dev.ready).await, false);
     tokio::time::sleep(Duration::from_millis(700)).await;
-    dev.signal(libc::SIGKILL);
+    dev.signal(Signal::SIGKILL);
     dev.end();
     let writers = load.end().await;
     // No orphan is in the way of the next start.
@@ -395,7 +395,7 @@ async fn what_was_acknowledged_survives_kill_9_of_postgres_and_dev_brings_it_bac
     let dev = Running::dev(&["--data-dir", text(dir.path())]);
     let load = Load::start(&dev.ready, users(&dev.ready).await, true);
     tokio::time::sleep(Duration::from_millis(500)).await;
-    kill(u32::try_from(dev.ready["postgres_pid"].as_u64().unwrap()).unwrap(), libc::SIGKILL);
+    kill(u32::try_from(dev.ready["postgres_pid"].as_u64().unwrap()).unwrap(), Signal::SIGKILL);
     // The same Roster serves again by itself.
     let http = reqwest::Client::new();
     let ready = format!("{}/health/ready", dev.said("url"));
@@ -448,7 +448,7 @@ async fn the_users_of_a_deleted_connection_are_erased_across_kill_9() {
         assert!(began.elapsed() < Duration::from_secs(60), "nobody was erased");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    dev.signal(libc::SIGKILL);
+    dev.signal(Signal::SIGKILL);
     dev.end();
     let again = Running::dev(&args);
     let mut database = connect(&again.ready).await;
@@ -485,8 +485,8 @@ fn free_port() -> u16 {
 async fn an_operator_migrates_provisions_serves_and_stops() {
     // A durable one: it is killed below, and a throwaway would lose what it acknowledged a moment before.
     let dir = directory();
-    let kind = Kind::Durable { dir: dir.path().to_owned() };
-    let postgres = Embedded::start(EmbeddedOptions { kind, download: true }).unwrap();
+    let storage = Storage::Durable { dir: dir.path().to_owned() };
+    let postgres = EmbeddedPostgres::start(EmbeddedOptions { storage, download: true }).unwrap();
     let url = postgres.url();
     assert!(refused(&roster(&["serve"]).output().unwrap()).contains("ROSTER__DATABASE__URL or DATABASE_URL"));
     assert!(refused(&run(&["serve"], &url)).contains("roster migrate"));
@@ -550,7 +550,7 @@ async fn an_operator_migrates_provisions_serves_and_stops() {
     std::thread::spawn(move || log.for_each(drop));
 
     // The database goes away: 503 with Retry-After, and no restart is needed when it is back.
-    kill(postgres.pid(), libc::SIGKILL);
+    kill(postgres.pid(), Signal::SIGKILL);
     let began = Instant::now();
     let mut unavailable = 0;
     loop {
@@ -587,7 +587,7 @@ async fn an_operator_migrates_provisions_serves_and_stops() {
         }
     });
     tokio::time::sleep(Duration::from_millis(5)).await;
-    serve.signal(libc::SIGTERM);
+    serve.signal(Signal::SIGTERM);
     let code = tokio::task::spawn_blocking(move || serve.end()).await.unwrap();
     assert_eq!(code, Some(0));
     if let Ok((status, answer)) = slow.await.unwrap() {
@@ -706,10 +706,11 @@ impl Secrets {
     }
 }
 
-/// The procedure of the README, step by step, while somebody uses secrets of all kinds: nobody notices.
+/// The procedure of `docs/operations.md`, step by step, while clients use every kind of secret.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_key_of_the_secrets_is_replaced_while_instances_serve() {
-    let postgres = Embedded::start(EmbeddedOptions { kind: Kind::Throwaway, download: true }).unwrap();
+    let postgres =
+        EmbeddedPostgres::start(EmbeddedOptions { storage: Storage::Ephemeral, download: true }).unwrap();
     let url = &postgres.url();
     printed(&run(&["migrate"], url));
     printed(&run(&["tenant", "apply", "config/tenants/dev.toml"], url));
@@ -776,7 +777,8 @@ async fn connect(url: &str) -> sqlx::PgConnection {
 #[tokio::test]
 async fn a_rotation_that_is_killed_goes_on_and_gives_way_to_changes() {
     const CLIENTS: u64 = 1000;
-    let postgres = Embedded::start(EmbeddedOptions { kind: Kind::Throwaway, download: true }).unwrap();
+    let postgres =
+        EmbeddedPostgres::start(EmbeddedOptions { storage: Storage::Ephemeral, download: true }).unwrap();
     let url = &postgres.url();
     printed(&run(&["migrate"], url));
     let mut database = connect(url).await;

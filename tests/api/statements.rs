@@ -57,6 +57,9 @@ fn every_statement_names_the_tenant_unless_it_is_global() {
             "tenancy.by_host",
             "tenancy.all",
             "erasure.claim",
+            "search.try_lock",
+            "search.list_indexes",
+            "search.analyze",
             "mail.claim",
             "mail.sweep"
         ]

@@ -56,6 +56,10 @@ impl Batch for Fetch {
         &SLOT
     }
 
+    fn tenant((tenant, _): &Self::Item) -> &str {
+        tenant
+    }
+
     fn key(_: &Self::Item) -> Option<()> {
         None
     }
@@ -117,6 +121,10 @@ impl Batch for Update {
     fn slot() -> &'static Slot {
         static SLOT: Slot = Slot::new();
         &SLOT
+    }
+
+    fn tenant(change: &Change) -> &str {
+        &change.tenant
     }
 
     fn key(change: &Change) -> Option<Self::Key> {

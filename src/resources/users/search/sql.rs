@@ -1,25 +1,15 @@
-//! Searches of users: their fields, and the statements that answer a part of the list of matches.
-//!
-//! The document of a user decides whether it matches; indexes only propose candidates. PostgreSQL cannot
-//! estimate how many users match, so a statement has stages that read little first:
-//!
-//! 1. `probed`: the first [`PROBE_ROWS`] users in the order of the list.
-//! 2. `candidates`, if hardly any of those match: up to [`MAX_CANDIDATES`] users that an index proposes,
-//!    sorted.
-//! 3. `scanned`, if many match or there are more candidates: the first [`MAX_SCANNED`] users in the order of
-//!    the list.
-//! 4. `from_all`, if those do not fill the page: all candidates, sorted.
+//! The searchable fields of users, and the statements that search a page of them.
 
 use std::fmt::Write as _;
 
 use time::OffsetDateTime;
 
-use super::builder::{Bind, Builder, READ_WHOLE, rank};
+use super::builder::{Bind, Builder, IndexAccess, index_access};
 use crate::resources::users::attributes;
 use crate::search::fields::Resource;
-use crate::search::plan::{Is, Plan, Test};
+use crate::search::plan::{Comparison, Plan, Predicate};
 
-/// What makes a [`User`](crate::resources::users::model::User), of a table or CTE `u`.
+/// The columns of a [`User`](crate::resources::users::model::User), of a table or CTE `u`.
 const COLUMNS: &str = "u.user_id,
             u.profile::text,
             u.identities::text,
@@ -45,20 +35,20 @@ pub static USERS: Resource = Resource {
     ],
 };
 
-/// A part of the list of matches, and its order.
+/// The page of a list, its filter and its order.
 #[derive(Debug, Default)]
 pub struct Part<'a> {
-    /// The largest number of users.
+    /// The maximum number of users.
     pub limit: i64,
-    /// The number of users before the part.
+    /// The number of skipped users.
     pub offset: i64,
-    /// Whether the number of all matches is answered.
+    /// Whether to count all matches.
     pub total: bool,
-    /// Only users created after this time, or at it with a greater id.
+    /// The creation time and id of the last user before the page.
     pub behind: Option<(OffsetDateTime, &'a str)>,
-    /// Only users with an identity in a connection of this name.
+    /// Only users with an identity in the connection of this name.
     pub connection: Option<&'a str>,
-    /// An order other than that of creation: its key, and `order by` of `made`, `id` and `key`.
+    /// An order other than that of creation: the key, and an ORDER BY list of `made`, `id` and `key`.
     pub sort: Option<(Key<'a>, &'a str)>,
 }
 
@@ -67,62 +57,63 @@ pub struct Part<'a> {
 pub enum Key<'a> {
     /// An expression over a user `u`.
     Sql(&'a str),
-    /// A value in metadata: the column, and the path in it.
+    /// A value in a JSON column: the column and the object keys.
     Path(&'a str, &'a [String]),
 }
 
-/// Users probed in the order of the list before any index is used.
+/// Rows probed in list order before any index is used.
 const PROBE_ROWS: u32 = 200;
-/// Matches among the probed users from which on matches count as dense.
+/// Matches among the probed rows from which on a search counts as dense.
 const DENSE_MATCHES: u32 = 4;
-/// Candidates that are fetched and sorted whatever part of the list is requested.
+/// The maximum number of candidates that are fetched and sorted, whether they match or not.
 const MAX_CANDIDATES: u32 = 1_500;
-/// Users scanned in the order of the list before all candidates are sorted.
+/// The maximum number of rows scanned in list order for a dense search, or one with more candidates.
 const MAX_SCANNED: u32 = 10_000;
 
-/// The statement of a part of a list: a row for each user, or one without a user. Its column `few` says
-/// whether [`few`] would have been enough.
+/// The statement of a page, for any search. It returns a row per user; a page without users has one row with
+/// null user columns. Column `is_sparse` says whether [`few`] would have returned the same page.
 pub fn statement(tenant: &str, plan: &Plan, part: &Part<'_>) -> (String, Builder) {
     let mut builder = Builder::new(tenant);
-    (written(&mut builder, plan, part, staged), builder)
+    (page_select(&mut builder, plan, part, staged), builder)
 }
 
-/// A statement for many searches that reads up to [`MAX_CANDIDATES`] candidates and nothing else, at a
-/// fraction of the cost of [`statement`]. If its column `few` is false, there are more candidates and its
-/// rows are not the requested part. `None` where no index proposes candidates, or where one has to be read
-/// from end to end.
+/// The statement of a page for a batch of sparse searches. It reads at most [`MAX_CANDIDATES`] candidates of
+/// an index, at a fraction of the cost of [`statement`]. If `is_sparse` is false, a search had more
+/// candidates and the page is incomplete. `None` if no such statement exists for the page, or if it would
+/// read a whole index.
 pub fn few(tenant: &str, plan: &Plan, part: &Part<'_>) -> Option<(String, Builder)> {
-    if part.sort.is_some() || part.total || rank(plan)? >= READ_WHOLE {
+    if part.sort.is_some() || part.total || index_access(plan)? == IndexAccess::FullScan {
         return None;
     }
     let is_first = part.offset == 0 && part.behind.is_none();
-    let mut builder = Builder::of_many(tenant);
-    // Candidates that may not match have to be counted apart from the matches.
+    let mut builder = Builder::for_batch(tenant);
     if !is_first || part.connection.is_some() || !is_exact(plan) {
-        let select = written(&mut builder, plan, part, only_few);
-        return Some((builder.for_many(&select)?, builder));
+        let select = page_select(&mut builder, plan, part, candidates_only);
+        return Some((builder.batch_statement(&select)?, builder));
     }
+    // Nearly all candidates match, so the number of matches stands for that of candidates and one scan is
+    // enough.
     let condition = builder.condition(plan);
     let candidates = builder.candidates(plan)?;
-    let proposed = candidates.condition()?;
+    let candidate_condition = candidates.condition()?;
     let limit = builder.bind(Bind::Integer(part.limit));
     let tenant = builder.tenant();
     let select = format!(
         "select null::bigint as total,
-            u.found <= {MAX_CANDIDATES} as few,
+            u.matches <= {MAX_CANDIDATES} as is_sparse,
             {COLUMNS}
-           from (select u.*, count(*) over () as found
-                   from (select * from users u where (u.tenant_id = {tenant}) is true and {proposed} and {condition} limit {MAX_CANDIDATES} + 1) u) u
+           from (select u.*, count(*) over () as matches
+                   from (select * from users u where (u.tenant_id = {tenant}) is true and {candidate_condition} and {condition} limit {MAX_CANDIDATES} + 1) u) u
           order by u.created_at, u.user_id
           limit {limit}"
     );
-    Some((builder.for_many(&select)?, builder))
+    Some((builder.batch_statement(&select)?, builder))
 }
 
-/// The condition that matches meet, and the one that puts them after the previous parts.
+/// The condition of a match, and the condition that a user is after the previous page.
 fn conditions(builder: &mut Builder, plan: &Plan, part: &Part<'_>) -> (String, String) {
     let mut condition = builder.condition(plan);
-    let behind = part.behind.map_or_else(String::new, |(created_at, user_id)| {
+    let after = part.behind.map_or_else(String::new, |(created_at, user_id)| {
         let created_at = builder.bind(Bind::Time(created_at));
         let user_id = builder.bind(Bind::Text(user_id.to_owned()));
         format!(" and (u.created_at, u.user_id) > ({created_at}, {user_id})")
@@ -136,50 +127,55 @@ fn conditions(builder: &mut Builder, plan: &Plan, part: &Part<'_>) -> (String, S
             " and exists (select from identities i where i.tenant_id = {tenant} and i.user_id = u.user_id and i.connection = {connection})"
         );
     }
-    (condition, behind)
+    (condition, after)
 }
 
-/// Whether nearly all candidates that the index on metadata proposes match.
+/// Whether nearly all candidates of the index on metadata match.
 fn is_exact(plan: &Plan) -> bool {
     match plan {
         Plan::And(operands) | Plan::Or(operands) => operands.iter().all(is_exact),
-        Plan::Test(Test::Json(_, Is::OneOf(_))) => true,
+        Plan::Predicate(Predicate::Json(_, Comparison::OneOf(_))) => true,
         _ => false,
     }
 }
 
-/// The source of matches: common table expressions, the table or subselect of the matches, and the value of
-/// `few`.
+/// The part of a statement that finds the matches.
 struct Source {
     ctes: String,
-    hits: String,
-    few: String,
+    /// A FROM item with the columns of [`Fragments::match_columns`].
+    matches: String,
+    /// A boolean expression.
+    is_sparse: String,
 }
 
-/// The text that a [`Source`] is made of.
-struct Parts<'a> {
-    /// The parameter of the tenant.
+/// The SQL fragments that a [`Source`] is made of.
+struct Fragments<'a> {
+    /// The reference of the tenant.
     tenant: &'a str,
-    /// Selects ids of candidates.
-    proposed: String,
+    /// A SELECT of candidates' ids.
+    candidates: String,
     /// The columns of a match.
-    columns: &'a str,
+    match_columns: &'a str,
     /// The condition of a match.
     condition: &'a str,
-    /// Puts matches after the previous parts.
-    behind: &'a str,
-    /// Selects all matches, by any index.
-    all: &'a str,
-    /// Selects the matches among some ids.
-    among: &'a dyn Fn(&str) -> String,
-    /// The end of the part: limit and offset.
-    wanted: String,
+    /// The condition that a user is after the previous page.
+    after: &'a str,
+    /// A SELECT of all matches, by any index.
+    all_matches: &'a str,
+    /// A SELECT of the matches among the ids of a FROM item.
+    matches_among: &'a dyn Fn(&str) -> String,
+    /// The number of matches up to the end of the page.
+    needed: String,
 }
 
-/// The text of a statement whose matches come from a source, if an index proposes candidates.
-fn written(builder: &mut Builder, plan: &Plan, part: &Part<'_>, source: fn(&Parts<'_>) -> Source) -> String {
+fn page_select(
+    builder: &mut Builder,
+    plan: &Plan,
+    part: &Part<'_>,
+    source: fn(&Fragments<'_>) -> Source,
+) -> String {
     let tenant = builder.tenant();
-    let (condition, behind) = conditions(builder, plan, part);
+    let (condition, after) = conditions(builder, plan, part);
     let candidates = builder.candidates(plan);
     let [limit, offset] =
         [part.limit, part.offset].map(|number| format!("{}::bigint", builder.bind(Bind::Integer(number))));
@@ -190,112 +186,126 @@ fn written(builder: &mut Builder, plan: &Plan, part: &Part<'_>, source: fn(&Part
             (format!("{column} #> {}", builder.bind(Bind::Texts(keys.to_vec()))), *order)
         }
     };
-    let columns = format!("u.user_id as id, u.created_at as made, {key} as key");
-    let among = |ids: &str| {
+    let match_columns = format!("u.user_id as id, u.created_at as made, {key} as key");
+    // `offset 0` makes the planner fetch candidates one by one by their key.
+    let matches_among = |ids: &str| {
         format!(
-            "select {columns}
+            "select {match_columns}
                 from (select distinct user_id from {ids}) c
                cross join lateral (select * from users where tenant_id = {tenant} and user_id = c.user_id offset 0) u
-               where {condition}{behind}"
+               where {condition}{after}"
         )
     };
-    let all = match &candidates {
-        None => format!("select {columns} from users u where u.tenant_id = {tenant} and {condition}{behind}"),
+    let all_matches = match &candidates {
+        None => {
+            format!("select {match_columns} from users u where u.tenant_id = {tenant} and {condition}{after}")
+        }
         Some(candidates) => match candidates.condition() {
-            Some(proposed) => {
+            Some(candidate_condition) => {
                 format!(
-                    "select {columns} from users u where (u.tenant_id = {tenant}) is true and {proposed} and {condition}{behind}"
+                    "select {match_columns} from users u where (u.tenant_id = {tenant}) is true and {candidate_condition} and {condition}{after}"
                 )
             }
-            None => among(&format!("({}) c", candidates.select(tenant))),
+            None => matches_among(&format!("({}) c", candidates.select(tenant))),
         },
     };
-    let in_order = part.sort.is_none() && !part.total;
-    let nothing = || "null::boolean".to_owned();
-    let Source { ctes, hits, few } = match candidates.filter(|_| in_order) {
-        Some(candidates) => source(&Parts {
+    let in_list_order = part.sort.is_none() && !part.total;
+    let unknown = || "null::boolean".to_owned();
+    let Source { ctes, matches, is_sparse } = match candidates.filter(|_| in_list_order) {
+        Some(candidates) => source(&Fragments {
             tenant,
-            proposed: candidates.select(tenant),
-            columns: &columns,
+            candidates: candidates.select(tenant),
+            match_columns: &match_columns,
             condition: &condition,
-            behind: &behind,
-            all: &all,
-            among: &among,
-            wanted: format!("{limit} + {offset}"),
+            after: &after,
+            all_matches: &all_matches,
+            matches_among: &matches_among,
+            needed: format!("{limit} + {offset}"),
         }),
-        None if part.total => {
-            Source { ctes: format!("hits as materialized ({all}),"), hits: "hits".to_owned(), few: nothing() }
+        None if part.total => Source {
+            ctes: format!("matches as materialized ({all_matches}),"),
+            matches: "matches".to_owned(),
+            is_sparse: unknown(),
+        },
+        None => {
+            Source { ctes: String::new(), matches: format!("({all_matches}) matches"), is_sparse: unknown() }
         }
-        None => Source { ctes: String::new(), hits: format!("({all}) hits"), few: nothing() },
     };
-    let total = if part.total { "(select count(*) from hits)" } else { "null::bigint" };
+    let total = if part.total { "(select count(*) from matches)" } else { "null::bigint" };
     format!(
         "with {ctes} page as (
-             select * from {hits} order by {order} limit {limit} offset {offset}
+             select * from {matches} order by {order} limit {limit} offset {offset}
          )
          select t.total,
-            t.few,
+            t.is_sparse,
             {COLUMNS}
-           from (select {total} as total, {few} as few) t
+           from (select {total} as total, {is_sparse} as is_sparse) t
            left join (page cross join lateral (select * from users where tenant_id = {tenant} and user_id = page.id offset 0) u) on true
           order by {order}"
     )
 }
 
-/// The matches in the order of creation, in the stages that the module's documentation lists.
-fn staged(parts: &Parts<'_>) -> Source {
-    let Parts { tenant, proposed, columns, condition, behind, all, among, wanted } = parts;
-    let from_candidates =
-        among(&format!("candidates where (select count(*) from candidates) <= {MAX_CANDIDATES}"));
-    let first = |limit: &str| {
+/// The matches in the order of creation, by the cheapest of four sources. The number of candidates is unknown
+/// before they are counted, so the first rows in list order are probed:
+///
+/// 1. `probe` alone, if it completes the page;
+/// 2. up to [`MAX_CANDIDATES`] candidates, fetched and sorted, if the probe has hardly any match;
+/// 3. a longer scan in list order, if the probe is dense or the candidates are more;
+/// 4. all candidates, sorted, if that scan does not complete the page.
+fn staged(fragments: &Fragments<'_>) -> Source {
+    let Fragments { tenant, candidates, match_columns, condition, after, all_matches, matches_among, needed } =
+        fragments;
+    let candidate_matches =
+        matches_among(&format!("candidates where (select count(*) from candidates) <= {MAX_CANDIDATES}"));
+    let list_scan = |max_rows: &str| {
         format!(
-            "select {columns}
-               from (select * from users u where u.tenant_id = {tenant}{behind} order by u.created_at, u.user_id limit {limit}) u
+            "select {match_columns}
+               from (select * from users u where u.tenant_id = {tenant}{after} order by u.created_at, u.user_id limit {max_rows}) u
               where {condition}
               order by u.created_at, u.user_id
-              limit {wanted}"
+              limit {needed}"
         )
     };
-    let probed = first(&PROBE_ROWS.to_string());
-    let scanned = first(&format!("case when (select many from choice) then {MAX_SCANNED} else 0 end"));
+    let probe = list_scan(&PROBE_ROWS.to_string());
+    let scan = list_scan(&format!("case when (select is_dense from density) then {MAX_SCANNED} else 0 end"));
     let ctes = format!(
-        "probed as materialized (
-             {probed}
+        "probe as materialized (
+             {probe}
          ), candidates as materialized (
-             select user_id from ({proposed}) c where (select count(*) from probed) < least({DENSE_MATCHES}, {wanted}) limit {MAX_CANDIDATES} + 1
-         ), choice as materialized (
-             select probed.n < {wanted} and (probed.n >= {DENSE_MATCHES} or (select count(*) from candidates) > {MAX_CANDIDATES}) as many,
-                    probed.n < least({DENSE_MATCHES}, {wanted}) and (select count(*) from candidates) <= {MAX_CANDIDATES} as few
-               from (select count(*) as n from probed) probed
-         ), from_candidates as (
-             {from_candidates}
-         ), scanned as materialized (
-             {scanned}
-         ), from_all as (
-             {all}
-                and (select many from choice)
-                and (select count(*) from scanned) < {wanted}
+             select user_id from ({candidates}) c where (select count(*) from probe) < least({DENSE_MATCHES}, {needed}) limit {MAX_CANDIDATES} + 1
+         ), density as materialized (
+             select probe.n < {needed} and (probe.n >= {DENSE_MATCHES} or (select count(*) from candidates) > {MAX_CANDIDATES}) as is_dense,
+                    probe.n < least({DENSE_MATCHES}, {needed}) and (select count(*) from candidates) <= {MAX_CANDIDATES} as is_sparse
+               from (select count(*) as n from probe) probe
+         ), candidate_matches as (
+             {candidate_matches}
+         ), scan as materialized (
+             {scan}
+         ), all_matches as (
+             {all_matches}
+                and (select is_dense from density)
+                and (select count(*) from scan) < {needed}
          ),"
     );
-    let hits = format!(
-        "(select * from probed where (select count(*) from probed) >= {wanted}
-             union all select * from from_candidates
-             union all select * from scanned where (select count(*) from scanned) >= {wanted}
-             union all select * from from_all) hits"
+    let matches = format!(
+        "(select * from probe where (select count(*) from probe) >= {needed}
+             union all select * from candidate_matches
+             union all select * from scan where (select count(*) from scan) >= {needed}
+             union all select * from all_matches) matches"
     );
-    Source { ctes, hits, few: "(select few from choice)".to_owned() }
+    Source { ctes, matches, is_sparse: "(select is_sparse from density)".to_owned() }
 }
 
-/// The matches among up to [`MAX_CANDIDATES`] candidates, sorted.
-fn only_few(parts: &Parts<'_>) -> Source {
-    let found =
-        (parts.among)(&format!("candidates where (select count(*) from candidates) <= {MAX_CANDIDATES}"));
-    let proposed = &parts.proposed;
+/// The matches among up to [`MAX_CANDIDATES`] candidates; none if there are more candidates.
+fn candidates_only(fragments: &Fragments<'_>) -> Source {
+    let is_sparse = format!("(select count(*) from candidates) <= {MAX_CANDIDATES}");
+    let matches = (fragments.matches_among)(&format!("candidates where {is_sparse}"));
+    let candidates = &fragments.candidates;
     Source {
         ctes: format!(
-            "candidates as materialized (select user_id from ({proposed}) c limit {MAX_CANDIDATES} + 1),"
+            "candidates as materialized (select user_id from ({candidates}) c limit {MAX_CANDIDATES} + 1),"
         ),
-        hits: format!("({found}) hits"),
-        few: format!("(select count(*) from candidates) <= {MAX_CANDIDATES}"),
+        matches: format!("({matches}) matches"),
+        is_sparse,
     }
 }
