@@ -84,8 +84,8 @@ show "A large offset, $deep" users.list "'big', 50, $deep, null, false"
 show "From a checkpoint in the middle" users.list_from \
     "'big', timestamptz '2023-01-01' + $middle * interval '60.123456 seconds', '', 51, null"
 show "sort=created_at:-1" users.list_by_created_at_descending "'big', 50, 0, null, false"
-show "sort=email:1" users.list_by_email "'big', 50, 0, null, false"
-show "sort=name:-1" users.list_by_name_descending "'big', 50, 0, null, false"
+show "sort=email:1" users.list_sorted "'big', 50, 0, null, false, 'email', null"
+show "sort=name:-1" users.list_sorted_descending "'big', 50, 0, null, false, 'name', null"
 show "connection=..., with the total" users.list "'big', 50, 0, 'Username-Password-Authentication', true"
 show "By e-mail address" users.by_email "'big', 'user$middle@example$((middle % 97)).com'"
 echo; echo "## The cost of a counted total"; echo

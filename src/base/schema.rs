@@ -55,7 +55,7 @@ impl Schema {
 }
 
 /// A field of an object.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Field {
     /// The name in the body.
     pub name: &'static str,
@@ -89,7 +89,7 @@ impl Field {
 }
 
 /// The type of a value.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Kind {
     Boolean,
     /// An integer between two bounds, both included.
@@ -112,7 +112,7 @@ pub enum Kind {
 }
 
 /// The rules of a text. Lengths are in characters.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Text {
     min: usize,
     max: usize,

@@ -12,7 +12,7 @@ pub struct Resource {
 }
 
 /// A field of a known type.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {
     /// The name, split at the dots.
     pub path: &'static [&'static str],

@@ -7,27 +7,24 @@ use crate::base::json::{Object, type_name};
 use crate::base::metadata;
 use crate::base::passwords::Report;
 use crate::base::schema::{Field, Format, Kind, Part, Schema, Text, is_email, refuse};
-use crate::resources::users::model::{EMAIL, NAME, NewUser, PART_OF_NAME, PHONE, PICTURE, USERNAME, User};
+use crate::resources::users::attributes::{self, Request};
+use crate::resources::users::model::{NewUser, User};
 
 // Without `user_metadata`, whose error responses have another shape.
-static SIGNUP: Schema = Schema::open(&[
-    Field::new("client_id", Kind::Text(Text::between(1, 64)), "The client that the person signs up through")
+static SIGNUP: Schema = Schema::open(&SIGNUP_FIELDS);
+static SIGNUP_FIELDS: [Field; 3 + attributes::count(Request::Signup)] = attributes::fields(
+    Request::Signup,
+    &[
+        Field::new(
+            "client_id",
+            Kind::Text(Text::between(1, 64)),
+            "The client that the person signs up through",
+        )
         .nullable(),
-    Field::new("connection", Kind::Text(Text::between(1, 128)), "The name of the connection").nullable(),
-    Field::new("password", Kind::Text(Text::ANY), "The user's password").nullable(),
-    Field::new("email", EMAIL, "The user's email").nullable(),
-    Field::new("username", USERNAME, "The user's username").nullable(),
-    Field::new("phone_number", PHONE, "The user's phone number, following the E.164 recommendation")
-        .nullable(),
-    Field::new("given_name", PART_OF_NAME, "The user's given name(s)").nullable(),
-    Field::new("family_name", PART_OF_NAME, "The user's family name(s)").nullable(),
-    Field::new("name", NAME, "The user's full name").nullable(),
-    Field::new("nickname", NAME, "The user's nickname").nullable(),
-    Field::new("picture", PICTURE, "A URI pointing to the user's picture").nullable(),
-]);
-
-/// Attributes that are stored as given.
-const ATTRIBUTES: [&str; 5] = ["given_name", "family_name", "name", "nickname", "picture"];
+        Field::new("connection", Kind::Text(Text::between(1, 128)), "The name of the connection").nullable(),
+        Field::new("password", Kind::Text(Text::ANY), "The user's password").nullable(),
+    ],
+);
 
 /// Limits of `user_metadata` (<https://auth0.com/docs/api/authentication/signup/create-a-new-user>).
 const MAX_FIELDS: usize = 10;
@@ -51,9 +48,8 @@ impl Signup {
         // An empty password is not missing but too weak, and the answer then contains the policy.
         let password = body.value::<String>("password").ok_or_else(|| SignupError::missing("password"))?;
         let lower = |name| body.value::<String>(name).map(|text| text.to_lowercase());
-        let attributes = ATTRIBUTES
-            .iter()
-            .filter_map(|name| Some(((*name).to_owned(), body.value::<Value>(name)?)))
+        let attributes = attributes::given(Request::Signup)
+            .filter_map(|name| Some((name.to_owned(), body.value::<Value>(name)?)))
             .collect();
         Ok(Self {
             client_id,

@@ -5,46 +5,23 @@ use std::fmt::Write as _;
 use time::OffsetDateTime;
 
 use super::builder::{Bind, Builder, IndexAccess, index_access};
-use crate::resources::users::store::{is_in_connection, known_as, user_columns};
-use crate::search::fields::Kind::{Boolean, Date, DateText, FoldedText, Number, Presence, Text};
-use crate::search::fields::{Field, Resource};
+use crate::resources::users::attributes;
+use crate::search::fields::Resource;
 use crate::search::plan::{Comparison, Plan, Predicate};
 
-/// The identities of a user.
-const IDENTITIES: &str = "jsonb_array_elements(u.identities) i(identity)";
+/// The columns of a [`User`](crate::resources::users::model::User), of a table or CTE `u`.
+const COLUMNS: &str = "u.user_id,
+            u.profile::text,
+            u.identities::text,
+            u.user_metadata::text,
+            u.app_metadata::text,
+            u.version,
+            u.created_at,
+            u.updated_at";
 
 /// Users, as their documents show them.
 pub static USERS: Resource = Resource {
-    fields: &[
-        Field::new(&["email"], FoldedText, "u.profile ->> 'email'").terms(&["email"]),
-        Field::new(&["name"], FoldedText, concat!("coalesce(u.profile ->> 'name', ", known_as!(), ")"))
-            .terms(&["name", "email", "username", "phone_number"]),
-        Field::new(&["given_name"], FoldedText, "u.profile ->> 'given_name'").terms(&["given_name"]),
-        Field::new(&["family_name"], FoldedText, "u.profile ->> 'family_name'").terms(&["family_name"]),
-        Field::new(
-            &["nickname"],
-            FoldedText,
-            concat!("coalesce(u.profile ->> 'nickname', split_part(", known_as!(), ", '@', 1))"),
-        )
-        .terms(&["nickname"]),
-        Field::new(&["username"], Text, "u.profile ->> 'username'").terms(&["username"]),
-        Field::new(&["phone_number"], Text, "u.profile ->> 'phone_number'").terms(&["phone_number"]),
-        Field::new(&["user_id"], Text, "u.user_id"),
-        Field::new(&["last_ip"], Text, "u.profile ->> 'last_ip'"),
-        Field::new(&["email", "domain"], Text, "substring(u.profile ->> 'email' from '[^@]*$')"),
-        Field::new(&["email_verified"], Boolean, "u.profile ->> 'email_verified'"),
-        Field::new(&["phone_verified"], Boolean, "u.profile ->> 'phone_verified'"),
-        Field::new(&["blocked"], Boolean, "u.profile ->> 'blocked'"),
-        Field::new(&["logins_count"], Number, "u.profile"),
-        Field::new(&["created_at"], Date, "u.created_at"),
-        Field::new(&["updated_at"], Date, "u.updated_at"),
-        Field::new(&["last_login"], DateText, "(u.profile ->> 'last_login')"),
-        Field::new(&["identities"], Presence, "u.identities"),
-        Field::new(&["identities", "connection"], Text, "i.identity ->> 'connection'").of(IDENTITIES),
-        Field::new(&["identities", "provider"], Text, "i.identity ->> 'provider'").of(IDENTITIES),
-        Field::new(&["identities", "user_id"], Text, "i.identity ->> 'user_id'").of(IDENTITIES),
-        Field::new(&["identities", "isSocial"], Boolean, "i.identity ->> 'isSocial'").of(IDENTITIES),
-    ],
+    fields: &attributes::search_fields(),
     objects: &[("user_metadata", "u.user_metadata"), ("app_metadata", "u.app_metadata")],
     words: &[
         &["email"],
@@ -120,11 +97,11 @@ pub fn few(tenant: &str, plan: &Plan, part: &Part<'_>) -> Option<(String, Builde
     let candidates = builder.candidates(plan)?;
     let candidate_condition = candidates.condition()?;
     let limit = builder.bind(Bind::Integer(part.limit));
-    let (tenant, columns) = (builder.tenant(), user_columns!());
+    let tenant = builder.tenant();
     let select = format!(
         "select null::bigint as total,
             u.matches <= {MAX_CANDIDATES} as is_sparse,
-            {columns}
+            {COLUMNS}
            from (select u.*, count(*) over () as matches
                    from (select * from users u where (u.tenant_id = {tenant}) is true and {candidate_condition} and {condition} limit {MAX_CANDIDATES} + 1) u) u
           order by u.created_at, u.user_id
@@ -143,9 +120,12 @@ fn conditions(builder: &mut Builder, plan: &Plan, part: &Part<'_>) -> (String, S
     });
     if let Some(connection) = part.connection {
         let connection = builder.bind(Bind::Text(connection.to_owned()));
+        let tenant = builder.tenant();
         // Writing to a String cannot fail.
-        let _ =
-            write!(condition, concat!(" and ", is_in_connection!("{}", "{}")), builder.tenant(), connection);
+        let _ = write!(
+            condition,
+            " and exists (select from identities i where i.tenant_id = {tenant} and i.user_id = u.user_id and i.connection = {connection})"
+        );
     }
     (condition, after)
 }
@@ -252,14 +232,13 @@ fn page_select(
         }
     };
     let total = if part.total { "(select count(*) from matches)" } else { "null::bigint" };
-    let columns = user_columns!();
     format!(
         "with {ctes} page as (
              select * from {matches} order by {order} limit {limit} offset {offset}
          )
          select t.total,
             t.is_sparse,
-            {columns}
+            {COLUMNS}
            from (select {total} as total, {is_sparse} as is_sparse) t
            left join (page cross join lateral (select * from users where tenant_id = {tenant} and user_id = page.id offset 0) u) on true
           order by {order}"
