@@ -1,30 +1,28 @@
-# Everything needs only Rust and a PostgreSQL, which is found or fetched.
+# Shortcuts for development. Each recipe needs only Rust; PostgreSQL is found or downloaded.
 
 default:
     @just --list
 
-# everything on this machine, data kept
+# the program, with a private PostgreSQL; data is kept
 dev *args:
     cargo run -- dev {{ args }}
 
-# the whole suite, on a throwaway PostgreSQL
+# the whole test suite, on a throwaway PostgreSQL
 test *args:
     cargo test {{ args }}
 
-# what the machine checks before a change lands
+# every check of CI
 check:
-    cargo fmt --check
-    cargo clippy --all-targets -- -D warnings
-    cargo test
+    .ci/run
 
-# accept new snapshots after reading them
+# accept changed snapshots; read the diff afterwards
 snapshots:
     INSTA_UPDATE=always cargo test --test api
 
-# licences, duplicate and unwanted crates
+# licences and banned crates
 deny:
     cargo deny check bans licenses sources
 
-# the documentation, with the house as its front page
+# the API documentation; src/README.md is its front page
 doc:
     cargo doc --no-deps --open

@@ -6,7 +6,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
     cargo build --release --locked && cp target/release/roster /roster
 
 FROM debian:bookworm-slim
-# The authorities that a mail server's certificate comes from.
+# Root certificates, to verify the mail server.
 RUN apt-get update && apt-get install --yes --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --no-create-home roster
 COPY --from=build /roster /usr/local/bin/roster

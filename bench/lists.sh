@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Loads a tenant of a million users and one of a hundred thousand, and shows the plans of the statements behind lists of
-# users, the very ones the service runs (bench/statements.rs prints them).
+# Loads a tenant of a million users and one of a hundred thousand, and shows the plans of the statements that
+# list users. bench/statements.rs prints the product's own statements. Results: lists.md.
 #
-#   bench/lists.sh                           in a PostgreSQL of its own, thrown away at the end
+#   bench/lists.sh                           in a PostgreSQL of its own, deleted at the end
 #   DATABASE_URL=postgres://... bench/lists.sh       in an empty database
 #   USERS=100000 bench/lists.sh              with fewer users
 #
-# PostgreSQL's programs are taken from ROSTER_PG_BIN, the PATH, or where distributions put them.
+# PostgreSQL's programs come from ROSTER_PG_BIN, PATH, or the directories of distributions.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 users=${USERS:-1000000}
@@ -33,7 +33,10 @@ if [ -n "$(sql -Atc "select to_regclass('users')")" ]; then
     echo "The database is not empty: there is a table users." >&2
     exit 1
 fi
-cat $(printf '%s\n' migrations/V*.sql | sort -V) | sql -1 >/dev/null
+# In transactions as in src/db/migrate.rs.
+for file in migrations/V*.sql; do
+    if [ "$(head -1 "$file")" = '-- refinery: no-transaction' ]; then sql -f "$file"; else sql -1 -f "$file"; fi >/dev/null
+done
 
 echo "Loading $users users ..."
 sql -v users="$users" <<'SQL'
@@ -62,7 +65,7 @@ vacuum analyze;
 SQL
 
 cargo build -q --example statements
-# show TITLE STATEMENT PARAMETERS: the plan, the third time it runs.
+# show TITLE STATEMENT PARAMETERS: the plan of the third execution.
 show() {
     echo; echo "## $1"; echo
     sql <<SQL
@@ -77,18 +80,18 @@ SQL
 middle=$((users / 2)) deep=$((users / 10 * 9))
 show "The first page" users.list "'big', 50, 0, null, false"
 show "Page 9 of 100, with the total" users.list "'big', 100, 900, null, true"
-show "Far behind, at $deep" users.list "'big', 50, $deep, null, false"
+show "A large offset, $deep" users.list "'big', 50, $deep, null, false"
 show "From a checkpoint in the middle" users.list_from \
     "'big', timestamptz '2023-01-01' + $middle * interval '60.123456 seconds', '', 51, null"
 show "sort=created_at:-1" users.list_by_created_at_descending "'big', 50, 0, null, false"
-show "sort=email:1" users.list_by_email "'big', 50, 0, null, false"
-show "sort=name:-1" users.list_by_name_descending "'big', 50, 0, null, false"
+show "sort=email:1" users.list_sorted "'big', 50, 0, null, false, 'email', null"
+show "sort=name:-1" users.list_sorted_descending "'big', 50, 0, null, false, 'name', null"
 show "connection=..., with the total" users.list "'big', 50, 0, 'Username-Password-Authentication', true"
-show "By address" users.by_email "'big', 'user$middle@example$((middle % 97)).com'"
-echo; echo "## What a total would cost if it were counted"; echo
+show "By e-mail address" users.by_email "'big', 'user$middle@example$((middle % 97)).com'"
+echo; echo "## The cost of a counted total"; echo
 sql -c "explain (analyze, buffers, costs off) select count(*) from users where tenant_id = 'big'"
 
-echo; echo "## What keeping it costs those who create users, 8 at a time"; echo
+echo; echo "## The cost of the stored total for creations, 8 connections"; echo
 create="insert into users (tenant_id, user_id, profile, identities, created_at, updated_at)
         values ('crowd', 'auth0|' || gen_random_uuid(), '{}', '[]', now(), now())"
 for triggers in disable enable; do
@@ -96,7 +99,7 @@ for triggers in disable enable; do
     echo "$triggers: $(pgbench -n -f <(echo "$create;" | tr '\n' ' ') -M prepared -c 8 -T 10 "$DATABASE_URL" 2>/dev/null | grep '^tps')"
 done
 
-echo; echo "## Do changes stay within their pages?"; echo
+echo; echo "## Heap-only updates"; echo
 sql -c "update users set user_metadata = coalesce(user_metadata, '{}') || '{\"seen\": true}', version = version + 1, updated_at = now()
          where tenant_id = 'big' and hashtext(user_id) % 50 = 0" \
     -c "select pg_sleep(1)" \

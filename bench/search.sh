@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Searches of users in a tenant of a million beside a thousand small ones: loads them, then runs the very statements of the
-# service (bench/statements.rs prints them) with pgbench on 8 connections, and tells p50 and p99. What it found: README.md.
+# Measures searches of users in a tenant of a million beside a thousand small ones: loads them, runs the
+# product's own statements (bench/statements.rs prints them) with pgbench on 8 connections, and prints p50 and
+# p99. Results: README.md.
 #
-#   bench/search.sh                          in a PostgreSQL of its own, thrown away at the end
+#   bench/search.sh                          in a PostgreSQL of its own, deleted at the end
 #   DATABASE_URL=postgres://... bench/search.sh      in an empty database
 #   USERS=200000 SMALL=200 bench/search.sh   with fewer users, and fewer small tenants of 200 users each
 #   EXPLAIN=1 bench/search.sh                with the plans
 #
-# PostgreSQL's programs are taken from ROSTER_PG_BIN, the PATH, or where distributions put them.
+# PostgreSQL's programs come from ROSTER_PG_BIN, PATH, or the directories of distributions.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 users=${USERS:-1000000} small=${SMALL:-1000} seconds=${SECONDS_EACH:-10} connections=${CONNECTIONS:-8}
@@ -38,9 +39,9 @@ if [ -n "$(sql -Atc "select to_regclass('users')")" ]; then
     echo "The database is not empty: there is a table users." >&2
     exit 1
 fi
-# What search needs is built when the users are there.
+# The search migrations run after the load, which is faster.
 migrations() { printf '%s\n' migrations/V*.sql | sort -V; }
-# As src/db/migrate.rs does.
+# In transactions as in src/db/migrate.rs.
 apply() {
     local file
     for file in "$@"; do
@@ -52,7 +53,7 @@ apply $before
 
 echo "Loading $users users of one tenant, 200 of each of $small others ..."
 started=$(date +%s)
-# Two at once: half of the users each.
+# Two sessions, half of the users each.
 for half in 0 1; do
     sql -v users="$users" -v small="$small" -v half=$half <<'SQL' &
 set synchronous_commit = off;
@@ -100,7 +101,7 @@ sql -c 'vacuum analyze'
 echo "Loaded and indexed in $(($(date +%s) - started)) s."
 sql -c "select relname, pg_size_pretty(pg_relation_size(oid)) from pg_class where relname ~ '^user(s|_terms)' and relkind in ('r', 'i') order by pg_relation_size(oid) desc"
 
-# As the service's connections for searches are set up: src/db/mod.rs.
+# The settings of the product's search connections: src/db/mod.rs.
 searching='-c jit=off -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_sort=off -c enable_incremental_sort=off'
 # measure TITLE TENANT QUERY [total]
 measure() {
@@ -148,7 +149,7 @@ measure 'include_totals, matches a thousandth' big 'user_metadata.addresses.city
 measure 'include_totals, matches a tenth' big 'app_metadata.plan:"pro"' total
 of_small ''
 
-echo; echo '## What searching costs those who change metadata, 8 connections, users.update with one key'; echo
+echo; echo '## The cost of the search index for a PATCH, 8 connections, users.update with one key'; echo
 cat >"$scratch/patch" <<SQL
 \\set n random(1, $users)
 \\set v random(1, 1000000)
@@ -156,7 +157,7 @@ $("$statements" users.update | tr '\n' ' ' | sed -E '
     s/\$1::text\[\]/array['"'big'"']/; s/\$2::text\[\]/array[(select user_id from users where tenant_id = '"'big'"' and created_at = timestamptz '"'2023-01-01'"' + :n * interval '"'60.123456 seconds'"')]/
     s/\$3::text\[\]/array['"'{}'"']/; s/\$4::text\[\]/array['"'{}'"']/; s/\$5::text\[\]/array[null::text]/
     s/\$6::text\[\]/array['"'{\"credits\": '"' || :v || '"'}'"']/; s/\$7::text\[\]/array[null::text]/
-    s/\$8::text\[\]/array['"'{'"' || gen_random_uuid() || '"',bench,null,null,null,null}'"']/');
+    s/\$8::text\[\]/array['"'(bench@clients,bench,01890a5d-ac96-774b-bcce-b302099a8057,127.0.0.1,)'"']/');
 SQL
 patch() { echo "$1: $(pgbench -n -M prepared -c "$connections" -j 2 -T "$seconds" -f "$scratch/patch" "$DATABASE_URL" 2>/dev/null | grep '^tps')"; }
 sql -c checkpoint; patch 'with the index (warming up)'; patch 'with the index'

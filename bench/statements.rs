@@ -1,11 +1,11 @@
-//! Prints the text of a statement by its name, so that a plan can be looked at with the very statement the service
-//! runs: `cargo run --example statements users.list`.
+//! Prints the product's statements, so that benchmarks and `explain` use the same text:
+//! `cargo run --example statements users.list`. Without a name, it lists the names.
 //!
-//! `statements search TENANT QUERY [total] [PATH]` prints the statement of a search of users, its values as variables of
-//! pgbench, and on standard error those variables: `-D b1=...`, one a line. PATH has an index of its own, whose key
-//! `statements key PATH` prints. `statements few QUERY` prints the statement of searches that find few, with parameters: an
-//! array for each value.
-#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, reason = "it is what it is for")]
+//! `statements search TENANT QUERY [total] [PATH]` prints the statement of a user search with pgbench variables
+//! in place of the values, and the variables on standard error: `b1=...`, one per line. PATH is a metadata path
+//! with its own index; `statements key PATH` prints the key of that index. `statements few QUERY` prints the
+//! statement of searches with few matches, with one array parameter per value.
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, reason = "printing is its purpose")]
 
 use roster::resources::users::search::builder::Bind;
 use roster::resources::users::search::sql::{Part, USERS, few, statement};
@@ -30,9 +30,14 @@ fn main() {
         if wanted.is_empty() {
             println!("{}", statement.name);
         } else if statement.name == wanted {
-            println!("{}", statement.sql);
+            println!("{}", without_comments(statement.sql));
         }
     }
+}
+
+/// Scripts of pgbench have a statement on one line, where a comment would hide the rest of it.
+fn without_comments(sql: &str) -> String {
+    sql.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>().join("\n")
 }
 
 fn search(tenant: &str, q: &str, more: &[&str]) {

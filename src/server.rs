@@ -37,6 +37,7 @@ const RESOURCES: &[fn() -> Vec<Endpoint>] = &[
     crate::resources::permissions::routes::routes,
     crate::resources::identities::routes::routes,
     crate::resources::connections::routes::routes,
+    crate::resources::connections::clients::routes::routes,
     crate::resources::tickets::routes::routes,
     crate::resources::jobs::routes::routes,
     crate::resources::dbconnections::routes::routes,
@@ -61,11 +62,13 @@ pub fn endpoints() -> Vec<Endpoint> {
 /// All statements except those that search builds.
 pub fn statements() -> Vec<&'static Statement> {
     let lists: &[&[&'static Statement]] = &[
+        crate::db::STATEMENTS,
         crate::db::migrate::STATEMENTS,
         crate::tenancy::store::STATEMENTS,
         crate::tenant_files::store::STATEMENTS,
         crate::oauth::store::STATEMENTS,
         crate::resources::connections::store::STATEMENTS,
+        crate::resources::connections::clients::store::STATEMENTS,
         crate::resources::users::erasure::store::STATEMENTS,
         crate::resources::users::store::STATEMENTS,
         crate::resources::resource_servers::store::STATEMENTS,
@@ -78,6 +81,7 @@ pub fn statements() -> Vec<&'static Statement> {
         crate::resources::permissions::store::STATEMENTS,
         crate::resources::identities::store::STATEMENTS,
         crate::resources::users::list::store::STATEMENTS,
+        crate::resources::users::search::indexes::STATEMENTS,
         crate::resources::tickets::store::STATEMENTS,
         crate::resources::jobs::store::STATEMENTS,
         crate::mail::store::STATEMENTS,
@@ -106,7 +110,11 @@ fn routes(config: &mut web::ServiceConfig) {
     while let Some(path) = endpoints.first().map(|e| e.path) {
         let (here, others): (Vec<_>, Vec<_>) = endpoints.into_iter().partition(|e| e.path == path);
         endpoints = others;
-        let allowed = here.iter().map(|e| e.method.as_str()).collect::<Vec<_>>().join(", ");
+        let methods = here.iter().flat_map(|e| match e.method {
+            Method::GET => vec!["GET", "HEAD"],
+            _ => vec![e.method.as_str()],
+        });
+        let allowed = methods.collect::<Vec<_>>().join(", ");
         let resource = web::resource(path).app_data(log::Route(path));
         let resource = here.into_iter().fold(resource, |resource, endpoint| resource.route(endpoint.route));
         config.service(resource.default_service(web::to(move || {

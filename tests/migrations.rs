@@ -1,29 +1,21 @@
 //! Migrations and the merge function, each test in a database of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{LazyLock, Mutex};
 
+use embedded_postgres::{EmbeddedPostgres, Options as EmbeddedOptions, Storage};
 use refinery_core::{Migration, Runner};
-use roster::db::embedded::{Embedded, Kind, Options as EmbeddedOptions};
 use roster::db::{Options, connect, migrate};
 use sqlx::{AssertSqlSafe, Connection, Executor, Row};
-
-static POSTGRES: Mutex<Option<Embedded>> = Mutex::new(None);
-
-extern "C" fn stop_postgres() {
-    drop(POSTGRES.lock().ok().and_then(|mut postgres| postgres.take()));
-}
 
 /// The server of this run: `DATABASE_URL`, or a throwaway.
 static SERVER: LazyLock<String> = LazyLock::new(|| {
     std::env::var("DATABASE_URL").unwrap_or_else(|_| {
-        let embedded = Embedded::start(EmbeddedOptions { kind: Kind::Throwaway, download: true })
-            .expect("a private PostgreSQL");
+        let options = EmbeddedOptions { storage: Storage::Ephemeral, download: true };
+        let embedded = EmbeddedPostgres::start(options).expect("an ephemeral PostgreSQL");
         let url = embedded.url();
-        *POSTGRES.lock().unwrap() = Some(embedded);
-        // SAFETY: the function takes no arguments and does not unwind.
-        unsafe { libc::atexit(stop_postgres) };
+        embedded.stop_at_exit();
         url
     })
 });
@@ -243,4 +235,53 @@ async fn merge_metadata_keeps_every_rule() {
         assert!(row.get::<bool, _>(0), "{rule}");
     }
     connection.close().await.unwrap();
+}
+
+/// Everything of a schema that a definition can show, a line each.
+const CATALOG: &str = "
+    select string_agg(line, E'\\n' order by line) from (
+        select format('column %s.%s %s %s default %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
+                      a.attnotnull, coalesce(pg_get_expr(d.adbin, d.adrelid), 'none')) as line
+          from pg_class c
+          join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+          left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
+         where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'c', 'v')
+         union all
+        select format('options %s %s', relname, reloptions) from pg_class
+         where relnamespace = 'public'::regnamespace and reloptions is not null
+         union all
+        select pg_get_indexdef(indexrelid) from pg_index
+          join pg_class c on c.oid = indrelid and c.relnamespace = 'public'::regnamespace
+         union all
+        select format('constraint %s of %s: %s', conname, conrelid::regclass, pg_get_constraintdef(oid)) from pg_constraint
+         where connamespace = 'public'::regnamespace
+         union all
+        select pg_get_triggerdef(t.oid) from pg_trigger t
+          join pg_class c on c.oid = t.tgrelid and c.relnamespace = 'public'::regnamespace
+         where not t.tgisinternal
+         union all
+        select pg_get_functiondef(oid) from pg_proc where pronamespace = 'public'::regnamespace and prokind = 'f'
+         union all
+        select format('comment on %s: %s', objoid::regclass, description) from pg_description
+         where classoid = 'pg_class'::regclass and objoid in (select oid from pg_class where relnamespace = 'public'::regnamespace)
+    ) lines
+     where line not like '%refinery_schema_history%'";
+
+#[tokio::test]
+async fn schema_file_equals_the_migrations() {
+    let (migrated, from_file) = (database().await, database().await);
+    migrate::run(&migrated).await.unwrap();
+    let mut connection = connect(&from_file).await.unwrap();
+    connection.execute(include_str!("../migrations/schema.sql")).await.unwrap();
+    let [expected, found] =
+        [value::<String>(&migrated, CATALOG).await, value::<String>(&from_file, CATALOG).await];
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<std::collections::BTreeSet<_>>();
+    let (expected_lines, found_lines) = (lines(&expected), lines(&found));
+    let missing: Vec<_> = expected_lines.difference(&found_lines).collect();
+    let beyond: Vec<_> = found_lines.difference(&expected_lines).collect();
+    assert!(
+        missing.is_empty() && beyond.is_empty(),
+        "write the file again with migrations/dump-schema; it lacks {missing:#?} and has {beyond:#?}"
+    );
+    assert_eq!(expected, found);
 }

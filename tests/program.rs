@@ -10,9 +10,11 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use embedded_postgres::{EmbeddedPostgres, Options as EmbeddedOptions, Storage};
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use roster::base::vault::Vault;
 use roster::db::Options;
-use roster::db::embedded::{Embedded, Kind, Options as EmbeddedOptions};
 use serde_json::{Value, json};
 
 const KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
@@ -64,7 +66,7 @@ impl Running {
         self.ready[key].as_str().unwrap_or_else(|| panic!("{key} in {}", self.ready))
     }
 
-    fn signal(&self, signal: libc::c_int) {
+    fn signal(&self, signal: Signal) {
         kill(self.child.id(), signal);
     }
 
@@ -97,14 +99,12 @@ fn serve(url: &str, ring: Keyring<'_>) -> (Running, String) {
     (Running { child, ready: Value::Null }, format!("http://{address}"))
 }
 
-fn kill(pid: u32, signal: libc::c_int) {
-    // SAFETY: kill has no memory effects.
-    assert_eq!(unsafe { libc::kill(i32::try_from(pid).unwrap(), signal) }, 0);
+fn kill(pid: u32, signal: Signal) {
+    nix::sys::signal::kill(Pid::from_raw(i32::try_from(pid).unwrap()), signal).unwrap();
 }
 
 fn is_alive(pid: u32) -> bool {
-    // SAFETY: as above; signal 0 is not delivered.
-    unsafe { libc::kill(i32::try_from(pid).unwrap(), 0) == 0 }
+    nix::sys::signal::kill(Pid::from_raw(i32::try_from(pid).unwrap()), None).is_ok()
 }
 
 /// A directory that the user of PostgreSQL can enter even if root runs the tests.
@@ -172,12 +172,12 @@ async fn dev_keeps_its_data_and_locks_its_directory() {
     let said = String::from_utf8_lossy(&second.stderr);
     assert!(
         !second.status.success()
-            && said.contains("in use by another Roster")
+            && said.contains("is in use by process")
             && said.contains(&first.child.id().to_string()),
         "{said}"
     );
 
-    first.signal(libc::SIGINT);
+    first.signal(Signal::SIGINT);
     assert_eq!(first.end(), Some(0));
     assert!(!is_alive(u32::try_from(first.ready["postgres_pid"].as_u64().unwrap()).unwrap()));
     let again = Running::dev(&args);
@@ -266,7 +266,7 @@ async fn ephemeral_dev_leaves_no_files_or_processes() {
     let ca = PathBuf::from(dev.ready("ca_file"));
     assert!(ca.exists() && dev.ready["data_dir"].is_null());
     new_user(&reqwest::Client::new(), &dev.ready).await;
-    dev.signal(libc::SIGTERM);
+    dev.signal(Signal::SIGTERM);
     assert_eq!(dev.end(), Some(0));
     assert!(!ca.parent().unwrap().parent().unwrap().exists());
     assert!(!is_alive(u32::try_from(dev.ready["postgres_pid"].as_u64().unwrap()).unwrap()));
@@ -387,7 +387,7 @@ async fn acknowledged_changes_survive_kill_9_of_roster() {
     let mut dev = Running::dev(&args);
     let load = Load::start(&dev.ready, users(&dev.ready).await, false);
     tokio::time::sleep(Duration::from_millis(700)).await;
-    dev.signal(libc::SIGKILL);
+    dev.signal(Signal::SIGKILL);
     dev.end();
     let writers = load.end().await;
     // An orphaned PostgreSQL does not prevent the next start.
@@ -401,7 +401,7 @@ async fn acknowledged_changes_survive_kill_9_of_postgres() {
     let dev = Running::dev(&["--data-dir", text(dir.path())]);
     let load = Load::start(&dev.ready, users(&dev.ready).await, true);
     tokio::time::sleep(Duration::from_millis(500)).await;
-    kill(u32::try_from(dev.ready["postgres_pid"].as_u64().unwrap()).unwrap(), libc::SIGKILL);
+    kill(u32::try_from(dev.ready["postgres_pid"].as_u64().unwrap()).unwrap(), Signal::SIGKILL);
     // Roster restarts PostgreSQL and serves again.
     let http = reqwest::Client::new();
     let ready = format!("{}/health/ready", dev.ready("url"));
@@ -454,7 +454,7 @@ async fn erasure_of_a_connections_users_survives_kill_9() {
         assert!(began.elapsed() < Duration::from_secs(60), "no user was erased");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    dev.signal(libc::SIGKILL);
+    dev.signal(Signal::SIGKILL);
     dev.end();
     let again = Running::dev(&args);
     let mut database = connect(&again.ready).await;
@@ -491,8 +491,8 @@ fn free_port() -> u16 {
 async fn commands_migrate_apply_serve_and_stop() {
     // Durable: it is killed below, and a throwaway database loses recent commits then.
     let dir = directory();
-    let kind = Kind::Durable { dir: dir.path().to_owned() };
-    let postgres = Embedded::start(EmbeddedOptions { kind, download: true }).unwrap();
+    let storage = Storage::Durable { dir: dir.path().to_owned() };
+    let postgres = EmbeddedPostgres::start(EmbeddedOptions { storage, download: true }).unwrap();
     let url = postgres.url();
     assert!(
         error_of(&roster(&["serve"]).output().unwrap()).contains("ROSTER__DATABASE__URL or DATABASE_URL")
@@ -559,7 +559,7 @@ async fn commands_migrate_apply_serve_and_stop() {
     std::thread::spawn(move || log.for_each(drop));
 
     // Without the database: 503 with Retry-After. Roster recovers without a restart.
-    kill(postgres.pid(), libc::SIGKILL);
+    kill(postgres.pid(), Signal::SIGKILL);
     let began = Instant::now();
     let mut unavailable = 0;
     loop {
@@ -596,7 +596,7 @@ async fn commands_migrate_apply_serve_and_stop() {
         }
     });
     tokio::time::sleep(Duration::from_millis(5)).await;
-    serve.signal(libc::SIGTERM);
+    serve.signal(Signal::SIGTERM);
     let code = tokio::task::spawn_blocking(move || serve.end()).await.unwrap();
     assert_eq!(code, Some(0));
     if let Ok((status, answer)) = slow.await.unwrap() {
@@ -715,10 +715,11 @@ impl Secrets {
     }
 }
 
-/// The procedure of the README, step by step, while clients use secrets of all kinds without an error.
+/// The procedure of `docs/operations.md`, step by step, while clients use every kind of secret.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn secrets_key_is_replaced_while_instances_serve() {
-    let postgres = Embedded::start(EmbeddedOptions { kind: Kind::Throwaway, download: true }).unwrap();
+    let postgres =
+        EmbeddedPostgres::start(EmbeddedOptions { storage: Storage::Ephemeral, download: true }).unwrap();
     let url = &postgres.url();
     output_of(&run(&["migrate"], url));
     output_of(&run(&["tenant", "apply", "config/tenants/dev.toml"], url));
@@ -792,7 +793,8 @@ async fn connect(url: &str) -> sqlx::PgConnection {
 #[tokio::test]
 async fn rotation_resumes_after_a_kill_and_keeps_changes() {
     const CLIENTS: u64 = 1000;
-    let postgres = Embedded::start(EmbeddedOptions { kind: Kind::Throwaway, download: true }).unwrap();
+    let postgres =
+        EmbeddedPostgres::start(EmbeddedOptions { storage: Storage::Ephemeral, download: true }).unwrap();
     let url = &postgres.url();
     output_of(&run(&["migrate"], url));
     let mut database = connect(url).await;

@@ -15,6 +15,17 @@ fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn source_files() -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    sources(&root().join("src"), &mut files);
+    assert!(files.len() > 30, "the sources were found");
+    files
+}
+
 /// The source files that mention a crate outside of comments, as paths under `src/`.
 fn files_with(krate: &str) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -121,9 +132,10 @@ fn migrations_are_numbered_without_gaps() {
 }
 
 #[test]
-fn the_coverage_table_of_the_readme_tells_what_is_registered() {
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
-    let rows = readme.lines().filter_map(|line| {
+fn coverage_table_matches_the_registered_routes() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/auth0-coverage.md");
+    let table = fs::read_to_string(path).unwrap();
+    let rows = table.lines().filter_map(|line| {
         let mut cells = line.strip_prefix("| `")?.split('|').map(str::trim);
         let endpoint = cells.next()?.strip_suffix('`')?.to_owned();
         Some((endpoint, cells.next()?.to_owned(), cells.next()?.to_owned()))
@@ -150,4 +162,74 @@ fn the_coverage_table_of_the_readme_tells_what_is_registered() {
             other => panic!("{endpoint}: {other} is none of full, part, no"),
         }
     }
+}
+
+/// The layers of `src/README.md`, from the top: a line each, with the modules on it.
+fn layers() -> Vec<Vec<String>> {
+    let text = fs::read_to_string(root().join("src/README.md")).unwrap();
+    let block = text.split("```layers\n").nth(1).and_then(|rest| rest.split("```").next());
+    let lines = block.expect("a block of layers").lines();
+    lines.map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
+}
+
+/// The module that is on a layer: a root entry of `src/`, or a folder of `resources/`.
+fn module_of<'a>(mut path: impl Iterator<Item = &'a str>) -> String {
+    let first = path.next().unwrap_or_default();
+    match path.next() {
+        Some(second) if first == "resources" && second != "mod" => format!("resources/{second}"),
+        _ => first.to_owned(),
+    }
+}
+
+/// The modules that a source file imports, with the line of the import.
+fn imports(text: &str) -> Vec<(String, String)> {
+    let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let code = code.join("\n");
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices("crate::") {
+        if code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$') {
+            continue;
+        }
+        let path: String =
+            code[at + 7..].chars().take_while(|c| c.is_alphanumeric() || "_:{, \n".contains(*c)).collect();
+        let line = code[at..].lines().next().unwrap_or_default().to_owned();
+        assert!(!path.starts_with('{'), "an import of several modules hides their layers: {line}");
+        match path.split_once("::{") {
+            Some(("resources", names)) => {
+                let names = names.split(',').map(|name| name.trim().split("::").next().unwrap_or_default());
+                found.extend(
+                    names.filter(|n| !n.is_empty()).map(|n| (format!("resources/{n}"), line.clone())),
+                );
+            }
+            _ => found.push((module_of(path.split("::")), line)),
+        }
+    }
+    found
+}
+
+#[test]
+fn layers_have_no_upward_import_and_no_ring() {
+    let layers = layers();
+    let rank = |module: &str| layers.iter().position(|layer| layer.iter().any(|m| m == module));
+    let mut problems = Vec::new();
+    for path in source_files() {
+        let relative = path.strip_prefix(root().join("src")).unwrap().with_extension("");
+        let module = module_of(relative.iter().map(|part| part.to_str().unwrap()));
+        if ["lib", "resources"].contains(&module.as_str()) {
+            continue;
+        }
+        let Some(own) = rank(&module) else {
+            problems.push(format!("{module} is on no layer of src/README.md"));
+            continue;
+        };
+        for (imported, line) in imports(&fs::read_to_string(&path).unwrap()) {
+            match rank(&imported) {
+                _ if imported == module => {}
+                Some(other) if other > own => {}
+                _ => problems.push(format!("{}: {line}: {imported} is not below {module}", path.display())),
+            }
+        }
+    }
+    problems.dedup();
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
 }

@@ -1,12 +1,12 @@
-//! Any text is a query or is refused at a place within it; what is a query prints as one with the same tree.
+//! Any text parses, or fails with a column inside the text. A parsed query prints as a query with the same tree.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use search::ast::{Expr, Leaf};
 use search::{parse::parse, strict};
 
-/// The language alone, so that it builds in seconds.
-#[allow(dead_code, reason = "what the rest of the package uses")]
+/// Only the query language, so that the target builds in seconds.
+#[allow(dead_code, reason = "only the rest of the package uses it")]
 #[path = "../../src/search"]
 mod search {
     pub mod ast;
@@ -18,7 +18,7 @@ fuzz_target!(|query: &str| match parse(query) {
     Ok(expr) => {
         let _ = strict::check(&expr);
         let printed = expr.to_string();
-        // Printed it may be too long, or in too many parentheses.
+        // The printed form can exceed the limits of length and nesting.
         if printed.chars().count() <= 65_536 && printed.matches('(').count() <= 50 {
             let again = parse(&printed).unwrap_or_else(|error| panic!("{printed:?}: {error}"));
             assert_eq!(without_columns(again), without_columns(expr), "{printed:?}");

@@ -1,35 +1,35 @@
-//! What can go wrong, as meanings: a status, Auth0's `errorCode` and the sentence the client reads.
+//! Errors and their kinds: an HTTP status, Auth0's `errorCode` and a message for the client.
 //!
-//! One table ([`codes`]) holds every meaning, so a code is spelled once. What the log reads is a second text
-//! ([`Error::cause`]) that never travels to the client. This module knows neither HTTP framework nor driver.
+//! One table ([`codes`]) lists every kind, so that each code is spelled once. The log has a second text
+//! ([`Error::cause`]), which a response never contains. The module depends neither on actix nor on sqlx.
 
 use std::borrow::Cow;
 
-/// A kind of refusal: HTTP status, Auth0's `errorCode` (absent in some answers) and the default message.
+/// A kind of error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Meaning {
-    /// HTTP status, 400..=599.
+    /// The HTTP status, 400..=599.
     pub status: u16,
-    /// Auth0's stable `errorCode`.
+    /// Auth0's stable `errorCode`; some of Auth0's responses have none.
     pub code: Option<&'static str>,
-    /// The sentence a client reads unless the place of the error knows better.
+    /// The default message for the client.
     pub message: &'static str,
 }
 
-/// The table of meanings.
+/// The table of error kinds.
 pub mod codes {
     use super::Meaning;
 
-    macro_rules! meanings {
+    macro_rules! error_kinds {
         ($($name:ident = $status:literal, $code:expr, $message:literal;)*) => {
-            $(#[allow(clippy::doc_markdown, rustdoc::bare_urls, reason = "the sentences are answered as they are")]
+            $(#[allow(clippy::doc_markdown, rustdoc::bare_urls, reason = "the messages of responses, verbatim")]
             #[doc = $message] pub const $name: Meaning = Meaning { status: $status, code: $code, message: $message };)*
-            /// Every meaning there is.
+            /// Every kind of error.
             pub const ALL: &[Meaning] = &[$($name),*];
         };
     }
 
-    meanings! {
+    error_kinds! {
         INVALID_JSON = 400, None, "Invalid request payload JSON format";
         INVALID_BODY = 400, Some("invalid_body"), "Payload validation error.";
         INVALID_QUERY = 400, Some("invalid_query_string"), "Query validation error.";
@@ -126,32 +126,31 @@ pub mod codes {
 }
 
 impl Meaning {
-    /// This meaning with a message that fits the case better than the default one.
+    /// An error of this kind with a more specific message.
     pub fn because(self, message: impl Into<Cow<'static, str>>) -> Error {
         Error { message: message.into(), ..Error::from(self) }
     }
 }
 
-/// A refusal on its way to the client.
+/// An error, with the texts for the client and for the log.
 #[derive(Clone, Debug)]
 pub struct Error {
-    /// What it means.
     pub meaning: Meaning,
-    /// What the client reads.
+    /// The message for the client.
     pub message: Cow<'static, str>,
-    /// What the log reads and the client never does: the driver's or system's own words.
+    /// The text for the log, such as the message of the driver. It is never sent to the client.
     pub cause: Option<String>,
-    /// The resource's present entity tag, sent along with a failed precondition.
+    /// The current entity tag of the resource, for a failed precondition.
     pub etag: Option<String>,
 }
 
 impl Error {
-    /// A precondition does not hold; `etag` is the present tag.
+    /// A failed precondition; `etag` is the current entity tag.
     pub fn mismatch(etag: String) -> Self {
         Self { etag: Some(etag), ..codes::PRECONDITION_FAILED.into() }
     }
 
-    /// A fault of ours: the client learns nothing but that it happened.
+    /// An internal error. The client gets no details.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         Self { cause: Some(cause.to_string()), ..Self::from(codes::INTERNAL) }
     }
@@ -171,5 +170,5 @@ impl std::fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The result of a verb.
+/// The result of a service function.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -1,6 +1,6 @@
 //! The `fields` and `include_fields` parameters of the Management API.
 
-/// Which root fields of a document are wanted.
+/// The selection of a document's root fields.
 #[derive(Clone, Debug, Default)]
 pub struct Fields {
     names: Option<Vec<String>>,
@@ -8,7 +8,7 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// From `fields` (comma separated) and `include_fields`.
+    /// From the values of `fields` (comma separated) and `include_fields`.
     pub fn new(fields: Option<&str>, include: bool) -> Self {
         let names: Vec<String> = fields
             .unwrap_or_default()
@@ -20,7 +20,7 @@ impl Fields {
         Self { exclude: !include, names: (!names.is_empty()).then_some(names) }
     }
 
-    /// Is this field wanted?
+    /// Whether the response contains the field.
     pub fn wants(&self, name: &str) -> bool {
         self.names.as_ref().is_none_or(|names| names.iter().any(|n| n == name) != self.exclude)
     }

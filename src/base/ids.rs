@@ -1,38 +1,38 @@
-//! Ids and how they are made: the prefixes and alphabets Auth0 uses.
+//! Ids and their generation, with Auth0's prefixes and alphabets.
 
 use std::fmt;
 
-/// The id of a user: `provider|id`, for example `auth0|507f1f77bcf86cd799439020`.
+/// The id of a user, `provider|id`, for example `auth0|507f1f77bcf86cd799439020`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UserId(String);
 
 impl UserId {
-    /// The longest id, in bytes.
-    const LENGTH: usize = 512;
+    /// The maximum length in bytes.
+    const MAX_LENGTH: usize = 512;
 
-    /// Reads an id that a client sent: something on both sides of the first `|`, and nothing that cannot be stored.
+    /// Parses an id of a request: both sides of the first `|` are non-empty, and it has no control
+    /// characters.
     pub fn parse(text: &str) -> Option<Self> {
         let (provider, id) = text.split_once('|')?;
-        let fine = !provider.is_empty()
+        let is_valid = !provider.is_empty()
             && !id.is_empty()
-            && text.len() <= Self::LENGTH
+            && text.len() <= Self::MAX_LENGTH
             && !text.contains(char::is_control);
-        fine.then(|| Self(text.to_owned()))
+        is_valid.then(|| Self(text.to_owned()))
     }
 
-    /// The id of the user of an identity.
+    /// The user id of an identity.
     pub fn of(provider: &str, identity: &str) -> Self {
         Self(format!("{provider}|{identity}"))
     }
 
-    /// The same of an identity's id that a caller may hand in with the prefix or without.
+    /// The user id of an identity whose id may already have the provider as prefix.
     pub fn with_or_without(provider: &str, identity: &str) -> Self {
         Self::parse(identity)
             .filter(|id| id.provider() == provider)
             .unwrap_or_else(|| Self::of(provider, identity))
     }
 
-    /// As it is written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -42,7 +42,7 @@ impl UserId {
         self.0.split_once('|').map_or("", |(provider, _)| provider)
     }
 
-    /// The part behind the `|`: the id of the primary identity.
+    /// The part after the `|`: the id of the primary identity.
     pub fn identity(&self) -> &str {
         self.0.split_once('|').map_or("", |(_, id)| id)
     }
@@ -54,23 +54,23 @@ impl fmt::Display for UserId {
     }
 }
 
-/// `N` bytes nobody can foresee.
+/// `N` cryptographically random bytes.
 ///
 /// # Panics
-/// If the operating system has no randomness to give: nothing this service does would be safe then.
+/// If the operating system provides no random numbers, because no operation of the service would be secure.
 pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    #[expect(clippy::expect_used, reason = "without randomness there is nothing safe to go on with")]
+    #[expect(clippy::expect_used, reason = "no operation is secure without random numbers")]
     getrandom::fill(&mut bytes).expect("the operating system's random numbers");
     bytes
 }
 
-/// A text of `length` letters and digits nobody can foresee.
+/// A random text of `length` letters and digits.
 pub fn letters_and_digits(length: usize) -> String {
     const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let mut text = String::with_capacity(length);
     while text.len() < length {
-        // Bytes from 248 on would make the first letters likelier than the others.
+        // 248 is the largest multiple of 62 in a byte; larger bytes would favor the first letters.
         for byte in random::<64>().into_iter().filter(|b| *b < 248).take(length - text.len()) {
             text.push(char::from(ALPHABET[usize::from(byte % 62)]));
         }
@@ -78,15 +78,15 @@ pub fn letters_and_digits(length: usize) -> String {
     text
 }
 
-/// The id of a new identity, 24 hexadecimal digits: seconds since 1970, then 8 random bytes, so that ids made later
-/// sort later and an index grows at its end.
+/// The id of a new identity, 24 hexadecimal digits: seconds since 1970, then 8 random bytes. Later ids sort
+/// later, so an index grows at its end.
 pub fn identity(now: time::OffsetDateTime) -> String {
     let seconds = u32::try_from(now.unix_timestamp()).unwrap_or(u32::MAX);
     let random = u64::from_be_bytes(random());
     format!("{seconds:08x}{random:016x}")
 }
 
-/// An id with a prefix, as connections (`con_`), roles (`rol_`), grants (`cgr_`) and jobs (`job_`) have them.
+/// An id with a prefix: connections have `con`, roles `rol`, client grants `cgr`, jobs `job`.
 pub fn prefixed(prefix: &str) -> String {
     format!("{prefix}_{}", letters_and_digits(16))
 }
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_id_has_two_sides() {
+    fn user_id_has_a_provider_and_an_id() {
         assert_eq!(UserId::parse("auth0|a|b").map(|id| id.identity().to_owned()), Some("a|b".to_owned()));
         for bad in ["auth0", "|x", "auth0|", "auth0|\u{0}", "a|b\n"] {
             assert_eq!(UserId::parse(bad), None, "{bad:?}");
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn minted_ids_have_their_forms() {
+    fn generated_ids_have_auth0s_lengths() {
         let now = time::OffsetDateTime::now_utc();
         assert_eq!(
             (identity(now).len(), client().len(), client_secret().len(), prefixed("con").len()),

@@ -1,9 +1,9 @@
-//! Reading JSON that came from outside, strictly and without losing a digit.
+//! Strict parsing of JSON from requests, without loss of digits.
 //!
-//! A body is kept as its members' own text ([`Object`]), because documents travel to Postgres and back as text.
-//! Before that, [`Object::read`] refuses what PostgreSQL's `jsonb` cannot hold or two readers could understand
-//! differently: U+0000, lone surrogates, a key that occurs twice in one object, numbers beyond a double's range,
-//! more than 128 levels (RFC 8259 leaves all of these to the implementation).
+//! An [`Object`] keeps the text of its members, because documents go to PostgreSQL and back as text.
+//! [`Object::read`] rejects what `jsonb` cannot store and what parsers interpret differently: U+0000, lone
+//! surrogates, duplicate keys, numbers beyond the range of a double, more than 128 levels (RFC 8259 leaves
+//! all of these to the implementation).
 
 use std::collections::HashSet;
 use std::fmt;
@@ -16,31 +16,31 @@ use serde_json::{Map, Value};
 use crate::base::error::{Error, codes};
 use crate::base::patch::Patch;
 
-/// The longest number that is taken, in characters. Longer ones carry no information a client could use.
-const NUMBER_LENGTH: usize = 400;
-/// The largest power of ten, either way: what a double holds.
-const EXPONENT: i32 = 400;
+/// The maximum length of a number, in characters. More digits carry no information that a client can use.
+const MAX_NUMBER_LENGTH: usize = 400;
+/// The maximum absolute exponent. serde_json itself rejects only numbers that overflow a double.
+const MAX_EXPONENT: i32 = 400;
 
-/// A request that is read from the JSON object of a body, every violation reported at once.
+/// A typed request body.
 pub trait FromBody: Sized {
-    /// Reads it; 400 with the violations.
+    /// Reads the JSON object of a body. The error, 400, lists every violation.
     fn from_body(body: &Object<'_>) -> Result<Self, Error>;
 }
 
-/// A JSON object as it was written: members in order, values as text.
+/// A JSON object: its members in the order of the text, values as text.
 #[derive(Debug, Default)]
 pub struct Object<'a> {
     members: Vec<(String, &'a RawValue)>,
 }
 
 impl<'a> Object<'a> {
-    /// Reads a request body. Errors are 400s in the words of the API.
+    /// Parses a request body. The error is a 400 with Auth0's message.
     pub fn read(body: &'a [u8]) -> Result<Self, Error> {
         let root = root(body)?;
         Self::of(root).ok_or_else(|| unexpected("object", root))
     }
 
-    /// The members of a value that has been read already; `None` if it is not an object.
+    /// The object of a parsed value; `None` if the value has another type.
     pub fn of(value: &'a RawValue) -> Option<Self> {
         if !value.get().starts_with('{') {
             return None;
@@ -63,12 +63,12 @@ impl<'a> Object<'a> {
         Some(Self { members })
     }
 
-    /// The members in the order they were written.
+    /// The members in the order of the text.
     pub fn members(&self) -> impl DoubleEndedIterator<Item = (&str, &'a RawValue)> {
         self.members.iter().map(|(key, value)| (key.as_str(), *value))
     }
 
-    /// The same with a member under another name.
+    /// Renames a member.
     pub fn renamed(mut self, from: &str, to: &str) -> Self {
         for (name, _) in self.members.iter_mut().filter(|(name, _)| name == from) {
             to.clone_into(name);
@@ -76,17 +76,17 @@ impl<'a> Object<'a> {
         self
     }
 
-    /// Is there no member at all?
+    /// Whether the object has no member.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
 
-    /// A member's text.
+    /// The text of a member.
     pub fn get(&self, key: &str) -> Option<&'a RawValue> {
         self.members.iter().find(|(k, _)| k == key).map(|(_, v)| *v)
     }
 
-    /// A member as a PATCH field holding JSON text.
+    /// A member as a PATCH field of JSON text.
     pub fn raw(&self, key: &str) -> Patch<&'a RawValue> {
         match self.get(key) {
             None => Patch::Absent,
@@ -95,7 +95,8 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// A member of a type that the schema has checked already; anything else reads as absent.
+    /// A member as a typed PATCH field. A value of another type reads as absent: the schema has rejected it
+    /// before.
     pub fn field<T: Deserialize<'a>>(&self, key: &str) -> Patch<T> {
         match self.raw(key) {
             Patch::Set(value) => serde_json::from_str(value.get()).map_or(Patch::Absent, Patch::Set),
@@ -104,10 +105,10 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// The members with a value, and the names of those that are null; without the ones that are read apart.
-    pub fn set_and_unset(&self, apart: &[&str]) -> (Map<String, Value>, Vec<String>) {
+    /// The members with a value, and the names of the null ones; without the excluded names.
+    pub fn set_and_unset(&self, excluded: &[&str]) -> (Map<String, Value>, Vec<String>) {
         let (mut set, mut unset) = (Map::new(), Vec::new());
-        for (name, _) in self.members().filter(|(name, _)| !apart.contains(name)) {
+        for (name, _) in self.members().filter(|(name, _)| !excluded.contains(name)) {
             match self.field(name) {
                 Patch::Set(value) => drop(set.insert(name.to_owned(), value)),
                 Patch::Null | Patch::Absent => unset.push(name.to_owned()),
@@ -116,7 +117,7 @@ impl<'a> Object<'a> {
         (set, unset)
     }
 
-    /// The same for a member that cannot be null.
+    /// A typed member that cannot be null, as [`Object::field`].
     pub fn value<T: Deserialize<'a>>(&self, key: &str) -> Option<T> {
         match self.field(key) {
             Patch::Set(value) => Some(value),
@@ -125,7 +126,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Reads a request body that is a list: the text of each element.
+/// Parses a request body that is an array: the text of each element.
 pub fn list(body: &[u8]) -> Result<Vec<&RawValue>, Error> {
     let root = root(body)?;
     if type_name(root) != "array" {
@@ -144,7 +145,7 @@ fn unexpected(expected: &str, found: &RawValue) -> Error {
         .because(format!("Payload validation error: 'Expected type {expected} but found type {found}'."))
 }
 
-/// The JSON type of a value in the words of JSON Schema.
+/// The JSON Schema name of a value's type.
 pub fn type_name(value: &RawValue) -> &'static str {
     let text = value.get();
     match text.as_bytes().first() {
@@ -153,33 +154,33 @@ pub fn type_name(value: &RawValue) -> &'static str {
         Some(b'"') => "string",
         Some(b't' | b'f') => "boolean",
         Some(b'n') => "null",
-        // As it is written: what is kept as 1.0 would not be read as an integer again.
+        // By its text: `jsonb` keeps 1.0, which does not parse as an integer.
         _ if text != "-0" && !text.contains(['.', 'e', 'E']) => "integer",
         _ => "number",
     }
 }
 
-/// So many levels a document has at most.
+/// The maximum depth of a document.
 pub const LEVELS: usize = 128;
 
-/// Text that every JSON reader and `jsonb` understand the same way.
+/// Rejects text that JSON parsers and `jsonb` interpret differently.
 fn strict(text: &str) -> Result<&RawValue, Error> {
     let mut reader = serde_json::Deserializer::from_str(text);
     Strict.deserialize(&mut reader).and_then(|()| reader.end()).map_err(|e| {
-        let said = e.to_string();
+        let message = e.to_string();
         if e.is_data() {
-            let reason = said.split(" at line ").next().unwrap_or_default();
+            let reason = message.split(" at line ").next().unwrap_or_default();
             codes::INVALID_BODY.because(format!("Payload validation error: '{reason}'."))
-        } else if said.starts_with("recursion limit") {
+        } else if message.starts_with("recursion limit") {
             codes::INVALID_BODY
                 .because(format!("Payload validation error: 'Nested deeper than {LEVELS} levels'."))
-        } else if said.starts_with("number out of range") {
+        } else if message.starts_with("number out of range") {
             codes::INVALID_BODY.because("Payload validation error: 'Number out of range'.")
         } else {
             codes::INVALID_JSON.into()
         }
     })?;
-    if let Some(number) = numbers(text).find(|n| !fits(n)) {
+    if let Some(number) = numbers(text).find(|n| !is_in_range(n)) {
         let shown: String = number.chars().take(40).collect();
         return Err(
             codes::INVALID_BODY.because(format!("Payload validation error: 'Number out of range: {shown}'."))
@@ -188,6 +189,7 @@ fn strict(text: &str) -> Result<&RawValue, Error> {
     serde_json::from_str(text).map_err(|_| codes::INVALID_JSON.into())
 }
 
+/// Visits a value to find U+0000 and duplicate keys.
 struct Strict;
 
 impl<'de> DeserializeSeed<'de> for Strict {
@@ -233,8 +235,8 @@ impl<'de> Visitor<'de> for Strict {
         while let Some(key) = map.next_key::<String>()? {
             without_nul(&key)?;
             map.next_value_seed(Strict)?;
-            if let Some(twice) = seen.replace(key) {
-                return Err(A::Error::custom(format!("Duplicate property: {twice}")));
+            if let Some(duplicate) = seen.replace(key) {
+                return Err(A::Error::custom(format!("Duplicate property: {duplicate}")));
             }
         }
         Ok(())
@@ -271,21 +273,21 @@ fn numbers(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn fits(number: &str) -> bool {
+fn is_in_range(number: &str) -> bool {
     let exponent = number.split_once(['e', 'E']).map_or(Ok(0), |(_, e)| e.parse::<i32>());
-    number.len() <= NUMBER_LENGTH && exponent.is_ok_and(|e| e.abs() <= EXPONENT)
+    number.len() <= MAX_NUMBER_LENGTH && exponent.is_ok_and(|e| e.abs() <= MAX_EXPONENT)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn refusal(body: &str) -> String {
+    fn error_message(body: &str) -> String {
         Object::read(body.as_bytes()).expect_err(body).message.into_owned()
     }
 
     #[test]
-    fn what_postgres_cannot_hold_is_refused_by_name() {
+    fn read_rejects_what_jsonb_cannot_store() {
         for (body, reason) in [
             (r#"{"a":"x\u0000"}"#, "U+0000"),
             (r#"{"a\u0000":1}"#, "U+0000"),
@@ -297,14 +299,18 @@ mod tests {
             ("[1]", "Expected type object but found type array"),
             ("", "JSON format"),
         ] {
-            assert!(refusal(body).contains(reason), "{body}: {}", refusal(body));
+            assert!(error_message(body).contains(reason), "{body}: {}", error_message(body));
         }
-        assert!(refusal(&format!("{}{}", "[".repeat(100_000), "]".repeat(100_000))).contains("128 levels"));
-        assert!(refusal(&format!(r#"{{"a":0.{}}}"#, "1".repeat(20_000))).contains("Number out of range"));
+        assert!(
+            error_message(&format!("{}{}", "[".repeat(100_000), "]".repeat(100_000))).contains("128 levels")
+        );
+        assert!(
+            error_message(&format!(r#"{{"a":0.{}}}"#, "1".repeat(20_000))).contains("Number out of range")
+        );
     }
 
     #[test]
-    fn members_keep_their_order_and_their_digits() {
+    fn members_keep_their_order_and_digits() {
         let body = br#"{"b": 12345678901234567890.123456789 , "a":{"x":[1e2]}}"#;
         let object = Object::read(body).unwrap();
         let seen: Vec<_> = object.members().map(|(k, v)| (k.to_owned(), v.get())).collect();

@@ -1,31 +1,32 @@
-//! How many requests are worked on at a time. Beyond that it is kinder to refuse at once than to let everybody wait: the
-//! time an answer takes stays bounded, and so does the memory.
+//! The limit of concurrent requests. More requests are rejected immediately, so that response times and
+//! memory stay bounded.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Requests worked on at a time at most, all threads together.
-const AT_ONCE: usize = 4096;
+/// The maximum number of concurrent requests of all server threads.
+const MAX_REQUESTS: usize = 4096;
 
-/// Counts the requests that are worked on.
+/// The counter of active requests.
 #[derive(Debug, Default)]
 pub struct Load(AtomicUsize);
 
 impl Load {
-    /// A place for one more request, given back when it is dropped; `None` if all are taken.
+    /// Counts a request until the guard is dropped; `None` at the limit.
     pub fn enter(&self) -> Option<Inside<'_>> {
         let others = self.0.fetch_add(1, Ordering::Relaxed);
-        // One too many leaves again when this is dropped.
-        Some(Inside(&self.0)).filter(|_| others < AT_ONCE)
+        // A rejected request drops the guard here, which uncounts it.
+        Some(Inside(&self.0)).filter(|_| others < MAX_REQUESTS)
     }
 
-    /// While a body is on its way its request does not count: slow senders must not keep the others out.
+    /// Uncounts a request until the guard is dropped, while its body arrives: slow clients must not exhaust
+    /// the limit.
     pub fn step_out(&self) -> Outside<'_> {
         self.0.fetch_sub(1, Ordering::Relaxed);
         Outside(&self.0)
     }
 }
 
-/// A request that is worked on.
+/// An active request.
 #[derive(Debug)]
 pub struct Inside<'a>(&'a AtomicUsize);
 
@@ -35,7 +36,7 @@ impl Drop for Inside<'_> {
     }
 }
 
-/// A request that does not count for now.
+/// A request that is not counted.
 #[derive(Debug)]
 pub struct Outside<'a>(&'a AtomicUsize);
 
@@ -50,17 +51,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_is_room_for_so_many_and_for_more_while_bodies_are_on_their_way() {
+    fn limit_does_not_count_requests_with_an_arriving_body() {
         let load = Load::default();
-        let mut inside: Vec<_> = (0..AT_ONCE).map(|_| load.enter().unwrap()).collect();
+        let mut active: Vec<_> = (0..MAX_REQUESTS).map(|_| load.enter().unwrap()).collect();
         assert!(load.enter().is_none());
-        assert!(load.enter().is_none(), "who was refused takes no place");
-        let outside = load.step_out();
+        assert!(load.enter().is_none(), "a rejected request is not counted");
+        let uncounted = load.step_out();
         let other = load.enter().unwrap();
-        drop(outside);
-        inside.pop();
+        drop(uncounted);
+        active.pop();
         assert!(load.enter().is_none());
-        drop((inside, other));
+        drop((active, other));
         assert_eq!(load.0.into_inner(), 0);
     }
 }

@@ -1,12 +1,12 @@
-//! `user_metadata`, `app_metadata`, `client_metadata`: what may be in them, and how a change is written down.
+//! `user_metadata`, `app_metadata`, `client_metadata`: the rules of their content, and the form of a change.
 //!
-//! The merge itself happens in Postgres (`merge_metadata`, see `migrations/`): a change travels as the JSON text the
-//! client sent. Rules: <https://auth0.com/docs/manage-users/user-accounts/metadata/metadata-fields-data>.
+//! PostgreSQL merges a change (`merge_metadata`, see `migrations/`), which is the JSON text of the request.
+//! Rules: <https://auth0.com/docs/manage-users/user-accounts/metadata/metadata-fields-data>.
 //!
-//! Deviations and decisions, where Auth0's documentation says nothing:
-//! - `null` below the root is data and kept; `null` at the root of a new user's metadata is dropped.
+//! Deviations and decisions, where Auth0's documentation is silent:
+//! - `null` below the root is data and is stored; `null` at the root of a new user's metadata is dropped.
 //! - `"user_metadata": null` in a PATCH clears the field, as `{}` does.
-//! - A name with `.` or `$`, at any level, is refused, and so is a reserved root name of `app_metadata`.
+//! - A name with `.` or `$`, at any level, is rejected, as is a reserved root name of `app_metadata`.
 
 use serde_json::value::RawValue;
 
@@ -15,7 +15,7 @@ use crate::base::json::{Object, type_name};
 use crate::base::patch::Patch;
 use crate::base::schema::{Fault, Part, refuse};
 
-/// Root names that `app_metadata` cannot have: Auth0 keeps them for itself.
+/// The root names of `app_metadata` that Auth0 reserves.
 const RESERVED: [&str; 18] = [
     "__tenant",
     "_id",
@@ -37,13 +37,13 @@ const RESERVED: [&str; 18] = [
     "user_id",
 ];
 
-/// How many characters a name or a value can have where metadata are texts.
-const TEXT_LENGTH: usize = 255;
+/// The maximum length of a name and of a value in text metadata, in characters.
+const MAX_TEXT_LENGTH: usize = 255;
 
-/// A change of a metadata field: the JSON text that `merge_metadata` merges, or nothing to do.
+/// A change of a metadata field: the JSON text that `merge_metadata` merges; `None` for no change.
 pub type MetadataPatch = Option<String>;
 
-/// What a PATCH wants done to a metadata field.
+/// The change of a metadata field in a PATCH body.
 pub fn patch(body: &Object<'_>, field: &str) -> MetadataPatch {
     match body.raw(field) {
         Patch::Absent => None,
@@ -52,7 +52,7 @@ pub fn patch(body: &Object<'_>, field: &str) -> MetadataPatch {
     }
 }
 
-/// The faults of the names in a metadata field of a body.
+/// The violations of the rules of names in a metadata field.
 pub fn faults(body: &Object<'_>, field: &'static str) -> Vec<Fault> {
     let mut faults = Vec::new();
     if let Some(object) = body.get(field).and_then(Object::of) {
@@ -62,34 +62,34 @@ pub fn faults(body: &Object<'_>, field: &'static str) -> Vec<Fault> {
                 Fault::of(format!("{field}.{name}"), "", format!("Property name is reserved: {name}"))
             }));
         }
-        names(field, &object, &mut faults);
+        check_names(field, &object, &mut faults);
     }
     faults
 }
 
-/// The faults of metadata that hold nothing but short texts, as those of clients and organizations do: the length of
-/// names and values, and what a name may consist of. A null stands for a value that is to go.
+/// The violations of the rules of text metadata (clients, organizations): the lengths of names and values,
+/// and the characters of names. A null removes a value.
 pub fn text_faults(
     body: &Object<'_>,
     field: &'static str,
     about: &'static str,
-    is_of_name: fn(char) -> bool,
+    is_name_character: fn(char) -> bool,
 ) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (name, value) in body.get(field).and_then(Object::of).iter().flat_map(Object::members) {
         let path = format!("{field}.{name}");
         let mut fault = |reason: String| faults.push(Fault::of(&path, about, reason));
-        if name.chars().count() > TEXT_LENGTH {
-            fault(format!("Property name is too long, maximum {TEXT_LENGTH}"));
-        } else if !name.chars().all(is_of_name) {
+        if name.chars().count() > MAX_TEXT_LENGTH {
+            fault(format!("Property name is too long, maximum {MAX_TEXT_LENGTH}"));
+        } else if !name.chars().all(is_name_character) {
             fault("Property name has characters that are not allowed".into());
         }
         match serde_json::from_str::<Option<String>>(value.get()) {
             Err(_) => fault(format!("Expected type string but found type {}", type_name(value))),
             Ok(text) => {
                 let length = text.unwrap_or_default().chars().count();
-                if length > TEXT_LENGTH {
-                    fault(format!("String is too long ({length} chars), maximum {TEXT_LENGTH}"));
+                if length > MAX_TEXT_LENGTH {
+                    fault(format!("String is too long ({length} chars), maximum {MAX_TEXT_LENGTH}"));
                 }
             }
         }
@@ -97,7 +97,7 @@ pub fn text_faults(
     faults
 }
 
-/// Refuses what is larger than a tenant allows a request to give to a metadata field, in bytes of JSON.
+/// Rejects a change that is larger than the tenant's limit, in bytes of JSON.
 pub fn check_size(limit: usize, fields: &[(&'static str, &MetadataPatch)]) -> Result<(), Error> {
     let too_large = fields.iter().filter_map(|(field, patch)| {
         let size = patch.as_ref().map_or(0, String::len);
@@ -106,23 +106,24 @@ pub fn check_size(limit: usize, fields: &[(&'static str, &MetadataPatch)]) -> Re
     refuse(Part::Payload, &too_large.collect::<Vec<_>>())
 }
 
-fn names(path: &str, object: &Object<'_>, faults: &mut Vec<Fault>) {
+/// Collects the violations of names below a path.
+fn check_names(path: &str, object: &Object<'_>, faults: &mut Vec<Fault>) {
     for (name, value) in object.members() {
         let path = format!("{path}.{name}");
         if name.contains(['.', '$']) {
             faults.push(Fault::of(&path, "", format!("Property names must not contain . or $: {name}")));
         }
-        inside(&path, value, faults);
+        check_value(&path, value, faults);
     }
 }
 
-fn inside(path: &str, value: &RawValue, faults: &mut Vec<Fault>) {
+fn check_value(path: &str, value: &RawValue, faults: &mut Vec<Fault>) {
     if let Some(object) = Object::of(value) {
-        names(path, &object, faults);
+        check_names(path, &object, faults);
     } else if value.get().starts_with('[') && value.get().contains('{') {
         let elements: Vec<&RawValue> = serde_json::from_str(value.get()).unwrap_or_default();
         for (n, element) in elements.into_iter().enumerate() {
-            inside(&format!("{path}.{n}"), element, faults);
+            check_value(&format!("{path}.{n}"), element, faults);
         }
     }
 }
@@ -135,6 +136,6 @@ mod tests {
     fn names_are_checked_at_every_level() {
         let body = br#"{"app_metadata":{"a":[{"b.c":1}],"email":"x","$d":{"fine":null}}}"#;
         let faults = faults(&Object::read(body).unwrap(), "app_metadata");
-        insta::assert_debug_snapshot!(faults.iter().map(|f| format!("{f:?}")).collect::<Vec<_>>().len(), @"3");
+        assert_eq!(faults.len(), 3, "{faults:?}");
     }
 }

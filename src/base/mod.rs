@@ -1,4 +1,4 @@
-//! What every layer uses: identifiers, strict JSON, schemas, errors, secrets, limits. Imports no other layer.
+//! The lowest layer: ids, strict JSON, schemas, errors, secrets, limits. It imports no other layer.
 
 pub mod error;
 pub mod fields;

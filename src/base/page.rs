@@ -1,30 +1,29 @@
-//! Which part of a list is asked for, and that part.
+//! The pages of a list.
 
 use crate::base::error::{Result, codes};
 
-/// Which part of a list is asked for.
+/// The requested page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Page {
-    /// By number.
+    /// By page number.
     Offset {
-        /// From 0 on.
+        /// The page number, from 0.
         page: i64,
-        /// How many are on one.
         per_page: i64,
-        /// Is the number of all wanted too?
+        /// Whether to count the whole list.
         include_totals: bool,
     },
-    /// What follows a place in the list.
+    /// The items after a cursor.
     Checkpoint {
-        /// The `next` of the part before; none for the first part.
+        /// The `next` of the previous page; `None` for the first page.
         from: Option<String>,
-        /// How many at most.
+        /// The maximum number of items.
         take: i64,
     },
 }
 
 impl Page {
-    /// Refuses what Auth0 does not let page numbers reach; no cap, no end.
+    /// Rejects a page that ends after the first `cap` items; `None` for no limit.
     pub fn within(self, cap: Option<u32>) -> Result<Self> {
         match cap {
             Some(cap) if self.start().saturating_add(self.limit()) > cap.into() => Err(codes::INVALID_PAGING
@@ -33,7 +32,7 @@ impl Page {
         }
     }
 
-    /// How many are skipped; none by checkpoint.
+    /// The number of skipped items.
     pub fn start(&self) -> i64 {
         match self {
             Self::Offset { page, per_page, .. } => page.saturating_mul(*per_page),
@@ -41,7 +40,7 @@ impl Page {
         }
     }
 
-    /// How many are answered at most.
+    /// The maximum number of items.
     pub fn limit(&self) -> i64 {
         match self {
             Self::Offset { per_page, .. } => *per_page,
@@ -49,7 +48,7 @@ impl Page {
         }
     }
 
-    /// Where a checkpoint goes on.
+    /// The cursor of a checkpoint page.
     pub fn from(&self) -> Option<&str> {
         match self {
             Self::Offset { .. } => None,
@@ -57,39 +56,39 @@ impl Page {
         }
     }
 
-    /// How many to fetch: by checkpoint one more than are answered, to know whether anything follows.
+    /// The number of items to fetch: one more than [`Page::limit`] for a checkpoint page, to know whether
+    /// another page follows.
     pub fn fetched(&self) -> i64 {
         self.limit() + i64::from(matches!(self, Self::Checkpoint { .. }))
     }
 
-    /// Is the number of all wanted?
+    /// Whether to count the whole list.
     pub fn include_totals(&self) -> bool {
         matches!(self, Self::Offset { include_totals: true, .. })
     }
 }
 
-/// A part of a list.
+/// A page of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct List<T> {
-    /// What is in it.
     pub items: Vec<T>,
-    /// How many there are in the whole list, if that was asked.
+    /// The length of the whole list, if requested.
     pub total: Option<i64>,
-    /// By checkpoint: what to ask for what follows, if anything does.
+    /// The cursor of the next page, if another page follows.
     pub next: Option<String>,
 }
 
 impl<T> List<T> {
-    /// Of one more than were asked for, keeps those; what follows begins after the last one, which `place` names.
-    pub fn end_at(&mut self, limit: i64, place: impl FnOnce(&T) -> String) {
+    /// Drops the item beyond `limit`, if any, and sets `next` to the cursor of the last remaining item.
+    pub fn end_at(&mut self, limit: i64, cursor: impl FnOnce(&T) -> String) {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         if self.items.len() > limit {
             self.items.truncate(limit);
-            self.next = self.items.last().map(place);
+            self.next = self.items.last().map(cursor);
         }
     }
 
-    /// The same list of something else.
+    /// Maps the items.
     pub fn try_map<U>(self, f: impl FnMut(T) -> Result<U>) -> Result<List<U>> {
         let Self { items, total, next } = self;
         Ok(List { items: items.into_iter().map(f).collect::<Result<_>>()?, total, next })

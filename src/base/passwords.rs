@@ -1,7 +1,8 @@
-//! Passwords: what a connection asks of one, and Argon2id.
+//! Password policies, and hashes by Argon2id.
 //!
-//! Policies: <https://auth0.com/docs/authenticate/database-connections/password-options>. Hashing costs about 15 ms of
-//! CPU at the parameters OWASP names, so it runs on threads of its own, a bounded number at a time.
+//! Policies: <https://auth0.com/docs/authenticate/database-connections/password-options>. A hash takes about
+//! 15 ms of CPU at the parameters that OWASP recommends, so a bounded number of blocking threads computes
+//! them.
 
 use std::sync::Arc;
 
@@ -12,11 +13,11 @@ use tokio::sync::Semaphore;
 
 use crate::base::error::{Error, Result, codes};
 
-/// How strong a password has to be.
+/// The required strength of a password.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Policy {
-    /// Any password that is not empty.
+    /// Any non-empty password.
     None,
     /// Six characters.
     Low,
@@ -25,12 +26,12 @@ pub enum Policy {
     /// Eight characters with three of: lower case, upper case, number, special character.
     #[default]
     Good,
-    /// Ten characters, as good, and no more than two identical characters in a row.
+    /// Ten characters, the rules of `Good`, and at most two identical characters in a row.
     Excellent,
 }
 
 impl Policy {
-    /// How long a password has to be, in characters, unless the connection says otherwise.
+    /// The minimum length in characters, unless the connection sets one.
     pub fn min_length(self) -> usize {
         match self {
             Self::None => 1,
@@ -40,13 +41,14 @@ impl Policy {
         }
     }
 
-    /// Is the password strong enough?
+    /// Whether a password satisfies the policy.
     pub fn allows(self, password: &str, min_length: Option<usize>) -> bool {
         self.report(password, min_length).verified
     }
 
-    /// What is asked of a password, and which of it this one meets. Anything that is neither letter nor digit is
-    /// special, a space too. The shape and the words are those of <https://github.com/auth0/password-sheriff>.
+    /// The rules of the policy, and whether a password satisfies each one. A character that is neither a
+    /// letter nor a digit is special, a space included. The shape and texts are those of
+    /// <https://github.com/auth0/password-sheriff>.
     pub fn report(self, password: &str, min_length: Option<usize>) -> Report {
         let has = |test: fn(char) -> bool| password.chars().any(test);
         let kind = |code, message, test| Rule {
@@ -113,34 +115,33 @@ impl Policy {
     }
 }
 
-/// What a policy asks of a password, and whether it is met.
+/// The rules of a policy, checked against a password.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// One by one.
     pub rules: Vec<Rule>,
-    /// All of it?
+    /// Whether the password satisfies all rules.
     pub verified: bool,
 }
 
-/// One thing that a policy asks.
+/// A rule of a policy.
 #[derive(Clone, Debug, Serialize)]
 pub struct Rule {
-    /// For people, with `%d` and `%s` for what `format` holds.
+    /// The text, with `%d` and `%s` for the values of `format`.
     pub message: &'static str,
-    /// What to put into the message.
+    /// The values of the message.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub format: Vec<Value>,
-    /// For programs.
+    /// The machine-readable code.
     pub code: &'static str,
-    /// What it consists of.
+    /// The alternatives of the rule.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<Rule>,
-    /// Is it met?
+    /// Whether the password satisfies the rule.
     pub verified: bool,
 }
 
 impl Report {
-    /// The whole policy as a list for people.
+    /// The policy as a bulleted text.
     pub fn text(&self) -> String {
         let mut lines = Vec::new();
         for rule in &self.rules {
@@ -155,38 +156,38 @@ impl Report {
     }
 }
 
-/// What came of holding a password against a hash.
+/// The result of a password verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is another password.
+    /// The password does not match.
     Wrong,
-    /// It is the password.
+    /// The password matches.
     Right,
-    /// It is the password, and the hash should be replaced by one of ours.
+    /// The password matches, and the hash should be replaced by [`Hasher::hash`].
     Outdated,
 }
 
-/// A hash that is no password's, at the parameters of [`Hasher::hash`].
-const NOBODYS: &str =
+/// A hash of no known password, at the parameters of [`Hasher::hash`].
+const DUMMY_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$yYsjl0QEtT12DI270L1Q+Q$KuEqxOmQ7F8Hf6H75nZwAbgPNPELK4t1Ttq97E6TFcA";
 
-/// Hashes and verifies passwords, a bounded number at a time.
+/// Hashes and verifies passwords, with bounded concurrency.
 #[derive(Clone, Debug)]
 pub struct Hasher {
     computing: Arc<Semaphore>,
-    /// Those that wait for a computation as well: one more is refused with 503.
+    /// Running and queued computations; more are rejected with 503.
     admitted: Arc<Semaphore>,
 }
 
-/// How many may wait for each computation: about a second.
-const WAITING: usize = 64;
+/// The queued computations per running one: about a second of work.
+const MAX_QUEUED: usize = 64;
 
 impl Hasher {
-    /// At most so many computations at once.
+    /// A hasher with a maximum number of concurrent computations.
     pub fn new(concurrency: usize) -> Self {
         let concurrency = concurrency.max(1);
         let semaphore = |permits| Arc::new(Semaphore::new(permits));
-        Self { computing: semaphore(concurrency), admitted: semaphore(concurrency * (1 + WAITING)) }
+        Self { computing: semaphore(concurrency), admitted: semaphore(concurrency * (1 + MAX_QUEUED)) }
     }
 
     /// The hash of a password: Argon2id, 19 MiB, two passes, as a PHC string.
@@ -200,22 +201,22 @@ impl Hasher {
         .await
     }
 
-    /// Does a password belong to a hash? Without a hash the same work is done, so that the time an answer takes does
-    /// not tell which accounts exist.
+    /// Verifies a password. Without a hash it computes one all the same, so that the response time does not
+    /// reveal which accounts exist.
     pub async fn verify(&self, password: String, hash: Option<String>) -> Result<Verdict> {
         self.run(move || {
             let Some(hash) = hash else {
-                let _ = Argon2::default().verify_password(password.as_bytes(), NOBODYS);
+                let _ = Argon2::default().verify_password(password.as_bytes(), DUMMY_HASH);
                 return Ok(Verdict::Wrong);
             };
-            // Imported users bring hashes of bcrypt, which reads 72 bytes of a password.
-            let (right, verdict) = if hash.starts_with("$2") {
+            // Imported users have bcrypt hashes. bcrypt reads the first 72 bytes of a password.
+            let (is_match, verdict) = if hash.starts_with("$2") {
                 (bcrypt::verify(password.as_bytes(), &hash).unwrap_or(false), Verdict::Outdated)
             } else {
-                let right = Argon2::default().verify_password(password.as_bytes(), hash.as_str()).is_ok();
-                (right, Verdict::Right)
+                let is_match = Argon2::default().verify_password(password.as_bytes(), hash.as_str()).is_ok();
+                (is_match, Verdict::Right)
             };
-            Ok(if right { verdict } else { Verdict::Wrong })
+            Ok(if is_match { verdict } else { Verdict::Wrong })
         })
         .await
     }
@@ -232,7 +233,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn policies_ask_what_they_say() {
+    fn policy_allows_passwords_by_its_rules() {
         for (policy, password, allowed) in [
             (Policy::None, "a", true),
             (Policy::None, "", false),
@@ -252,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_says_what_it_asks() {
+    fn report_lists_the_rules_of_the_policy() {
         insta::assert_snapshot!(Policy::Excellent.report("", None).text(), @r#"
         * At least 10 characters in length
         * Contain at least 3 of the following 4 types of characters:
@@ -272,16 +273,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_comes_when_too_many_wait_is_refused() {
+    async fn full_queue_rejects_with_503() {
         let hasher = Hasher::new(1);
-        let waiting: Vec<_> = (0..=WAITING).map(|_| hasher.admitted.try_acquire().unwrap()).collect();
+        let admitted: Vec<_> = (0..=MAX_QUEUED).map(|_| hasher.admitted.try_acquire().unwrap()).collect();
         assert_eq!(hasher.hash("x".into()).await.unwrap_err().meaning, codes::OVERLOADED);
-        drop(waiting);
+        drop(admitted);
         assert!(hasher.hash("x".into()).await.is_ok());
     }
 
     #[tokio::test]
-    async fn hashes_of_bcrypt_are_outdated_and_nobody_has_no_password() {
+    async fn verify_reports_outdated_hashes_and_rejects_a_missing_one() {
         let hasher = Hasher::new(1);
         let hash = bcrypt::hash("secret", 4).unwrap();
         for (password, hash, verdict) in [
@@ -294,11 +295,11 @@ mod tests {
         ] {
             assert_eq!(hasher.verify(password.into(), hash).await.unwrap(), verdict);
         }
-        // What is verified for nobody costs what it costs for somebody.
+        // The dummy hash costs as much as a real one.
         let ours = hasher.hash("x".into()).await.unwrap();
-        assert_eq!(ours.len(), NOBODYS.len());
+        assert_eq!(ours.len(), DUMMY_HASH.len());
         let parameters = |hash: &str| hash.rsplitn(3, '$').last().map(str::to_owned);
-        assert_eq!(parameters(&ours), parameters(NOBODYS));
-        assert!(argon2::PasswordHash::new(NOBODYS).is_ok());
+        assert_eq!(parameters(&ours), parameters(DUMMY_HASH));
+        assert!(argon2::PasswordHash::new(DUMMY_HASH).is_ok());
     }
 }

@@ -1,24 +1,24 @@
-//! A field of a PATCH: left out, set to null, or set to a value. The three mean different things in Auth0's API.
+//! A field of a PATCH body: absent, null or set. Auth0's API distinguishes the three.
 
 /// One field of a PATCH body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Patch<T> {
-    /// The body does not have the field: what is stored stays.
+    /// The body does not have the field: the stored value is unchanged.
     #[default]
     Absent,
-    /// The field is `null`: what is stored goes.
+    /// The field is `null`: the stored value is removed.
     Null,
-    /// The field has a value: it replaces or merges into what is stored.
+    /// The field has a value, which replaces or merges into the stored value.
     Set(T),
 }
 
 impl<T> Patch<T> {
-    /// Is there anything to do?
+    /// Whether the body does not have the field.
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
     }
 
-    /// The value, if there is one.
+    /// The value of a set field.
     pub fn set(&self) -> Option<&T> {
         match self {
             Self::Set(value) => Some(value),
@@ -26,7 +26,7 @@ impl<T> Patch<T> {
         }
     }
 
-    /// The same with another value.
+    /// Maps the value.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Patch<U> {
         match self {
             Self::Absent => Patch::Absent,

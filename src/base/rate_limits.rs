@@ -1,19 +1,20 @@
-//! Rate limits, as Auth0 expresses them: a bucket of requests that fills again at a steady rate.
+//! Rate limits in Auth0's terms: a bucket of requests that refills at a constant rate.
 //!
-//! A bucket is one number, the time at which it will be full again (the generic cell rate algorithm of ITU-T I.371: its
-//! theoretical arrival time), and a request is one compare-and-exchange of it. Nobody waits for anybody, and the database
-//! is not asked: **limits hold for each instance by itself**, so several of them together let through several times as
-//! many.
+//! A bucket is one number, the time at which it is full again (the theoretical arrival time of the generic
+//! cell rate algorithm, ITU-T I.371). A request is one compare-and-exchange of that number, without locks or
+//! database access. **Each instance counts by itself**, so several instances together allow a multiple of the
+//! limit.
 //!
 //! Decisions:
-//! - All limits are off unless the tenant's file sets them; then they cost nothing, and there are no headers.
-//! - In the Management API each client has a bucket, by its token (`azp`), counted once the token is believed: whoever
-//!   has none cannot spend anybody's requests.
-//! - The public endpoints have a bucket for each address they are called from, IPv6 addresses by their /64: what else a
-//!   request says of its sender is in its body, or made up.
-//! - `x-ratelimit-reset` is when the bucket has one request more, in whole seconds rounded up; of a refused request it is
-//!   when the next one is let through, and so is `Retry-After`.
-//! - At most [`BUCKETS`] are remembered. One that nobody asked for within [`FULL`] is full again, and forgotten.
+//! - Limits are off unless the tenant's file sets them; then requests are not counted and responses have no
+//!   headers.
+//! - In the Management API each client has a bucket, identified by the token's `azp` and counted after the
+//!   token is verified, so that a forged token cannot exhaust the bucket of a client.
+//! - The public endpoints have a bucket per caller address, IPv6 addresses by their /64. Other properties of
+//!   the caller are in the body, or can be forged.
+//! - `x-ratelimit-reset` is the time of the next refilled request, in whole seconds rounded up. For a
+//!   rejected request it is the time at which the next one is allowed, as is `Retry-After`.
+//! - The cache holds at most [`BUCKETS`]. A bucket that is unused for [`FULL`] is full and is evicted.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -25,38 +26,37 @@ use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-/// How many buckets are remembered, those that were asked for lately.
+/// The maximum number of cached buckets.
 pub const BUCKETS: u64 = 100_000;
-/// The longest time in which an empty bucket may fill.
+/// The maximum time in which an empty bucket refills.
 pub const FULL: Duration = Duration::from_secs(3600);
 
 /// The limits of a tenant; `None` for no limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RateLimits {
-    /// Of each client in the Management API.
+    /// Per client in the Management API.
     pub management_api: Option<Limit>,
-    /// Of each address at `/oauth/token`.
+    /// Per address at `/oauth/token`.
     pub token: Option<Limit>,
-    /// Of each address at `/dbconnections/signup`.
+    /// Per address at `/dbconnections/signup`.
     pub signup: Option<Limit>,
-    /// Of each address at `/dbconnections/change_password`.
+    /// Per address at `/dbconnections/change_password`.
     pub change_password: Option<Limit>,
-    /// Of each address at `/userinfo`.
+    /// Per address at `/userinfo`.
     pub userinfo: Option<Limit>,
 }
 
 impl RateLimits {
-    /// Is there no limit at all?
+    /// Whether no limit is set.
     pub fn is_off(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// What is limited.
+/// A rate-limited endpoint or group of endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Limited {
-    /// The Management API.
     ManagementApi,
     /// `/oauth/token`.
     Token,
@@ -80,50 +80,47 @@ impl Limited {
     }
 }
 
-/// A bucket's size, and how fast it fills.
+/// The size of a bucket and its refill rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limit {
-    /// How many requests may come at once, at least one.
+    /// The size of the bucket, at least one request.
     pub burst: u32,
-    /// How many come back.
     #[serde(flatten)]
     pub refill: Refill,
 }
 
-/// How many requests come back to a bucket in a time, one after the other; at least one.
+/// The refill rate of a bucket, at least one request per period, evenly spaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Refill {
-    /// In a second.
     PerSecond(u32),
-    /// In a minute.
     PerMinute(u32),
 }
 
-/// What became of a request, and what its answer tells of the bucket.
+/// The decision on a request, and the state of its bucket for the response headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Judged {
-    /// Is it let through?
     pub allowed: bool,
-    /// The bucket's size.
+    /// The size of the bucket.
     pub limit: u32,
-    /// How many requests may come now.
+    /// The remaining requests.
     pub remaining: u64,
-    /// When there will be one more, in seconds since 1970.
+    /// The time of the next refilled request, in seconds since 1970.
     pub reset: u64,
-    /// How long that is from now, in seconds, at least one.
+    /// The seconds until then, at least one.
     pub retry_after: u64,
 }
 
+/// In nanoseconds.
 const SECOND: u64 = 1_000_000_000;
 
 impl Limit {
-    /// How long an empty bucket takes to fill.
+    /// The time in which an empty bucket refills.
     pub fn full(self) -> Duration {
         Duration::from_nanos(self.capacity())
     }
 
-    /// After how many nanoseconds there is one request more.
+    /// The time between two refilled requests, in nanoseconds.
     fn interval(self) -> u64 {
         match self.refill {
             Refill::PerSecond(requests) => SECOND / u64::from(requests.max(1)),
@@ -131,19 +128,20 @@ impl Limit {
         }
     }
 
+    /// The time in which an empty bucket refills, in nanoseconds.
     fn capacity(self) -> u64 {
         self.interval().saturating_mul(self.burst.into())
     }
 
-    /// Takes a request out of a bucket, in one step. The clock tells nanoseconds since 1970.
+    /// Takes a request from a bucket, atomically. The clock returns nanoseconds since 1970.
     fn take(self, bucket: &AtomicU64, clock: impl Fn() -> u64) -> Judged {
         let (interval, capacity) = (self.interval(), self.capacity());
         let mut full_at = bucket.load(Ordering::Acquire);
         loop {
-            // Read after the bucket, so never earlier than the request before this one: of many at once as many pass as
-            // there are.
+            // Read after the bucket, so never earlier than the previous request: concurrent requests cannot exceed the
+            // limit.
             let now = clock();
-            // A clock that was set back, or a limit that was lowered, costs no more than what is in the bucket.
+            // After a clock step backwards or a lowered limit, the bucket is at worst empty.
             let missing = full_at.saturating_sub(now).min(capacity);
             let allowed = missing + interval <= capacity;
             let missing = missing + if allowed { interval } else { 0 };
@@ -166,19 +164,19 @@ impl Limit {
     }
 }
 
-/// The buckets of an instance.
+/// The buckets of this instance.
 pub struct Buckets(Cache<(Arc<str>, Limited, String), Arc<AtomicU64>>);
 
 impl Default for Buckets {
     fn default() -> Self {
-        // The least recently asked for go first: a crowd of new callers does not keep one from being counted.
+        // LRU instead of TinyLFU, which would not admit a new caller among many and so not count it.
         let builder = Cache::builder().max_capacity(BUCKETS).eviction_policy(EvictionPolicy::lru());
         Self(builder.time_to_idle(FULL).build())
     }
 }
 
 impl Buckets {
-    /// Counts a request of a caller, known by `caller`; `None` if the tenant does not limit it.
+    /// Counts a request of a caller; `None` if the tenant does not limit it.
     pub fn judge(
         &self,
         (tenant, limits): (&Arc<str>, &RateLimits),
@@ -192,7 +190,7 @@ impl Buckets {
     }
 }
 
-/// What is counted as one caller: an address, or the network of 2^64 addresses that one subscriber has.
+/// The bucket key of an address. An IPv6 address counts as its /64, the network of one subscriber.
 pub fn caller(ip: &str) -> String {
     match ip.parse() {
         Ok(IpAddr::V6(ip)) if ip.to_ipv4_mapped().is_none() => {
@@ -216,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_empties_and_fills_one_by_one() {
+    fn bucket_empties_and_refills_by_single_requests() {
         let (limit, bucket) = (limit(3, Refill::PerMinute(6)), AtomicU64::default());
         let take = |at: u64| {
             let judged = limit.take(&bucket, || NOW + at * SECOND);
@@ -228,14 +226,14 @@ mod tests {
         assert_eq!(take(1), (true, 0, 10, 9));
         assert_eq!(take(1), (false, 0, 10, 9));
         assert_eq!(take(9), (false, 0, 10, 1));
-        assert_eq!(take(10), (true, 0, 20, 10), "what was refused cost nothing");
+        assert_eq!(take(10), (true, 0, 20, 10), "a rejected request takes nothing");
         assert_eq!(take(10), (false, 0, 20, 10));
         assert_eq!(take(39), (true, 1, 40, 1));
-        assert_eq!(take(1000), (true, 2, 1010, 10), "no more than the burst comes back");
+        assert_eq!(take(1000), (true, 2, 1010, 10), "the bucket refills to its size");
     }
 
     #[test]
-    fn a_clock_set_back_and_a_lower_limit_cost_one_bucket_at_most() {
+    fn clock_step_back_costs_at_most_one_bucket() {
         let bucket = AtomicU64::new(NOW + 3600 * SECOND);
         let limit = limit(2, Refill::PerSecond(1));
         assert!(!limit.take(&bucket, || NOW).allowed);
@@ -244,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn callers_are_addresses_and_networks_of_subscribers() {
+    fn caller_is_an_ipv4_address_or_an_ipv6_network() {
         assert_eq!(caller("192.0.2.1"), "192.0.2.1");
         assert_eq!(caller("2001:db8:1:2:3:4:5:6"), caller("2001:db8:1:2::1"));
         assert_ne!(caller("2001:db8:1:2::1"), caller("2001:db8:1:3::1"));
@@ -252,30 +250,30 @@ mod tests {
     }
 
     #[test]
-    fn of_many_threads_as_many_pass_as_there_are() {
+    fn concurrent_requests_do_not_exceed_the_limit() {
         let (limit, bucket) = (limit(1000, Refill::PerMinute(1000)), AtomicU64::default());
         let clock = AtomicU64::new(NOW);
-        // A clock that never stands still, and ends long before the first request comes back.
+        // The clock advances with every call, and stops long before the first refill.
         let take = || {
             (0..500).filter(|_| limit.take(&bucket, || clock.fetch_add(1, Ordering::SeqCst)).allowed).count()
         };
-        let passed: usize = std::thread::scope(|scope| {
+        let allowed: usize = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(take)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).sum()
         });
-        assert_eq!(passed, 1000);
+        assert_eq!(allowed, 1000);
     }
 
     proptest! {
-        /// The model keeps what is in the bucket, where the bucket keeps when it will be full.
+        /// The model stores the content of the bucket instead of the time at which it is full.
         #[test]
-        fn a_bucket_is_as_the_model(
+        fn bucket_agrees_with_the_model(
             burst in 1_u32..20,
             requests in 1_u32..100,
-            a_minute: bool,
+            per_minute: bool,
             pauses in prop::collection::vec(prop_oneof![Just(0), 0..SECOND, 0..100 * SECOND], 1..60),
         ) {
-            let limit = limit(burst, if a_minute { Refill::PerMinute(requests) } else { Refill::PerSecond(requests) });
+            let limit = limit(burst, if per_minute { Refill::PerMinute(requests) } else { Refill::PerSecond(requests) });
             let (interval, capacity) = (limit.interval(), limit.capacity());
             let (bucket, mut now, mut content) = (AtomicU64::default(), NOW, capacity);
             for pause in pauses {
@@ -285,7 +283,7 @@ mod tests {
                 content -= if allowed { interval } else { 0 };
                 let judged = limit.take(&bucket, || now);
                 prop_assert_eq!((judged.allowed, judged.remaining), (allowed, content / interval));
-                // At the reset there is one more, and not a second before.
+                // At the reset one more request is allowed, and not a second earlier.
                 let more = |at: u64| (content + at.saturating_sub(now)) / interval > judged.remaining;
                 prop_assert!(more(judged.reset * SECOND) && !more((judged.reset - 1) * SECOND));
                 prop_assert!(more(now + judged.retry_after * SECOND) && judged.retry_after >= 1);

@@ -1,53 +1,53 @@
-//! A typed schema of what a request may carry, and the faults of a request held against it.
+//! Typed schemas of request bodies, and the violations of a schema.
 //!
-//! The messages are those of the JSON Schema library that Auth0's API answers with (z-schema's wording):
-//! `'<reason>' on property <path> (<about>).`, several faults joined by ` (also) `, faults of the root first, then
-//! the members in the reverse of the order in which they were written. A resource declares a `static` [`Schema`];
-//! the same declaration can render an OpenAPI document.
+//! The messages are those of Auth0's JSON Schema library (z-schema): `'<reason>' on property <path>
+//! (<about>).`, several violations joined by ` (also) `, those of the root first, then those of the members
+//! in the reverse of their order in the body. A resource declares a `static` [`Schema`]; the same declaration
+//! can render an OpenAPI document.
 
 use crate::base::error::{Error, codes};
 use crate::base::json::{self, Object};
 use serde_json::value::RawValue;
 
-/// An object: its fields, and whether others are allowed.
+/// The schema of an object.
 #[derive(Debug)]
 pub struct Schema {
     /// The known fields.
     pub fields: &'static [Field],
-    /// Are other fields refused?
+    /// Whether unknown fields are violations.
     pub closed: bool,
-    /// How many members there must be at least.
+    /// The minimum number of members.
     pub min_properties: usize,
-    /// How many members there can be at most.
+    /// The maximum number of members.
     pub max_properties: usize,
-    /// What to tell a client that sent a field that is not known.
+    /// A remedy for clients that send an unknown field.
     pub hint: &'static str,
 }
 
 impl Schema {
-    /// An object that may have these fields and no others.
+    /// An object with only these fields.
     pub const fn closed(fields: &'static [Field]) -> Self {
         Self { fields, closed: true, min_properties: 0, max_properties: usize::MAX, hint: "" }
     }
 
-    /// An object that may have other fields besides.
+    /// An object that may have other fields.
     pub const fn open(fields: &'static [Field]) -> Self {
         Self { closed: false, ..Self::closed(fields) }
     }
 
-    /// With at least so many members.
+    /// With a minimum number of members.
     pub const fn at_least(mut self, members: usize) -> Self {
         self.min_properties = members;
         self
     }
 
-    /// With at most so many members.
+    /// With a maximum number of members.
     pub const fn at_most(mut self, members: usize) -> Self {
         self.max_properties = members;
         self
     }
 
-    /// With a remedy for unknown fields, appended to the fault.
+    /// With a remedy for unknown fields, appended to the violation.
     pub const fn hint(mut self, hint: &'static str) -> Self {
         self.hint = hint;
         self
@@ -55,17 +55,17 @@ impl Schema {
 }
 
 /// A field of an object.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Field {
-    /// Its name on the wire.
+    /// The name in the body.
     pub name: &'static str,
-    /// What it is, without a final dot; shown in parentheses behind a fault.
+    /// The description without a final dot, shown in parentheses after a violation.
     pub about: &'static str,
-    /// What it may hold.
+    /// The type of the value.
     pub kind: Kind,
-    /// Must it be there?
+    /// Whether the body must have the field.
     pub required: bool,
-    /// May it be null?
+    /// Whether the value may be null.
     pub nullable: bool,
 }
 
@@ -75,46 +75,44 @@ impl Field {
         Self { name, about, kind, required: false, nullable: false }
     }
 
-    /// The same, required.
+    /// As a required field.
     pub const fn required(mut self) -> Self {
         self.required = true;
         self
     }
 
-    /// The same, or null.
+    /// As a field that can be null.
     pub const fn nullable(mut self) -> Self {
         self.nullable = true;
         self
     }
 }
 
-/// What a value may be.
-#[derive(Debug)]
+/// The type of a value.
+#[derive(Clone, Copy, Debug)]
 pub enum Kind {
-    /// `true` or `false`.
     Boolean,
-    /// A whole number between two bounds, both included.
+    /// An integer between two bounds, both included.
     Integer(i64, i64),
-    /// Text.
     Text(Text),
-    /// One of these words.
+    /// One of these texts.
     OneOf(&'static [&'static str]),
-    /// An object of a known shape.
+    /// An object with a schema.
     Object(&'static Schema),
-    /// The same where a change merges it: a null takes away the member that has it.
+    /// An object that a change merges: a null removes its member.
     Merged(&'static Schema),
     /// Any object.
     AnyObject,
-    /// A list of at least so many elements of one kind.
+    /// An array with a minimum number of elements of one type.
     Array(usize, &'static Kind),
-    /// A text, or a whole number standing for one.
+    /// A text, or an integer in place of one.
     TextOrInteger,
-    /// Any of these.
+    /// Any of these types.
     Any(&'static [Kind]),
 }
 
-/// The rules of a text, lengths in characters.
-#[derive(Debug)]
+/// The rules of a text. Lengths are in characters.
+#[derive(Clone, Copy, Debug)]
 pub struct Text {
     min: usize,
     max: usize,
@@ -126,23 +124,23 @@ impl Text {
     /// Any text.
     pub const ANY: Self = Self { min: 0, max: usize::MAX, pattern: None, format: None };
 
-    /// Between two lengths, both included.
+    /// A text with a minimum and a maximum length.
     pub const fn between(min: usize, max: usize) -> Self {
         Self { min, max, ..Self::ANY }
     }
 
-    /// At least so long.
+    /// A text with a minimum length.
     pub const fn at_least(min: usize) -> Self {
         Self { min, ..Self::ANY }
     }
 
-    /// With a pattern: as it is written in messages, and as it is tested.
-    pub const fn pattern(mut self, written: &'static str, test: fn(&str) -> bool) -> Self {
-        self.pattern = Some((written, test));
+    /// With a pattern: its text in messages, and its test.
+    pub const fn pattern(mut self, pattern: &'static str, test: fn(&str) -> bool) -> Self {
+        self.pattern = Some((pattern, test));
         self
     }
 
-    /// With a named format.
+    /// A text in a named format.
     pub const fn format(format: Format) -> Self {
         Self { format: Some(format), ..Self::ANY }
     }
@@ -151,25 +149,25 @@ impl Text {
 /// A named format of a text.
 #[derive(Clone, Copy, Debug)]
 pub enum Format {
-    /// An e-mail address: local part of at most 64 characters, 254 in all.
+    /// An email address: at most 254 bytes, of which the local part has at most 64.
     Email,
     /// An absolute URI.
     StrictUri,
     /// An http or https URL.
     Url,
-    /// An e-mail address, or nothing.
+    /// An email address, or empty.
     EmailOrEmpty,
-    /// An absolute URI, or nothing.
+    /// An absolute URI, or empty.
     AbsoluteUriOrEmpty,
-    /// An absolute https URI, or nothing.
+    /// An absolute https URI, or empty.
     AbsoluteHttpsUriOrEmpty,
-    /// An absolute URI in which `*` and `{names}` stand for what is not known yet.
+    /// An absolute URI with placeholders: `*` and `{names}`.
     UrlWithPlaceholders,
     /// `provider|id`.
     UserId,
-    /// A client's id: letters and digits.
+    /// The id of a client: letters, digits, `_` and `-`.
     ClientId,
-    /// A resource's own: its name, and how it is tested.
+    /// A format of a resource: its name, and its test.
     Own(&'static str, fn(&str) -> bool),
 }
 
@@ -189,7 +187,7 @@ impl Format {
         }
     }
 
-    /// Does the text have the format?
+    /// Whether a text has the format.
     pub fn matches(self, text: &str) -> bool {
         match self {
             Self::Email => is_email(text),
@@ -211,7 +209,7 @@ impl Format {
     }
 }
 
-/// Is this an address that mail could be sent to? RFC 5321's lengths; a domain of two labels or more.
+/// Whether a text is an email address: RFC 5321's lengths, and a domain of at least two labels.
 pub fn is_email(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
     let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"@<>()[],;:\"\\".contains(c);
@@ -232,7 +230,7 @@ pub fn is_email(text: &str) -> bool {
         && domain.split('.').all(label)
 }
 
-/// One thing that is wrong with a request.
+/// A violation of a schema or another rule of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fault {
     reason: String,
@@ -240,41 +238,38 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A fault of the object as a whole.
+    /// A violation by the object as a whole.
     pub fn of_root(reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), property: None }
     }
 
-    /// A fault of one property.
+    /// A violation by one property.
     pub fn of(path: impl Into<String>, about: &'static str, reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), property: Some((path.into(), about)) }
     }
 }
 
-/// The part of a request a fault lies in: it opens the message and chooses the `errorCode`.
+/// The part of a request with a violation. It determines the start of the message and the `errorCode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// The body.
     Payload,
-    /// The query string.
     Query,
-    /// The path.
     Path,
 }
 
-/// The error that tells of all faults at once; no fault, no error.
+/// Rejects a request that has violations.
 pub fn refuse(part: Part, faults: &[Fault]) -> Result<(), Error> {
     if faults.is_empty() { Ok(()) } else { Err(refusal(part, faults)) }
 }
 
-/// The same where it is known that there is one.
+/// The error of a request with these violations.
 pub fn refusal(part: Part, faults: &[Fault]) -> Error {
     let (opening, meaning) = match part {
         Part::Payload => ("Payload", codes::INVALID_BODY),
         Part::Query => ("Query", codes::INVALID_QUERY),
         Part::Path => ("Path", codes::INVALID_URI),
     };
-    let sentence = |fault: &Fault| match &fault.property {
+    let message = |fault: &Fault| match &fault.property {
         None => format!("{opening} validation error: '{}'.", fault.reason),
         Some((path, "")) => {
             format!("{opening} validation error: '{}' on property {path}.", fault.reason)
@@ -283,23 +278,23 @@ pub fn refusal(part: Part, faults: &[Fault]) -> Error {
             format!("{opening} validation error: '{}' on property {path} ({about}).", fault.reason)
         }
     };
-    meaning.because(faults.iter().map(sentence).collect::<Vec<_>>().join(" (also) "))
+    meaning.because(faults.iter().map(message).collect::<Vec<_>>().join(" (also) "))
 }
 
 impl Schema {
-    /// Everything that is wrong with an object.
+    /// The violations by an object.
     pub fn faults(&self, object: &Object<'_>) -> Vec<Fault> {
         self.faults_at("", object)
     }
 
-    /// The same of an object that stands at a path.
+    /// The violations by an object at a path of the body.
     pub fn faults_at(&self, path: &str, object: &Object<'_>) -> Vec<Fault> {
         let mut faults = Vec::new();
         self.collect(path, object, false, &mut faults);
         faults
     }
 
-    /// Everything that is wrong with a list of such objects.
+    /// The violations by an array of such objects.
     pub fn faults_of_list(&self, list: &[&RawValue]) -> Vec<Fault> {
         let mut faults = Vec::new();
         for (n, element) in list.iter().enumerate().rev() {
@@ -317,13 +312,13 @@ impl Schema {
         faults
     }
 
-    /// Refuses a body with any fault.
+    /// Rejects a body that has violations.
     pub fn check(&self, body: &Object<'_>) -> Result<(), Error> {
         refuse(Part::Payload, &self.faults(body))
     }
 
-    /// `nulls`: can all be null that need not be there?
-    fn collect(&self, path: &str, object: &Object<'_>, nulls: bool, faults: &mut Vec<Fault>) {
+    /// `optional_is_nullable`: whether every optional field may be null.
+    fn collect(&self, path: &str, object: &Object<'_>, optional_is_nullable: bool, faults: &mut Vec<Fault>) {
         let here = |reason: String| match path {
             "" => Fault::of_root(reason),
             path => Fault::of(path, "", reason),
@@ -355,7 +350,7 @@ impl Schema {
         for (name, value) in object.members().rev() {
             if let Some(field) = known(name) {
                 let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-                let can_be_null = field.nullable || (nulls && !field.required);
+                let can_be_null = field.nullable || (optional_is_nullable && !field.required);
                 if !(can_be_null && value.get() == "null") {
                     field.kind.collect(&path, field, value, faults);
                 }
@@ -416,7 +411,7 @@ impl Kind {
             Self::OneOf(words) => {
                 let text = text();
                 if !words.contains(&text.as_str()) {
-                    faults.push(fault(format!("No enum match for: {}", shown(&text))));
+                    faults.push(fault(format!("No enum match for: {}", truncated(&text))));
                 }
             }
             Self::Object(schema) | Self::Merged(schema) => {
@@ -438,7 +433,7 @@ impl Kind {
 }
 
 impl Text {
-    /// What is wrong with a text, if anything.
+    /// The first violated rule.
     pub fn fault(&self, text: &str) -> Option<String> {
         let length = text.chars().count();
         if length < self.min {
@@ -447,18 +442,18 @@ impl Text {
         if length > self.max {
             return Some(format!("String is too long ({length} chars), maximum {}", self.max));
         }
-        if let Some((written, test)) = self.pattern
+        if let Some((pattern, test)) = self.pattern
             && !test(text)
         {
-            return Some(format!("String does not match pattern {written}: {}", shown(text)));
+            return Some(format!("String does not match pattern {pattern}: {}", truncated(text)));
         }
         let format = self.format.filter(|format| !format.matches(text))?;
-        Some(format!("Object didn't pass validation for format {}: {}", format.name(), shown(text)))
+        Some(format!("Object didn't pass validation for format {}: {}", format.name(), truncated(text)))
     }
 }
 
-/// A value as far as it is worth repeating.
-fn shown(text: &str) -> String {
+/// A value for a message, cut to 200 characters.
+fn truncated(text: &str) -> String {
     text.chars().take(200).collect()
 }
 
@@ -484,19 +479,19 @@ mod tests {
     }
 
     #[test]
-    fn several_faults_are_told_at_once_root_first_then_in_reverse() {
+    fn message_lists_root_violations_first_then_members_in_reverse() {
         insta::assert_snapshot!(message(r#"{"email":"x","age":101,"first":1,"second":2,"roles":[]}"#), @"Payload validation error: 'Missing required property: connection'. (also) Payload validation error: 'Additional properties not allowed: second,first'. (also) Payload validation error: 'Array is too short (0), minimum 1' on property roles (Roles). (also) Payload validation error: 'Value 101 is greater than maximum 100' on property age (Years). (also) Payload validation error: 'Object didn't pass validation for format email: x' on property email (The user's email).");
     }
 
     #[test]
-    fn nested_shapes_and_nulls() {
+    fn check_descends_into_objects_and_arrays() {
         assert_eq!(message(r#"{"connection":"c","email":null,"identity":{"user_id":5}}"#), "fine");
         insta::assert_snapshot!(message(r#"{"connection":"","identity":{"x":5},"roles":[1]}"#), @"Payload validation error: 'Expected type string but found type integer' on property roles.0 (Roles). (also) Payload validation error: 'Missing required property: user_id' on property identity. (also) Payload validation error: 'Additional properties not allowed: x' on property identity. (also) Payload validation error: 'String is too short (0 chars), minimum 1' on property connection (Name of the connection).");
         insta::assert_snapshot!(message(r#"{"connection":null,"email":1,"app":"toaster"}"#), @"Payload validation error: 'No enum match for: toaster' on property app (Type). (also) Payload validation error: 'Expected type string,null but found type integer' on property email (The user's email). (also) Payload validation error: 'Expected type string but found type null' on property connection (Name of the connection).");
     }
 
     #[test]
-    fn addresses() {
+    fn is_email_checks_characters_and_labels() {
         for good in ["a@b.co", "jane.doe+x@example.com", "o'brien@exämple.org", "x_1@a-b.c1.de"] {
             assert!(is_email(good), "{good}");
         }

@@ -1,12 +1,12 @@
-//! Times on the wire.
+//! The timestamp format of the API.
 
 use time::OffsetDateTime;
 
-/// A time as the API writes it: UTC, milliseconds, `Z`.
+/// Formats a time in RFC 3339: UTC, with milliseconds and `Z`.
 pub fn timestamp(at: OffsetDateTime) -> String {
     let at = at.to_offset(time::UtcOffset::UTC);
     let mut text = String::with_capacity(24);
-    // Far cheaper than `format!`, and every document has two of them.
+    // Far cheaper than `format!`. Every document has two timestamps.
     let mut part = |number: u16, digits: u32, end: char| {
         for power in (0..digits).rev() {
             text.extend(char::from_digit(u32::from(number) / 10_u32.pow(power) % 10, 10));
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_have_milliseconds() {
+    fn timestamp_has_milliseconds() {
         assert_eq!(
             timestamp(OffsetDateTime::UNIX_EPOCH + time::Duration::milliseconds(5)),
             "1970-01-01T00:00:00.005Z"

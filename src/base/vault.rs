@@ -1,10 +1,10 @@
-//! Secrets at rest: signing keys, client secrets and whatever else must not be read in a copy of the database is sealed
-//! before it gets there.
+//! Secrets at rest: signing keys, client secrets and the other secrets of the database are sealed before they
+//! are stored, so that a copy of the database does not reveal them.
 //!
-//! A sealed value is `key1`, the id of the key that sealed it (4 bytes), a random nonce and the ciphertext with its tag
-//! (AES-256-GCM). Its place (tenant, table, id) is authenticated along: moved elsewhere it does not open. Values from
-//! before there were key ids begin with the nonce; they are opened by trying. [`crate::keys`] seals anew what is not
-//! under the present key.
+//! A sealed value is `key1`, the id of the sealing key (4 bytes), a random nonce and the ciphertext with its
+//! tag (AES-256-GCM). The location (tenant, table, id) is authenticated as well: a value that is moved
+//! elsewhere does not open. Values of older versions have no key id and begin with the nonce; every key is
+//! tried. The module `keys` re-seals values that are not sealed with the current key.
 
 use std::fmt;
 
@@ -17,10 +17,10 @@ use sha2::{Digest, Sha256};
 use crate::base::error::Error;
 use crate::base::ids;
 
-/// What a sealed value begins with: its form, then the id of its key.
+/// The format marker at the start of a sealed value; the id of the key follows.
 pub const FORM: [u8; 4] = *b"key1";
 
-/// The tables with a sealed column. The table, the tenant and the id of a row are authenticated with its sealed value.
+/// A table with a sealed column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Location {
     /// `signing_keys.private_key`, by `kid`.
@@ -36,7 +36,6 @@ pub enum Location {
 }
 
 impl Location {
-    /// The name of the table.
     pub const fn table(self) -> &'static str {
         match self {
             Self::SigningKeys => "signing_keys",
@@ -47,18 +46,18 @@ impl Location {
         }
     }
 
-    /// One row of a tenant.
+    /// The location of a row's value, which is authenticated with it.
     pub fn row<'a>(self, tenant: &'a str, id: &'a str) -> [&'a str; 3] {
         [tenant, self.table(), id]
     }
 }
 
-/// Names a key without telling anything of it: the beginning of a digest.
+/// The id of a key: the first bytes of its digest, which do not reveal the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyId(pub [u8; 4]);
 
 impl KeyId {
-    /// The id of a key as it is configured; `None` if it is not 32 bytes in base64.
+    /// The id of a configured key; `None` if the key is not 32 bytes in base64.
     pub fn of(key: &str) -> Option<Self> {
         Some(Key::read(key)?.id)
     }
@@ -83,148 +82,146 @@ impl Key {
         Some(Self { id: KeyId([digest[0], digest[1], digest[2], digest[3]]), aead })
     }
 
-    /// Opens a nonce with what it sealed.
-    fn open(&self, place: &[&str], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    /// Opens a nonce and its ciphertext.
+    fn open(&self, location: &[&str], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (nonce, sealed) = sealed.split_at_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let mut secret = Zeroizing::new(sealed.to_vec());
-        let length = self.aead.open_in_place(nonce, Aad::from(place.join("\n")), &mut secret).ok()?.len();
+        let length = self.aead.open_in_place(nonce, Aad::from(location.join("\n")), &mut secret).ok()?.len();
         secret.truncate(length);
         Some(secret)
     }
 }
 
-/// Seals secrets with the key of the deployment, and opens them with it or with those it had before.
+/// Seals secrets with the current key, and opens them with the current or a previous key.
 pub struct Vault {
     key: Key,
     previous: Vec<Key>,
 }
 
 impl Vault {
-    /// Takes the key as it is configured: 32 bytes in base64.
+    /// A vault with the configured key: 32 bytes in base64.
     pub fn new(key: &str) -> anyhow::Result<Self> {
         let key = Key::read(key).ok_or_else(|| malformed("secrets.key is"))?;
         Ok(Self { key, previous: Vec::new() })
     }
 
-    /// The same with a key that opens too, but does not seal.
+    /// Adds a key that opens values but does not seal.
     pub fn with_previous(mut self, key: &str) -> anyhow::Result<Self> {
         self.previous.push(Key::read(key).ok_or_else(|| malformed("one of secrets.previous_keys is"))?);
         Ok(self)
     }
 
-    /// A new key in the form [`Vault::new`] takes.
+    /// A random key in the format of [`Vault::new`].
     pub fn generate_key() -> String {
         STANDARD.encode(ids::random::<32>())
     }
 
-    /// The id of the key that seals.
+    /// The id of the current key.
     pub fn key_id(&self) -> KeyId {
         self.key.id
     }
 
-    /// The ids of the keys that only open.
+    /// The ids of the previous keys.
     pub fn previous_key_ids(&self) -> Vec<KeyId> {
         self.previous.iter().map(|key| key.id).collect()
     }
 
-    /// What every value begins with that is sealed now.
+    /// The first bytes of values sealed with the current key.
     pub fn header(&self) -> Vec<u8> {
         [FORM, self.key.id.0].concat()
     }
 
-    /// Seals a secret. `place` names where it is kept (tenant, table, id): it opens nowhere else.
-    pub fn seal(&self, place: &[&str], secret: &[u8]) -> Result<Vec<u8>, Error> {
+    /// Seals a secret for a location (tenant, table, id); it does not open at another one.
+    pub fn seal(&self, location: &[&str], secret: &[u8]) -> Result<Vec<u8>, Error> {
         let nonce = ids::random::<NONCE_LEN>();
         let mut sealed = secret.to_vec();
         self.key
             .aead
             .seal_in_place_append_tag(
                 Nonce::assume_unique_for_key(nonce),
-                Aad::from(place.join("\n")),
+                Aad::from(location.join("\n")),
                 &mut sealed,
             )
             .map_err(|_| Error::internal("a secret could not be sealed"))?;
         Ok([self.header().as_slice(), &nonce, &sealed].concat())
     }
 
-    /// Opens what [`Vault::seal`] sealed at the same place with one of the keys there are.
-    pub fn open(&self, place: &[&str], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+    /// Opens a value that [`Vault::seal`] sealed for the same location with one of the vault's keys.
+    pub fn open(&self, location: &[&str], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
         let mut keys = std::iter::once(&self.key).chain(&self.previous);
         let named = sealed.strip_prefix(&FORM).and_then(<[u8]>::split_first_chunk);
-        let opened = named.and_then(|(id, rest)| keys.clone().find(|key| key.id.0 == *id)?.open(place, rest));
-        // A nonce could look like a header, if rarely: whatever does not open may be of the form before.
-        opened.or_else(|| keys.find_map(|key| key.open(place, sealed))).ok_or_else(|| {
+        let opened =
+            named.and_then(|(id, rest)| keys.clone().find(|key| key.id.0 == *id)?.open(location, rest));
+        // The nonce of an old value can look like a header, so every key is tried on the whole value too.
+        opened.or_else(|| keys.find_map(|key| key.open(location, sealed))).ok_or_else(|| {
             let key = named.map_or_else(|| "a key without id".to_owned(), |(id, _)| KeyId(*id).to_string());
             Error::internal(format!(
                 "the secret at {} was sealed with {key} and does not open: that key is neither secrets.key nor among \
                  secrets.previous_keys, or the value was changed or moved",
-                place.join("/")
+                location.join("/")
             ))
         })
     }
 }
 
 fn malformed(which: &str) -> anyhow::Error {
-    anyhow::anyhow!("{which} not 32 bytes in base64. Make one with: openssl rand -base64 32")
+    anyhow::anyhow!("{which} not 32 bytes in base64. Generate one with: openssl rand -base64 32")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const PLACE: [&str; 3] = ["dev", "clients", "1"];
+    const LOCATION: [&str; 3] = ["dev", "clients", "1"];
 
     #[test]
-    fn a_secret_opens_only_with_its_key_and_at_its_place() {
+    fn secret_opens_only_with_its_key_at_its_location() {
         let vault = Vault::new(&Vault::generate_key()).unwrap();
-        let sealed = vault.seal(&PLACE, b"hush").unwrap();
-        assert_eq!(*vault.open(&PLACE, &sealed).unwrap(), b"hush");
+        let sealed = vault.seal(&LOCATION, b"hush").unwrap();
+        assert_eq!(*vault.open(&LOCATION, &sealed).unwrap(), b"hush");
         assert!(vault.open(&["other", "clients", "1"], &sealed).is_err());
         for at in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[at] ^= 1;
-            assert!(vault.open(&PLACE, &changed).is_err(), "byte {at}");
-            assert!(vault.open(&PLACE, &sealed[..at]).is_err(), "{at} bytes");
+            assert!(vault.open(&LOCATION, &changed).is_err(), "byte {at}");
+            assert!(vault.open(&LOCATION, &sealed[..at]).is_err(), "{at} bytes");
         }
-        let refused =
-            Vault::new(&Vault::generate_key()).unwrap().open(&PLACE, &sealed).unwrap_err().to_string();
-        assert!(
-            refused.contains("dev/clients/1") && refused.contains(&vault.key_id().to_string()),
-            "{refused}"
-        );
+        let error =
+            Vault::new(&Vault::generate_key()).unwrap().open(&LOCATION, &sealed).unwrap_err().to_string();
+        assert!(error.contains("dev/clients/1") && error.contains(&vault.key_id().to_string()), "{error}");
         assert!(Vault::new("too short").is_err() && KeyId::of("too short").is_none());
     }
 
     #[test]
-    fn a_previous_key_opens_and_does_not_seal() {
+    fn previous_key_opens_and_does_not_seal() {
         let (old, new) = (Vault::generate_key(), Vault::generate_key());
-        let before = Vault::new(&old).unwrap();
-        let ring = Vault::new(&new).unwrap().with_previous(&old).unwrap();
+        let old_vault = Vault::new(&old).unwrap();
+        let vault = Vault::new(&new).unwrap().with_previous(&old).unwrap();
         assert_eq!(
-            (ring.key_id(), ring.previous_key_ids()),
-            (KeyId::of(&new).unwrap(), vec![before.key_id()])
+            (vault.key_id(), vault.previous_key_ids()),
+            (KeyId::of(&new).unwrap(), vec![old_vault.key_id()])
         );
-        assert_eq!(*ring.open(&PLACE, &before.seal(&PLACE, b"hush").unwrap()).unwrap(), b"hush");
-        let sealed = ring.seal(&PLACE, b"hush").unwrap();
-        assert!(sealed.starts_with(&ring.header()) && before.open(&PLACE, &sealed).is_err());
-        assert_eq!(*Vault::new(&new).unwrap().open(&PLACE, &sealed).unwrap(), b"hush");
+        assert_eq!(*vault.open(&LOCATION, &old_vault.seal(&LOCATION, b"hush").unwrap()).unwrap(), b"hush");
+        let sealed = vault.seal(&LOCATION, b"hush").unwrap();
+        assert!(sealed.starts_with(&vault.header()) && old_vault.open(&LOCATION, &sealed).is_err());
+        assert_eq!(*Vault::new(&new).unwrap().open(&LOCATION, &sealed).unwrap(), b"hush");
     }
 
     #[test]
-    fn what_was_sealed_before_keys_had_ids_opens_with_either_key() {
+    fn value_without_a_key_id_opens_with_any_key() {
         let (old, new) = (Vault::generate_key(), Vault::generate_key());
-        let ring = Vault::new(&new).unwrap().with_previous(&old).unwrap();
+        let vault = Vault::new(&new).unwrap().with_previous(&old).unwrap();
         for key in [&old, &new] {
-            let sealed = Vault::new(key).unwrap().seal(&PLACE, b"hush").unwrap();
-            assert_eq!(*ring.open(&PLACE, &sealed[8..]).unwrap(), b"hush");
+            let sealed = Vault::new(key).unwrap().seal(&LOCATION, b"hush").unwrap();
+            assert_eq!(*vault.open(&LOCATION, &sealed[8..]).unwrap(), b"hush");
         }
-        // The very nonce that looks like a header.
+        // A nonce that looks like a header.
         let nonce = *b"key1abcdefgh";
         let mut sealed = b"hush".to_vec();
-        let aad = Aad::from(PLACE.join("\n"));
+        let aad = Aad::from(LOCATION.join("\n"));
         let unique = Nonce::assume_unique_for_key(nonce);
-        ring.previous[0].aead.seal_in_place_append_tag(unique, aad, &mut sealed).unwrap();
-        assert_eq!(*ring.open(&PLACE, &[nonce.as_slice(), &sealed].concat()).unwrap(), b"hush");
+        vault.previous[0].aead.seal_in_place_append_tag(unique, aad, &mut sealed).unwrap();
+        assert_eq!(*vault.open(&LOCATION, &[nonce.as_slice(), &sealed].concat()).unwrap(), b"hush");
     }
 }

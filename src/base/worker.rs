@@ -1,5 +1,5 @@
-//! Work in the background: what every instance does beside answering requests, again and again until it is told to stop.
-//! What there is to do stands in Postgres, so any number of instances may share it.
+//! Background workers, which every instance runs until it stops. The work is in PostgreSQL, so that any
+//! number of instances share it.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -10,40 +10,39 @@ use tokio::task::JoinHandle;
 
 use crate::base::error::Result;
 
-/// How long an idle worker waits before it looks again.
+/// The pause of an idle worker between two runs.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The same after an error of the database.
+/// The pause after an error of the database.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(5);
-/// How long a worker that is told to stop may go on with what it has begun.
-const FAREWELL: Duration = Duration::from_secs(10);
+/// The time in which a stopping worker may complete its run.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 
-/// Work that is done in rounds.
+/// The work of a worker, in runs.
 pub trait Rounds: Send + 'static {
-    /// What has to wait when there is an error.
+    /// The name of the work for the log.
     const NAME: &'static str;
-    /// One look at what is due: whether there is probably more to do at once.
+    /// Does a bounded amount of due work; `true` if more is probably due.
     fn round(&mut self) -> impl Future<Output = Result<bool>> + Send;
 }
 
-/// A worker that runs.
+/// A running worker.
 pub struct Worker {
     stop: Arc<Notify>,
     task: JoinHandle<()>,
 }
 
 impl Worker {
-    /// Starts a worker.
     pub fn start(rounds: impl Rounds) -> Self {
         let stop = Arc::new(Notify::new());
         let task = tokio::spawn(work(rounds, Arc::clone(&stop)));
         Self { stop, task }
     }
 
-    /// Lets it end what it has begun, for a while.
+    /// Stops the worker after its current run, or after the shutdown grace.
     pub async fn stop(self) {
         self.stop.notify_one();
-        // What is cut off here is done again, by whoever comes next.
-        let _ = tokio::time::timeout(FAREWELL, self.task).await;
+        // An interrupted run is repeated by the next worker.
+        let _ = tokio::time::timeout(SHUTDOWN_GRACE, self.task).await;
     }
 }
 
@@ -53,7 +52,7 @@ async fn work<R: Rounds>(mut rounds: R, stop: Arc<Notify>) {
             Ok(true) => Duration::ZERO,
             Ok(false) => PAUSE,
             Err(error) => {
-                tracing::warn!(error = %error, "{} had to wait", R::NAME);
+                tracing::warn!(error = %error, "{} failed and will be retried", R::NAME);
                 PAUSE_AFTER_ERROR
             }
         };

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
+use embedded_postgres::{EmbeddedPostgres, Options as EmbeddedOptions, Storage};
 use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::{Common, service, tenant, tls};
 use crate::auth;
 use crate::base::vault::Vault;
-use crate::db::embedded::{Embedded, Kind, Options as EmbeddedOptions};
 use crate::db::{self, migrate};
 use crate::mail::Sender;
 use crate::oauth;
@@ -104,21 +104,21 @@ impl Dev {
         result
     }
 
-    async fn postgres(&self) -> anyhow::Result<Embedded> {
-        let kind = if self.ephemeral {
-            Kind::Throwaway
+    async fn postgres(&self) -> anyhow::Result<EmbeddedPostgres> {
+        let storage = if self.ephemeral {
+            Storage::Ephemeral
         } else {
-            Kind::Durable { dir: self.data_dir.clone().map_or_else(default_data_dir, Ok)? }
+            Storage::Durable { dir: self.data_dir.clone().map_or_else(default_data_dir, Ok)? }
         };
-        let options = EmbeddedOptions { kind, download: !self.no_download };
-        Ok(tokio::task::spawn_blocking(move || Embedded::start(options)).await??)
+        let options = EmbeddedOptions { storage, download: !self.no_download };
+        Ok(tokio::task::spawn_blocking(move || EmbeddedPostgres::start(options)).await??)
     }
 
     async fn serve(
         &self,
         settings: &Settings,
         configs: &[TenantConfig],
-        embedded: &Embedded,
+        embedded: &EmbeddedPostgres,
     ) -> anyhow::Result<(Arc<crate::app::App>, Running, Ready)> {
         let directory = embedded.dir();
         let now = OffsetDateTime::now_utc();
@@ -233,8 +233,7 @@ fn vault(directory: &Path) -> anyhow::Result<Vault> {
 }
 
 fn default_data_dir() -> anyhow::Result<PathBuf> {
-    // SAFETY: geteuid has no preconditions and cannot fail.
-    if unsafe { libc::geteuid() } == 0 {
+    if nix::unistd::geteuid().is_root() {
         // The user that PostgreSQL runs as cannot enter root's home.
         return Ok(PathBuf::from("/var/lib/roster"));
     }

@@ -1,10 +1,11 @@
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::bail;
 use clap::Args;
 
 use super::{Common, service, tenant, tls};
-use crate::db::migrate;
+use crate::db::{self, migrate};
 use crate::server::{self, Sockets};
 use crate::settings::Flag;
 
@@ -34,6 +35,9 @@ pub(super) struct Serve {
     https: Option<SocketAddr>,
 }
 
+/// The longest wait for a database that is starting or recovering.
+const WAIT_FOR_DATABASE: Duration = Duration::from_mins(2);
+
 impl Serve {
     pub(super) async fn run(self, common: &Common) -> anyhow::Result<()> {
         let http = self.http.map(|address| Flag::new("--http", "server.http", address));
@@ -45,6 +49,7 @@ impl Serve {
             bail!("neither server.http nor server.https has an address");
         }
         let (database, vault) = (service::database(&settings)?, service::vault(&settings)?);
+        db::wait(&database, WAIT_FOR_DATABASE).await?;
         if self.migrate {
             for step in migrate::run(&database).await? {
                 tracing::info!(file = step.file, "migrated");

@@ -1,4 +1,4 @@
-//! Statements over arrays, each run for many requests at once: what [`super::coalesce`] queues, on connections of its
+//! Batched statements: one statement over arrays for many requests, queued by [`super::queue`], on connections of their
 //! own.
 
 use std::future::Future;
@@ -8,47 +8,51 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgPool, Row};
-use tokio::time::timeout;
+use sqlx::{PgConnection, Row};
+use tokio::time::{Instant, timeout_at};
 
 use super::WORKERS;
-use super::coalesce::{Coalescer, Executor, Failure};
-use super::connections::{Connection, Connections};
+use super::connections::Connections;
+use super::pool::{Connection, Pool};
+use super::queue::{self, Executor, Failure, Queue};
 use super::registry::{Component, Opening, Registration, Slot};
 use crate::base::error::Error;
 
 /// A statement over arrays.
 pub(crate) trait Batch: Sized + Send + Sync + 'static {
-    /// What one request binds.
+    /// The values of one request.
     type Item: Send + Sync + 'static;
-    /// What one request gets.
+    /// The answer of one request.
     type Output: Send + 'static;
-    /// Two requests with the same key are run one after the other.
-    type Key: Clone + Hash + Eq + Send + 'static;
-    /// Does every server thread have a queue of its own? For batches without keys only: no order holds between queues.
+    /// Requests with equal keys run one after the other.
+    type Key: Clone + Hash + Eq + Send + Sync + 'static;
+    /// Whether every server thread has a queue of its own. For batches without keys only: no order holds between queues.
     const PER_THREAD: bool = false;
-    /// May the statement be run again when nobody knows whether it was run?
+    /// Whether the statement may run again when it is unknown whether it ran.
     const IDEMPOTENT: bool;
-    /// How many are run at once at most.
+    /// The largest number of requests in a batch.
     const CAP: usize = 64;
 
     /// Its line of the registration table.
     const REGISTRATION: Registration = Registration::batch::<Self>();
 
-    /// The batch's index in the registration table.
+    /// The index in the registration table.
     fn slot() -> &'static Slot;
-    /// The key of an item; `None` if it can be run beside any other.
+    /// The tenant of a request.
+    fn tenant(item: &Self::Item) -> &str;
+    /// The key of a request; `None` if its order does not matter.
     fn key(item: &Self::Item) -> Option<Self::Key>;
-    /// Can the two be run at once?
-    fn alike(_: &Self::Item, _: &Self::Item) -> bool {
+    /// Can two requests be in the same batch?
+    fn compatible(_: &Self::Item, _: &Self::Item) -> bool {
         true
     }
-    /// Runs the statement for all items: as many outputs, in the same order. `None` for one that has to be run alone.
+    /// Runs the statement for all requests: an answer for each, in the same order; `None` for a request that has to run
+    /// alone.
     fn run(
         connection: &mut PgConnection,
         items: &[&Self::Item],
     ) -> impl Future<Output = Result<Vec<Option<Self::Output>>, sqlx::Error>> + Send;
-    /// What a failure means.
+    /// The error response for a failed statement.
     fn refusal(error: sqlx::Error) -> Error {
         error.into()
     }
@@ -57,22 +61,22 @@ pub(crate) trait Batch: Sized + Send + Sync + 'static {
 /// The queues of one batched statement: one for each server thread where [`Batch::PER_THREAD`], and one for all other
 /// requests. A request stays on the thread that received it.
 pub(crate) struct Queues<B: Batch> {
-    own: Vec<Coalescer<Lines<B>>>,
-    shared: Coalescer<Lines<B>>,
+    own: Vec<Queue<Statements<B>>>,
+    shared: Queue<Statements<B>>,
 }
 
 impl<B: Batch> Queues<B> {
     pub(crate) fn open(opening: &Opening<'_>) -> Self {
-        Self::over(&opening.batches, opening.timeout, opening.threads)
+        Self::over(&opening.batches, opening.deadline, opening.threads)
     }
 
-    /// Queues on the connections of a pool. A batch without an answer within `timeout` fails with its connection, so
+    /// Queues on the connections of a pool. A batch without an answer within `deadline` fails with its connection, so
     /// that a silent database does not stop the queue.
-    pub(crate) fn over(pool: &PgPool, timeout: Duration, threads: usize) -> Self {
+    pub(crate) fn over(pool: &Pool, deadline: Duration, threads: usize) -> Self {
         let queue = |workers, kept, pinned| {
             let connections = Connections::of(pool.clone(), kept);
-            let lines = Lines { connections, patience: timeout, batch: std::marker::PhantomData };
-            Coalescer::new(lines, workers, pinned)
+            let statements = Statements { connections, batch: std::marker::PhantomData };
+            Queue::new(statements, queue::Options { workers, pinned, deadline })
         };
         if B::PER_THREAD {
             let own = (0..threads).map(|_| queue(1, 1, true)).collect();
@@ -82,7 +86,7 @@ impl<B: Batch> Queues<B> {
         }
     }
 
-    /// As [`Coalescer::run`].
+    /// As [`Queue::run`].
     pub(crate) async fn run(&self, item: B::Item) -> Result<B::Output, Error> {
         static THREADS: AtomicUsize = AtomicUsize::new(0);
         thread_local!(static INDEX: usize = THREADS.fetch_add(1, Ordering::Relaxed));
@@ -104,14 +108,13 @@ impl<B: Batch> Component for Queues<B> {
     }
 }
 
-/// Runs batches on connections that are kept.
-pub(crate) struct Lines<B> {
+/// Executes batches on kept connections.
+pub(crate) struct Statements<B> {
     connections: Connections,
-    patience: Duration,
     batch: std::marker::PhantomData<B>,
 }
 
-impl<B: Batch> Executor for Lines<B> {
+impl<B: Batch> Executor for Statements<B> {
     type Item = B::Item;
     type Output = B::Output;
     type Key = B::Key;
@@ -121,39 +124,44 @@ impl<B: Batch> Executor for Lines<B> {
         B::key(item)
     }
 
-    fn alike(one: &B::Item, other: &B::Item) -> bool {
-        B::alike(one, other)
+    fn tenant(item: &B::Item) -> &str {
+        B::tenant(item)
     }
 
-    async fn run(&self, items: &[&B::Item]) -> Result<Vec<Option<B::Output>>, Failure> {
+    fn compatible(one: &B::Item, other: &B::Item) -> bool {
+        B::compatible(one, other)
+    }
+
+    async fn run(&self, items: &[&B::Item], deadline: Duration) -> Result<Vec<Option<B::Output>>, Failure> {
+        let until = Instant::now() + deadline;
         let kept = self.connections.idle();
         let may_be_stale = kept.is_some();
-        let mut result = self.once(kept, items).await;
+        let mut result = self.once(kept, items, until).await;
         if may_be_stale && B::IDEMPOTENT && result.as_ref().is_err_and(super::is_disconnect) {
-            result = self.once(None, items).await;
+            result = self.once(None, items, until).await;
         }
         result.map_err(|error| {
-            let fails_all = super::is_disconnect(&error);
+            let is_common = super::is_disconnect(&error);
             let error = B::refusal(error);
-            if fails_all { Failure::Common(error) } else { Failure::Member(error) }
+            if is_common { Failure::Common(error) } else { Failure::Request(error) }
         })
     }
 }
 
-impl<B: Batch> Lines<B> {
+impl<B: Batch> Statements<B> {
     async fn once(
         &self,
         kept: Option<Connection>,
         items: &[&B::Item],
+        until: Instant,
     ) -> Result<Vec<Option<B::Output>>, sqlx::Error> {
-        let mut connection = self.connections.alive(kept).await?;
-        let silence = |_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
-        let result = timeout(self.patience, B::run(&mut connection, items)).await.unwrap_or_else(silence);
-        if result.as_ref().is_err_and(super::is_disconnect) {
-            connection.discard();
-        } else {
-            self.connections.keep(connection);
-        }
+        let mut connection = timeout_at(until, self.connections.alive(kept))
+            .await
+            .unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+        let deadline = until.saturating_duration_since(Instant::now());
+        let run = async |connection: &mut PgConnection| B::run(connection, items).await;
+        let result = connection.run(deadline, run).await;
+        self.connections.keep(connection);
         result
     }
 }

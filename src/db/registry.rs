@@ -7,12 +7,10 @@ use std::pin::Pin;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use sqlx::Connection as _;
-use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 
 use super::batch::{Batch, Queues};
-use super::connections::IDLE;
+use super::pool::{Pool, Silence};
 use super::{Options, WORKERS};
 
 /// The index of a component in the registration table, known once a database was opened.
@@ -77,28 +75,18 @@ pub(crate) struct Opening<'a> {
     pub options: &'a Options,
     pub connect: PgConnectOptions,
     /// The pool that all batched statements share.
-    pub batches: PgPool,
+    pub batches: Pool,
     /// Server threads with queues of their own.
     pub threads: usize,
-    /// The time after which a batch without an answer fails with its connection.
-    pub timeout: Duration,
+    /// The deadline of a statement.
+    pub deadline: Duration,
+    pub silence: Silence,
 }
 
 impl Opening<'_> {
     /// A pool whose sessions have some settings.
-    pub(crate) fn pool(&self, connections: u32, settings: &[(&str, &str)]) -> PgPool {
-        pool(self.options, connections, self.connect.clone().options(settings.iter().copied()))
+    pub(crate) fn pool(&self, size: usize, settings: &[(&str, &str)]) -> Pool {
+        let options = self.connect.clone().options(settings.iter().copied());
+        Pool::new(options, size, self.options.acquire_timeout, self.silence.clone())
     }
-}
-
-pub(super) fn pool(options: &Options, connections: u32, connect: PgConnectOptions) -> PgPool {
-    PgPoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(options.acquire_timeout)
-        .test_before_acquire(false)
-        .before_acquire(|connection, meta| {
-            let is_recent = meta.idle_for < IDLE;
-            Box::pin(async move { Ok(is_recent || connection.ping().await.is_ok()) })
-        })
-        .connect_lazy_with(connect)
 }

@@ -1,44 +1,67 @@
 //! Where a statement runs: a connection of the pool, a transaction, or a connection of a batch.
 
 use std::ops::AsyncFnOnce;
+use std::time::Duration;
 
-use sqlx::{PgConnection, Postgres};
+use sqlx::{Executor as _, PgConnection};
+use tokio::runtime::Handle;
 
 use super::Db;
+use super::pool::Connection;
 
 /// A transaction of several statements. It is rolled back unless it is committed.
-pub(crate) struct Tx(sqlx::Transaction<'static, Postgres>);
+pub(crate) struct Tx {
+    /// `None` after the end.
+    connection: Option<Connection>,
+    deadline: Duration,
+}
 
 impl Tx {
     pub(super) async fn begin(db: &Db) -> Result<Self, sqlx::Error> {
-        Ok(Self(db.pool.begin().await?))
+        let mut connection = db.pool.acquire().await?;
+        execute(&mut connection, db.deadline, "begin").await?;
+        Ok(Self { connection: Some(connection), deadline: db.deadline })
     }
 
     /// Commits what its statements did.
-    pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
-        self.0.commit().await
+    pub(crate) async fn commit(mut self) -> Result<(), sqlx::Error> {
+        let Some(mut connection) = self.connection.take() else { return Err(sqlx::Error::WorkerCrashed) };
+        execute(&mut connection, self.deadline, "commit").await
     }
 }
 
-// To be deleted with `Statement::raw`.
-impl std::ops::Deref for Tx {
-    type Target = PgConnection;
-    fn deref(&self) -> &PgConnection {
-        &self.0
+impl Drop for Tx {
+    fn drop(&mut self) {
+        let Some(mut connection) = self.connection.take() else { return };
+        match Handle::try_current() {
+            Ok(runtime) if !connection.is_uncertain() => {
+                let deadline = self.deadline;
+                runtime.spawn(async move {
+                    // A failure discards the connection, which rolls back as well.
+                    let _ = execute(&mut connection, deadline, "rollback").await;
+                });
+            }
+            _ => connection.discard(),
+        }
     }
 }
 
-impl std::ops::DerefMut for Tx {
-    fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.0
-    }
+async fn execute(
+    connection: &mut Connection,
+    deadline: Duration,
+    command: &'static str,
+) -> Result<(), sqlx::Error> {
+    let run = async |connection: &mut PgConnection| connection.execute(command).await.map(drop);
+    connection.run(deadline, run).await
 }
 
 /// Where a statement runs.
-pub enum Session<'s> {
+pub(crate) enum Session<'s> {
     /// On a connection of the pool.
     Pool(&'s Db),
-    /// On a connection that the caller holds.
+    /// On the connection of a transaction.
+    Transaction(&'s mut Tx),
+    /// On a connection that the caller holds, under the caller's deadline.
     Connection(&'s mut PgConnection),
 }
 
@@ -50,7 +73,7 @@ impl<'s> From<&'s Db> for Session<'s> {
 
 impl<'s> From<&'s mut Tx> for Session<'s> {
     fn from(tx: &'s mut Tx) -> Self {
-        Self::Connection(&mut tx.0)
+        Self::Transaction(tx)
     }
 }
 
@@ -61,16 +84,39 @@ impl<'s> From<&'s mut PgConnection> for Session<'s> {
 }
 
 impl Session<'_> {
+    /// The same session for one of several statements.
+    pub(super) fn reborrow(&mut self) -> Session<'_> {
+        match self {
+            Self::Pool(db) => Session::Pool(db),
+            Self::Transaction(tx) => Session::Transaction(tx),
+            Self::Connection(connection) => Session::Connection(connection),
+        }
+    }
+
     pub(super) async fn run<T>(
         self,
         statement: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, sqlx::Error> {
         match self {
-            Self::Pool(db) => {
-                let mut connection = db.pool.acquire().await?;
-                statement(&mut connection).await
-            }
+            Self::Pool(db) => db.pool.acquire().await?.run(db.deadline, statement).await,
+            Self::Transaction(tx) => match &mut tx.connection {
+                Some(connection) => connection.run(tx.deadline, statement).await,
+                None => Err(sqlx::Error::WorkerCrashed),
+            },
             Self::Connection(connection) => statement(connection).await,
         }
+    }
+}
+
+// TEMPORARY
+impl std::ops::Deref for Tx {
+    type Target = PgConnection;
+    fn deref(&self) -> &PgConnection {
+        self.connection.as_ref().unwrap().temporary()
+    }
+}
+impl std::ops::DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        self.connection.as_mut().unwrap().temporary_mut()
     }
 }

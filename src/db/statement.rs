@@ -105,20 +105,20 @@ impl<'q> Query<'q> {
     }
 
     /// Runs the statement; the number of rows is in the result.
-    pub async fn execute(self, session: impl Into<Session<'_>>) -> Result<PgQueryResult, sqlx::Error> {
+    pub(crate) async fn execute(self, session: impl Into<Session<'_>>) -> Result<PgQueryResult, sqlx::Error> {
         let query = self.complete();
         session.into().run(async |connection: &mut PgConnection| query.execute(connection).await).await
     }
 
     /// The only row.
-    pub async fn fetch_one<R: Row>(self, session: impl Into<Session<'_>>) -> Result<R, sqlx::Error> {
+    pub(crate) async fn fetch_one<R: Row>(self, session: impl Into<Session<'_>>) -> Result<R, sqlx::Error> {
         let query = self.complete();
         let row = session.into().run(async |connection: &mut PgConnection| query.fetch_one(connection).await);
         R::from_row(&row.await?)
     }
 
     /// The only row, if there is one.
-    pub async fn fetch_optional<R: Row>(
+    pub(crate) async fn fetch_optional<R: Row>(
         self,
         session: impl Into<Session<'_>>,
     ) -> Result<Option<R>, sqlx::Error> {
@@ -129,7 +129,10 @@ impl<'q> Query<'q> {
     }
 
     /// All rows.
-    pub async fn fetch_all<R: Row>(self, session: impl Into<Session<'_>>) -> Result<Vec<R>, sqlx::Error> {
+    pub(crate) async fn fetch_all<R: Row>(
+        self,
+        session: impl Into<Session<'_>>,
+    ) -> Result<Vec<R>, sqlx::Error> {
         let query = self.complete();
         let rows =
             session.into().run(async |connection: &mut PgConnection| query.fetch_all(connection).await);
@@ -138,7 +141,7 @@ impl<'q> Query<'q> {
 }
 
 /// A type that a row of any lifetime maps to.
-pub trait Row: for<'r> FromRow<'r, PgRow> {}
+pub(crate) trait Row: for<'r> FromRow<'r, PgRow> {}
 
 impl<T: for<'r> FromRow<'r, PgRow>> Row for T {}
 

@@ -1,7 +1,7 @@
 //! A route of the registration table. Its required scopes come from its handler's signature.
 
 use actix_web::http::Method;
-use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, Route, web};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, Route, guard, web};
 
 use super::caller::authorize;
 use super::params::Params;
@@ -77,6 +77,15 @@ const fn first(scopes: &[Option<&'static [&'static str]>]) -> Option<&'static [&
     None
 }
 
+/// A route of a method. A GET route answers HEAD too, with the headers of GET and without a body (RFC 9110, 9.3.2).
+fn route(method: &Method) -> Route {
+    if method == Method::GET {
+        web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+    } else {
+        web::method(method.clone())
+    }
+}
+
 /// The route of a method and a path.
 pub fn endpoint<F, Args>(method: Method, path: &'static str, handler: F) -> Endpoint
 where
@@ -88,7 +97,7 @@ where
         path,
         scopes: Args::SCOPES,
         takes_body: Args::TAKES_BODY,
-        route: web::method(method.clone()).to(handler),
+        route: route(&method).to(handler),
         method,
     }
 }
@@ -108,6 +117,6 @@ pub fn read_only(
         path,
         scopes: Some(scopes),
         takes_body: false,
-        route: web::get().to(handler),
+        route: route(&Method::GET).to(handler),
     }
 }

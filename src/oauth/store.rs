@@ -84,6 +84,10 @@ impl Batch for Clients {
         &SLOT
     }
 
+    fn tenant((tenant, ..): &Self::Item) -> &str {
+        tenant
+    }
+
     fn key(_: &Self::Item) -> Option<()> {
         None
     }

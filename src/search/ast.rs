@@ -1,59 +1,54 @@
-//! The tree of a query: what was written, before anyone asks what the fields mean. Printed, it parses to the same tree.
+//! The syntax tree of a query. Field names are not resolved yet. A printed tree parses to the same tree.
 
 use std::fmt::{self, Display, Formatter, Write as _};
 
-/// A query, its operators resolved to booleans. `And` and `Or` have two operands or more.
+/// A query whose operators are resolved to boolean ones. `And` and `Or` have at least two operands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expr {
-    /// `*` or `*:*`: everything.
+    /// `*` or `*:*`: matches every record.
     All,
-    /// Every one of them.
+    /// Matches if all operands match.
     And(Vec<Expr>),
-    /// At least one of them.
+    /// Matches if at least one operand matches.
     Or(Vec<Expr>),
-    /// Everything else.
+    /// Matches if the operand does not.
     Not(Box<Expr>),
     /// A test of one field, or of the default fields.
     Leaf(Leaf),
 }
 
-/// One test.
+/// One test of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leaf {
-    /// The field's path, unescaped and split at the dots that were not escaped; never empty, and without empty
-    /// segments. `None` for a bare word or phrase.
+    /// The field's path, unescaped and split at its unescaped dots. Neither the path nor a segment is empty.
+    /// `None` for a bare word or phrase.
     pub field: Option<Vec<String>>,
-    /// Where the test begins in the query: the 1-based column, in characters. For the errors of what comes later.
+    /// The 1-based column of the test's first character, for errors of later stages.
     pub column: usize,
-    /// What the field is asked.
+    /// The test of the field's values.
     pub test: Test,
 }
 
-/// What a field is asked.
+/// A test of a field's values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Test {
     /// Unquoted: `jane`, `jan*`, `true`, `5`, `2018-01-01T10:00:00Z`.
     Word(Pattern),
-    /// Between double quotes, unescaped. A wildcard in it is a character like others.
+    /// Between double quotes, unescaped. A wildcard is an ordinary character here.
     Phrase(String),
-    /// `[a TO b]`, `{a TO b}`, `>=a`, `<b`. Never open at both ends: `[* TO *]` is [`Test::Exists`].
-    Range {
-        /// The lower end.
-        low: Bound,
-        /// The upper end.
-        high: Bound,
-    },
-    /// `_exists_:field`, `field:*`, `field:[* TO *]`. The field is always there.
+    /// `[a TO b]`, `{a TO b}`, `>=a`, `<b`. At least one end is bounded: `[* TO *]` is [`Test::Exists`].
+    Range { low: Bound, high: Bound },
+    /// `_exists_:field`, `field:*`, `field:[* TO *]`. The leaf always has a field.
     Exists,
 }
 
-/// An unquoted word: never empty, no two texts or two [`Piece::AnyRun`] side by side, no empty text, and not one
-/// [`Piece::AnyRun`] alone.
+/// An unquoted word. It is never empty and never a lone [`Piece::AnyRun`]; a text is never empty; two texts
+/// or two [`Piece::AnyRun`] are never adjacent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern(pub Vec<Piece>);
 
 impl Pattern {
-    /// The word, if it has no wildcard.
+    /// The word; `None` if it has a wildcard.
     pub fn literal(&self) -> Option<&str> {
         match self.0.as_slice() {
             [Piece::Text(text)] => Some(text),
@@ -61,12 +56,13 @@ impl Pattern {
         }
     }
 
-    /// Does it begin with a wildcard? Then it needs a text of some length, see [`Pattern::longest_text`].
+    /// Whether it begins with a wildcard. Such a pattern needs a text of minimum length, see
+    /// [`Pattern::longest_text`].
     pub fn leads_with_wildcard(&self) -> bool {
         !matches!(self.0.first(), Some(Piece::Text(_)))
     }
 
-    /// The characters of its longest text.
+    /// The length of its longest text, in characters.
     pub fn longest_text(&self) -> usize {
         let length = |piece: &Piece| match piece {
             Piece::Text(text) => text.chars().count(),
@@ -79,9 +75,9 @@ impl Pattern {
 /// A piece of an unquoted word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// These characters, unescaped.
+    /// Literal characters, unescaped.
     Text(String),
-    /// `*`: any number of characters, none included.
+    /// `*`: zero or more characters.
     AnyRun,
     /// `?`: exactly one character.
     AnyOne,
@@ -90,31 +86,30 @@ pub enum Piece {
 /// One end of a range.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Bound {
-    /// `*`: without end.
+    /// `*`: unbounded.
     Open,
-    /// `[` or `]`: the value belongs to the range.
+    /// `[` or `]`: the range includes the value.
     Inclusive(Value),
-    /// `{` or `}`: the value does not.
+    /// `{` or `}`: the range excludes the value.
     Exclusive(Value),
 }
 
 /// A value at the end of a range, unescaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Value {
-    /// The characters.
     pub text: String,
-    /// Whether it stood between double quotes: then it is a string or a date, never a number.
+    /// Whether it was quoted. A quoted value is a string or a date, never a number.
     pub quoted: bool,
 }
 
-/// A query that cannot be read: where, what stands there, and what should.
+/// A syntax error: its column, the unexpected text and the expected one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyntaxError {
     /// The 1-based column, in characters.
     pub column: usize,
-    /// What stands there, such as `end of query` or `')'`.
+    /// The unexpected text, such as `end of query` or `')'`.
     pub found: String,
-    /// What was expected, or what to write instead.
+    /// The expected text, or the correct spelling.
     pub expected: String,
 }
 
@@ -145,7 +140,7 @@ fn write_joined(f: &mut Formatter<'_>, operands: &[Expr], operator: &str) -> fmt
     Ok(())
 }
 
-/// An expression beside an operator.
+/// An operand, in parentheses if it has an operator itself.
 struct Operand<'a>(&'a Expr);
 
 impl Display for Operand<'_> {
@@ -212,10 +207,11 @@ fn write_quoted(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
     write!(f, "\"{}\"", text.replace('\\', r"\\").replace('"', "\\\""))
 }
 
-/// An unquoted text, what means something behind a `\`. Some characters and words do at the beginning only.
-fn write_escaped(f: &mut Formatter<'_>, text: &str, begins: bool, also: &str) -> fmt::Result {
+/// Writes an unquoted text and escapes syntax characters. Some characters and words are syntax only at the
+/// start of a word.
+fn write_escaped(f: &mut Formatter<'_>, text: &str, at_start: bool, also: &str) -> fmt::Result {
     for (n, c) in text.chars().enumerate() {
-        let first = begins && n == 0;
+        let first = at_start && n == 0;
         let operator = first && (matches!(text, "AND" | "OR" | "NOT") || "+-!<>/&|".contains(c));
         if operator || c.is_whitespace() || "\\():^[]\"{}~*?".contains(c) || also.contains(c) {
             f.write_char('\\')?;

@@ -1,63 +1,63 @@
-//! What can be searched for: the fields of a resource, as data.
+//! Descriptions of the searchable fields of a resource.
 
-/// A resource that can be searched. Expressions are SQL over an alias `u` of its table.
+/// A searchable resource. Expressions are SQL over the alias `u` of its table.
 #[derive(Debug)]
 pub struct Resource {
-    /// Its fields of a known type.
+    /// The fields of a known type.
     pub fields: &'static [Field],
-    /// Its objects of any shape: name and column.
+    /// The free-form JSON objects: name and column.
     pub objects: &'static [(&'static str, &'static str)],
-    /// The fields that bare words and phrases look at; all of them texts.
+    /// The paths of the text fields that a word or phrase without a field searches.
     pub words: &'static [&'static [&'static str]],
 }
 
 /// A field of a known type.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {
-    /// Its name, split at the dots.
+    /// The name, split at the dots.
     pub path: &'static [&'static str],
-    /// What its values are.
+    /// The type of the values.
     pub kind: Kind,
-    /// A value.
+    /// The SQL expression of a value; for [`Kind::Number`] the JSON column that `path` leads into.
     pub value: &'static str,
-    /// Where there can be several: what `value` is taken from.
+    /// For a multi-valued field: the set-returning FROM item of `value`.
     pub of: Option<&'static str>,
-    /// The columns of `user_terms` of which one holds the value or begins with it, all folded.
+    /// The columns of `user_terms`, all case-folded. One of them holds the value or a prefix of it.
     pub terms: &'static [&'static str],
 }
 
-/// What the values of a field are.
+/// The type of a field's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Texts.
+    /// Text, compared as written.
     Text,
-    /// Texts, compared without regard to case.
+    /// Text, compared without case.
     FoldedText,
-    /// Truth values, as texts.
+    /// A boolean, as text.
     Boolean,
-    /// A JSON number: the value is the document, the path leads to it.
+    /// A JSON number inside the JSON column `value`, at the field's path.
     Number,
-    /// Times.
+    /// A `timestamptz`.
     Date,
-    /// Times, as texts in the form documents show them in.
+    /// A timestamp as text, in the format of [`timestamp`](crate::base::timestamp::timestamp).
     DateText,
-    /// Only whether it is there.
+    /// Existence only.
     Presence,
 }
 
 impl Field {
-    /// A field with one value or none.
+    /// A field with at most one value.
     pub const fn new(path: &'static [&'static str], kind: Kind, value: &'static str) -> Self {
         Self { path, kind, value, of: None, terms: &[] }
     }
 
-    /// The same, with indexes.
+    /// With the columns of `user_terms` that index it.
     pub const fn terms(mut self, terms: &'static [&'static str]) -> Self {
         self.terms = terms;
         self
     }
 
-    /// The same with any number of values.
+    /// With any number of values, taken from a FROM item.
     pub const fn of(mut self, of: &'static str) -> Self {
         self.of = Some(of);
         self

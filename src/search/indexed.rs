@@ -1,16 +1,17 @@
-//! Paths of metadata with an index of their own.
+//! Metadata paths that have their own index.
 
 use serde::{Deserialize, Serialize};
 
-/// A path that can be indexed: of `user_metadata` or `app_metadata`, with keys of letters, digits, `_` and `-`.
+/// A path below `user_metadata` or `app_metadata` that can have its own index: at most ten keys of letters,
+/// digits, `_` and `-`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Indexed {
-    /// As it is written.
+    /// The path as configured, such as `app_metadata.plan`.
     pub path: String,
     /// `user_metadata` or `app_metadata`.
     pub object: String,
-    /// The keys below it.
+    /// The keys below the object.
     pub keys: Vec<String>,
 }
 
@@ -29,7 +30,7 @@ impl From<Indexed> for String {
 }
 
 impl Indexed {
-    /// Reads `app_metadata.plan`.
+    /// Parses a path such as `app_metadata.plan`; `None` if it cannot be indexed.
     pub fn parse(path: &str) -> Option<Self> {
         let (object, keys) = path.split_once('.')?;
         let is_key = |key: &str| {
@@ -45,8 +46,8 @@ impl Indexed {
         })
     }
 
-    /// Does it lead to these keys of a column?
-    pub(crate) fn leads_to(&self, column: &str, keys: &[String]) -> bool {
+    /// Whether it is the path of these keys in a column.
+    pub(crate) fn is_path_of(&self, column: &str, keys: &[String]) -> bool {
         column.strip_prefix("u.") == Some(&*self.object) && self.keys == keys
     }
 }

@@ -1,4 +1,4 @@
-//! From text to tree: recursive descent over the characters of a query, once from left to right.
+//! The parser: recursive descent over the characters of a query, in one pass.
 //!
 //! ```text
 //! group       := disjunction+
@@ -12,27 +12,29 @@
 
 use super::ast::{Bound, Expr, Leaf, Pattern, Piece, SyntaxError, Test, Value};
 
-/// Characters a query has at most. The URL it stands in has at most 65,534 bytes, in which some take three each and more.
+/// The maximum length of a query, in characters. Its URL has at most 65,534 bytes, and an encoded character
+/// takes three bytes or more.
 pub(super) const MAX_LENGTH: usize = 32_768;
-/// Parentheses within one another at most.
+/// The maximum nesting depth of parentheses.
 pub(super) const MAX_DEPTH: usize = 50;
-/// Names in the path of a field at most.
+/// The maximum number of names in a field's path.
 pub(super) const MAX_PATH: usize = 128;
-/// Tests a query has at most.
+/// The maximum number of terms in a query.
 pub(super) const MAX_TERMS: usize = 1_000;
 
 const VALUE: &str = "a value after ':', in quotes if it is an operator";
-const NO_BOOST: &str = "no boost: nothing is scored; the character itself is written '\\^'";
-const NO_FUZZY: &str = "no fuzzy or proximity search: use wildcards; the character itself is written '\\~'";
+const NO_BOOST: &str = "no boost (not supported; escape the character as '\\^')";
+const NO_FUZZY: &str =
+    "no fuzzy or proximity search (not supported; use wildcards, or escape the character as '\\~')";
 
-/// Reads a query; a blank one asks for everything.
+/// Parses a query. A blank query matches every record.
 pub fn parse(q: &str) -> Result<Expr, SyntaxError> {
     let mut parser = Parser { chars: q.chars().collect(), at: 0, depth: 0, terms: 0 };
     if parser.chars.len() > MAX_LENGTH {
-        return parser.refused(MAX_LENGTH, format!("at most {MAX_LENGTH} characters"));
+        return parser.error_at(MAX_LENGTH, format!("at most {MAX_LENGTH} characters"));
     }
     if let Some(nul) = parser.chars.iter().position(|c| *c == '\0') {
-        return parser.refused(nul, "a query without NUL");
+        return parser.error_at(nul, "a query without NUL");
     }
     parser.skip_space();
     if parser.peek().is_none() {
@@ -45,7 +47,7 @@ pub fn parse(q: &str) -> Result<Expr, SyntaxError> {
     }
 }
 
-/// What a clause decides among those beside it, in Lucene's words.
+/// The role of a clause among adjacent clauses, in Lucene's terms.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Occur {
     Optional,
@@ -55,25 +57,25 @@ enum Occur {
 
 type Clause = (Occur, Expr);
 
-/// The clauses as operands of one operator.
-fn combined(operator: fn(Vec<Expr>) -> Expr, clauses: Vec<Clause>) -> Expr {
+/// Joins clauses by one operator.
+fn combine(operator: fn(Vec<Expr>) -> Expr, clauses: Vec<Clause>) -> Expr {
     let operand = |(occur, expr)| if occur == Occur::Prohibited { Expr::Not(Box::new(expr)) } else { expr };
     let mut operands: Vec<Expr> = clauses.into_iter().map(operand).collect();
     if operands.len() == 1 { operands.remove(0) } else { operator(operands) }
 }
 
-/// Clauses side by side: if one is required, the optional ones decide nothing.
-fn side_by_side(mut clauses: Vec<Clause>) -> Expr {
+/// Joins adjacent clauses. If one is required, the optional ones have no effect.
+fn combine_adjacent(mut clauses: Vec<Clause>) -> Expr {
     let has = |occur| clauses.iter().any(|clause| clause.0 == occur);
     if has(Occur::Required) {
         clauses.retain(|clause| clause.0 != Occur::Optional);
     } else if has(Occur::Optional) {
         let (optional, prohibited): (Vec<_>, Vec<_>) =
             clauses.into_iter().partition(|clause| clause.0 == Occur::Optional);
-        clauses = vec![(Occur::Required, combined(Expr::Or, optional))];
+        clauses = vec![(Occur::Required, combine(Expr::Or, optional))];
         clauses.extend(prohibited);
     }
-    combined(Expr::And, clauses)
+    combine(Expr::And, clauses)
 }
 
 struct Parser {
@@ -84,13 +86,13 @@ struct Parser {
 }
 
 impl Parser {
-    /// Clauses side by side, up to the end or a `)`. Inside a group of a field, `field` is its path.
+    /// Adjacent clauses, up to the end or a `)`. Inside the group of a field, `field` is its path.
     fn group(&mut self, field: Option<&[String]>) -> Result<Expr, SyntaxError> {
         let mut clauses = vec![self.disjunction(field)?];
         while !matches!(self.peek(), None | Some(')')) {
             clauses.push(self.disjunction(field)?);
         }
-        Ok(side_by_side(clauses))
+        Ok(combine_adjacent(clauses))
     }
 
     fn disjunction(&mut self, field: Option<&[String]>) -> Result<Clause, SyntaxError> {
@@ -102,7 +104,7 @@ impl Parser {
         while self.operator("OR", "||") {
             clauses.push(self.conjunction(field)?);
         }
-        Ok((Occur::Optional, combined(Expr::Or, clauses)))
+        Ok((Occur::Optional, combine(Expr::Or, clauses)))
     }
 
     fn conjunction(&mut self, field: Option<&[String]>) -> Result<Clause, SyntaxError> {
@@ -114,7 +116,7 @@ impl Parser {
         while self.operator("AND", "&&") {
             clauses.push(self.clause(field)?);
         }
-        Ok((Occur::Required, combined(Expr::And, clauses)))
+        Ok((Occur::Required, combine(Expr::And, clauses)))
     }
 
     fn clause(&mut self, field: Option<&[String]>) -> Result<Clause, SyntaxError> {
@@ -153,10 +155,10 @@ impl Parser {
         }
         let pieces = self.word(true)?;
         if self.peek() != Some(':') {
-            return self.word_of(field, start, pieces);
+            return self.word_test(field, start, pieces);
         }
         if field.is_some() {
-            return self.expected("no second field in the group of one; a ':' of a value is written '\\:'");
+            return self.expected("no field inside the group of a field (escape ':' in a value as '\\:')");
         }
         if pieces == [Piece::AnyRun] {
             self.at += 1;
@@ -177,26 +179,29 @@ impl Parser {
         }
     }
 
-    /// What a field is asked. `start` is where the field begins, or the value if it is in the field's group.
+    /// The test of a field. `start` is the index of the field, or of the value inside the field's group.
     fn value(&mut self, field: Option<&[String]>, start: usize) -> Result<Expr, SyntaxError> {
-        let test = match self.peek() {
-            Some('(') => return self.parenthesised(field),
-            Some('"') => Test::Phrase(self.quoted()?),
-            Some('[' | '{') => self.range()?,
-            Some('<' | '>') => self.comparison()?,
-            Some('/') => return self.expected("no regular expression: use wildcards, or write '\\/'"),
-            _ => {
-                let pieces = self.word(false)?;
-                return self.word_of(field, start, pieces);
-            }
-        };
+        let test =
+            match self.peek() {
+                Some('(') => return self.parenthesized(field),
+                Some('"') => Test::Phrase(self.quoted()?),
+                Some('[' | '{') => self.range()?,
+                Some('<' | '>') => self.comparison()?,
+                Some('/') => return self.expected(
+                    "no regular expression (not supported; use wildcards, or escape the character as '\\/')",
+                ),
+                _ => {
+                    let pieces = self.word(false)?;
+                    return self.word_test(field, start, pieces);
+                }
+            };
         self.leaf(field, start, test)
     }
 
-    fn parenthesised(&mut self, field: Option<&[String]>) -> Result<Expr, SyntaxError> {
+    fn parenthesized(&mut self, field: Option<&[String]>) -> Result<Expr, SyntaxError> {
         let column = self.at + 1;
         if self.depth == MAX_DEPTH {
-            return self.expected(format!("at most {MAX_DEPTH} parentheses within one another"));
+            return self.expected(format!("at most {MAX_DEPTH} nested parentheses"));
         }
         self.depth += 1;
         self.at += 1;
@@ -209,7 +214,7 @@ impl Parser {
         Ok(expr)
     }
 
-    /// After `_exists_:`, the path of a field.
+    /// The path of a field after `_exists_:`.
     fn exists(&mut self, start: usize) -> Result<Expr, SyntaxError> {
         let from = self.at;
         let path = match self.peek() {
@@ -226,7 +231,7 @@ impl Parser {
         self.leaf(Some(&path), start, Test::Exists)
     }
 
-    fn word_of(
+    fn word_test(
         &mut self,
         field: Option<&[String]>,
         start: usize,
@@ -239,7 +244,7 @@ impl Parser {
     fn leaf(&mut self, field: Option<&[String]>, start: usize, test: Test) -> Result<Expr, SyntaxError> {
         self.terms += 1;
         if self.terms > MAX_TERMS {
-            return self.refused(start, format!("at most {MAX_TERMS} terms"));
+            return self.error_at(start, format!("at most {MAX_TERMS} terms"));
         }
         if field.is_none() && test == Test::Exists {
             return Ok(Expr::All);
@@ -247,13 +252,13 @@ impl Parser {
         Ok(Expr::Leaf(Leaf { field: field.map(<[_]>::to_vec), column: start + 1, test }))
     }
 
-    /// The path that was read from here to there, split at its dots.
+    /// The path in a range of characters, split at its dots.
     fn path(&self, from: usize, to: usize) -> Result<Vec<String>, SyntaxError> {
         let (mut path, mut name, mut at) = (Vec::new(), String::new(), from);
         while at < to {
             match self.chars[at] {
-                '*' | '?' => return self.refused(at, "the name of a field without wildcards"),
-                '.' if name.is_empty() => return self.refused(at, "a name before the '.'"),
+                '*' | '?' => return self.error_at(at, "the name of a field without wildcards"),
+                '.' if name.is_empty() => return self.error_at(at, "a name before the '.'"),
                 '.' => path.push(std::mem::take(&mut name)),
                 c => {
                     at += usize::from(c == '\\');
@@ -263,16 +268,16 @@ impl Parser {
             at += 1;
         }
         if name.is_empty() {
-            return self.refused(to, "the name of a field");
+            return self.error_at(to, "the name of a field");
         }
         path.push(name);
         if path.len() > MAX_PATH {
-            return self.refused(from, format!("at most {MAX_PATH} names in the path of a field"));
+            return self.error_at(from, format!("at most {MAX_PATH} names in the path of a field"));
         }
         Ok(path)
     }
 
-    /// An unquoted word. Where a field may stand, it ends before a `:`.
+    /// An unquoted word. If it may be a field, it ends before a `:`.
     fn word(&mut self, may_be_field: bool) -> Result<Vec<Piece>, SyntaxError> {
         let mut pieces = Vec::new();
         while let Some(c) = self.peek() {
@@ -299,7 +304,7 @@ impl Parser {
         if pieces.is_empty() { self.expected("a value") } else { Ok(pieces) }
     }
 
-    /// A phrase; the escapes of Lucene are all `\` and the character.
+    /// A phrase. As in Lucene, `\` escapes any character.
     fn quoted(&mut self) -> Result<String, SyntaxError> {
         let column = self.at + 1;
         let mut text = String::new();
@@ -325,7 +330,7 @@ impl Parser {
         } else {
             match Pattern(self.word(false)?).literal() {
                 Some(text) => Value { text: text.to_owned(), quoted: false },
-                None => return self.refused(from, "a value without wildcards"),
+                None => return self.error_at(from, "a value without wildcards"),
             }
         };
         let value = bound(value);
@@ -346,7 +351,7 @@ impl Parser {
         }
         self.at += 2;
         if !follows.is_some_and(|c| c.is_whitespace() || *c == '"') {
-            return self.expected("a space and a value behind 'TO'");
+            return self.expected("a space and a value after 'TO'");
         }
         let high = self.bound()?;
         let inclusive = self.eat("]");
@@ -357,7 +362,7 @@ impl Parser {
         Ok(if low == Bound::Open && high == Bound::Open { Test::Exists } else { Test::Range { low, high } })
     }
 
-    /// The value at one end of a range, `None` for `*`.
+    /// The value of one end of a range; `None` for `*`.
     fn bound(&mut self) -> Result<Option<Value>, SyntaxError> {
         self.skip_space();
         if self.peek() == Some('"') {
@@ -374,13 +379,13 @@ impl Parser {
         }
         let open = wildcard && self.chars[from..self.at] == ['*'];
         if text.is_empty() || wildcard && !open {
-            return self.refused(from, "a value without wildcards, or '*' alone");
+            return self.error_at(from, "a value without wildcards, or '*' alone");
         }
         self.skip_space();
         Ok((!open).then_some(Value { text, quoted: false }))
     }
 
-    /// One character, or the one behind a `\`.
+    /// One character, or the character after a `\`.
     fn character(&mut self) -> Result<char, SyntaxError> {
         self.at += usize::from(self.peek() == Some('\\'));
         let Some(c) = self.peek() else { return self.expected("a character after '\\'") };
@@ -408,26 +413,26 @@ impl Parser {
         }
     }
 
-    /// The operator that stands here in capitals.
+    /// The operator in capitals at the current position.
     fn keyword(&self) -> Option<&'static str> {
         let ends = |c: Option<&char>| c.is_none_or(|c| c.is_whitespace() || matches!(c, '(' | ')' | '"'));
         let here = |word: &&str| self.ahead(word) && ends(self.chars.get(self.at + word.len()));
         ["AND", "OR", "NOT"].into_iter().find(here)
     }
 
-    fn operator(&mut self, word: &str, sign: &str) -> bool {
-        let there = self.eat(sign) || self.keyword() == Some(word) && self.eat(word);
-        if there {
+    fn operator(&mut self, word: &str, symbol: &str) -> bool {
+        let found = self.eat(symbol) || self.keyword() == Some(word) && self.eat(word);
+        if found {
             self.skip_space();
         }
-        there
+        found
     }
 
     fn expected<T>(&self, expected: impl Into<String>) -> Result<T, SyntaxError> {
-        self.refused(self.at, expected)
+        self.error_at(self.at, expected)
     }
 
-    fn refused<T>(&self, at: usize, expected: impl Into<String>) -> Result<T, SyntaxError> {
+    fn error_at<T>(&self, at: usize, expected: impl Into<String>) -> Result<T, SyntaxError> {
         let rest = self.chars.get(at..).unwrap_or_default();
         let length = rest.iter().take(20).take_while(|c| c.is_alphanumeric()).count().max(1);
         let found: String = rest.iter().take(length).collect();

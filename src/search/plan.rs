@@ -1,270 +1,267 @@
-//! From the tree to a plan: every test knows its field, and its values have the field's type.
+//! The plan of a query: a tree of predicates with resolved fields and values of the field's type.
 
 use time::OffsetDateTime;
 
-use super::ast::{Bound, Expr, Leaf, Pattern, SyntaxError, Test as Asked, Value};
+use super::ast::{Bound, Expr, Leaf, Pattern, SyntaxError, Test, Value};
 use super::fields::{Field, Kind, Resource};
 use super::indexed::Indexed;
 use super::value::{interval, is_number};
 
-/// What a query asks of a record. `And` and `Or` have two operands or more, none of them constant.
+/// The condition of a query on a record. `And` and `Or` have at least two operands, none of them constant.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Plan {
-    /// The same for all.
+    /// The same result for every record.
     Constant(bool),
-    /// Every one of them.
+    /// Matches if all operands match.
     And(Vec<Plan>),
-    /// At least one of them.
+    /// Matches if at least one operand matches.
     Or(Vec<Plan>),
-    /// Everything else.
+    /// Matches if the operand does not.
     Not(Box<Plan>),
-    /// One test.
-    Test(Test),
+    /// A predicate on one field.
+    Predicate(Predicate),
 }
 
-/// A test that any one value of a field meets.
+/// A predicate on a field. It holds if it holds for at least one value.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Test {
-    /// There is a value.
+pub enum Predicate {
+    /// The field has a value.
     Exists(&'static Field),
-    /// A text, or a truth value as a text.
-    Text(&'static Field, Is),
-    /// A time, from the first until the second.
+    /// A text, or a boolean as text.
+    Text(&'static Field, Comparison),
+    /// A time: at or after the first bound and before the second, where bound_value.
     Time(&'static Field, Option<OffsetDateTime>, Option<OffsetDateTime>),
-    /// A value in a document.
-    Json(Path, Is),
-    /// A number in a document.
-    Number(Path, Is),
-    /// Anything but empty objects, empty arrays and nulls in a document.
+    /// A scalar of any type in a JSON column.
+    Json(Path, Comparison),
+    /// A number in a JSON column.
+    Number(Path, Comparison),
+    /// A string, number or boolean at or below a path of a JSON column.
     JsonExists(Path),
 }
 
-/// A place in a document.
+/// A path in a JSON column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path {
-    /// The column of the document.
+    /// The SQL expression of the column.
     pub column: &'static str,
-    /// The keys that lead there.
+    /// The object keys.
     pub keys: Vec<String>,
-    /// The index on it, if it has one of its own.
+    /// The path's own index, if any.
     pub indexed: Option<Indexed>,
 }
 
-/// What a value is to be.
+/// A comparison with a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Is {
-    /// One of these.
+pub enum Comparison {
+    /// Equal to one of these texts.
     OneOf(Vec<String>),
-    /// A text of this form.
+    /// Matches a pattern.
     Like(Pattern),
-    /// Between these.
+    /// Between two bounds.
     Between(Bound, Bound),
 }
 
-/// Tests a plan is made of at most. A word without a field is one of every field that words look at.
-pub const MAX_TESTS: usize = 2_000;
+/// The maximum number of predicates in a plan. A word without a field counts once for each field it searches.
+pub const MAX_PREDICATES: usize = 2_000;
 
 impl Plan {
-    /// What a query means for a resource.
+    /// The plan of a query on a resource. Fails if a test does not fit its field's type, or with too many
+    /// predicates.
     pub fn of(resource: &'static Resource, query: &Expr) -> Result<Self, SyntaxError> {
-        Self::counted(resource, query, &mut 0)
+        Self::build(resource, query, &mut 0)
     }
 
-    /// The same, with so many tests before it.
-    fn counted(resource: &'static Resource, query: &Expr, tests: &mut usize) -> Result<Self, SyntaxError> {
+    /// `predicates` counts the predicates of the whole plan.
+    fn build(resource: &'static Resource, query: &Expr, predicates: &mut usize) -> Result<Self, SyntaxError> {
         let mut all = |operands: &[Expr]| {
             operands
                 .iter()
-                .map(|operand| Self::counted(resource, operand, tests))
+                .map(|operand| Self::build(resource, operand, predicates))
                 .collect::<Result<Vec<_>, _>>()
         };
         Ok(match query {
             Expr::All => Self::Constant(true),
-            Expr::And(operands) => Self::joined(all(operands)?, false, Self::And),
-            Expr::Or(operands) => Self::joined(together(all(operands)?), true, Self::Or),
-            Expr::Not(operand) => match Self::counted(resource, operand, tests)? {
+            Expr::And(operands) => Self::join(all(operands)?, false, Self::And),
+            Expr::Or(operands) => Self::join(merge_equalities(all(operands)?), true, Self::Or),
+            Expr::Not(operand) => match Self::build(resource, operand, predicates)? {
                 Self::Constant(value) => Self::Constant(!value),
                 plan => Self::Not(Box::new(plan)),
             },
             Expr::Leaf(leaf) => {
                 let words = resource.words.len();
-                *tests += if leaf.field.is_none() { words } else { 1 };
-                if *tests > MAX_TESTS {
+                *predicates += if leaf.field.is_none() { words } else { 1 };
+                if *predicates > MAX_PREDICATES {
                     let expected =
-                        format!("at most {MAX_TESTS} tests, of which a word without a field makes {words}");
+                        format!("at most {MAX_PREDICATES} tests (a word without a field counts as {words})");
                     return Err(unexpected(leaf, &expected));
                 }
-                Self::of_leaf(resource, leaf)?
+                Self::from_leaf(resource, leaf)?
             }
         })
     }
 
-    /// The same, by indexes on these paths where it asks for one.
+    /// Assigns indexes of metadata paths to the predicates on these paths.
     pub fn indexed(self, paths: &[Indexed]) -> Self {
         let all = |operands: Vec<Self>| operands.into_iter().map(|operand| operand.indexed(paths)).collect();
         match self {
             Self::And(operands) => Self::And(all(operands)),
             Self::Or(operands) => Self::Or(all(operands)),
-            Self::Test(Test::Json(mut path, is)) => {
+            Self::Predicate(Predicate::Json(mut path, comparison)) => {
                 path.indexed =
-                    paths.iter().find(|indexed| indexed.leads_to(path.column, &path.keys)).cloned();
-                Self::Test(Test::Json(path, is))
+                    paths.iter().find(|indexed| indexed.is_path_of(path.column, &path.keys)).cloned();
+                Self::Predicate(Predicate::Json(path, comparison))
             }
-            // No index proposes what is not.
+            // An index finds no candidates for a negation.
             plan => plan,
         }
     }
 
-    /// Operands joined by an operator that one `decisive` operand decides.
-    fn joined(mut operands: Vec<Self>, decisive: bool, operator: fn(Vec<Self>) -> Self) -> Self {
-        if operands.contains(&Self::Constant(decisive)) {
-            return Self::Constant(decisive);
+    /// Joins operands and folds constants. A constant operand equal to `dominant` decides the result.
+    fn join(mut operands: Vec<Self>, dominant: bool, operator: fn(Vec<Self>) -> Self) -> Self {
+        if operands.contains(&Self::Constant(dominant)) {
+            return Self::Constant(dominant);
         }
-        operands.retain(|operand| *operand != Self::Constant(!decisive));
+        operands.retain(|operand| *operand != Self::Constant(!dominant));
         match operands.len() {
-            0 => Self::Constant(!decisive),
+            0 => Self::Constant(!dominant),
             1 => operands.remove(0),
             _ => operator(operands),
         }
     }
 
-    fn of_leaf(resource: &'static Resource, leaf: &Leaf) -> Result<Self, SyntaxError> {
-        if let Asked::Word(pattern) = &leaf.test
+    fn from_leaf(resource: &'static Resource, leaf: &Leaf) -> Result<Self, SyntaxError> {
+        if let Test::Word(pattern) = &leaf.test
             && pattern.leads_with_wildcard()
             && pattern.longest_text() < 3
         {
-            return Err(unexpected(leaf, "at least 3 characters side by side behind a leading wildcard"));
+            return Err(unexpected(leaf, "at least 3 consecutive characters after a leading wildcard"));
         }
         let Some(path) = &leaf.field else {
             let fields = resource.fields.iter().filter(|field| resource.words.contains(&field.path));
-            let tests = fields.map(|field| of_field(field, leaf)).collect::<Result<_, _>>()?;
-            return Ok(Self::Or(tests));
+            let operands = fields.map(|field| field_predicate(field, leaf)).collect::<Result<_, _>>()?;
+            return Ok(Self::Or(operands));
         };
         if path.len() > crate::base::json::LEVELS {
             return Ok(Self::Constant(false));
         }
         if let Some((_, column)) = resource.objects.iter().find(|(object, _)| *object == path[0]) {
             let path = Path { column, keys: path[1..].to_vec(), indexed: None };
-            return Ok(Self::Test(match is(&leaf.test) {
-                None => Test::JsonExists(path),
-                Some(is) => Test::Json(path, is),
+            return Ok(Self::Predicate(match comparison(&leaf.test) {
+                None => Predicate::JsonExists(path),
+                Some(comparison) => Predicate::Json(path, comparison),
             }));
         }
         match resource.fields.iter().find(|field| field.path == path) {
-            Some(field) => of_field(field, leaf),
+            Some(field) => field_predicate(field, leaf),
             None => Ok(Self::Constant(false)),
         }
     }
 }
 
-/// Equalities of one field become one test: clients ask for hundreds of addresses at once.
-fn together(operands: Vec<Plan>) -> Vec<Plan> {
-    let mut joined: Vec<Plan> = Vec::new();
-    for operand in operands {
-        let more = match &operand {
-            Plan::Test(Test::Text(_, Is::OneOf(texts)) | Test::Json(_, Is::OneOf(texts))) => texts,
-            _ => &vec![],
-        };
-        let known = joined.iter_mut().find_map(|known| match (known, &operand) {
-            (Plan::Test(Test::Text(a, Is::OneOf(texts))), Plan::Test(Test::Text(b, Is::OneOf(_))))
-                if a == b =>
-            {
-                Some(texts)
-            }
-            (Plan::Test(Test::Json(a, Is::OneOf(texts))), Plan::Test(Test::Json(b, Is::OneOf(_))))
-                if a == b =>
-            {
-                Some(texts)
-            }
-            _ => None,
-        });
-        match known {
-            Some(texts) => texts.extend_from_slice(more),
-            None => joined.push(operand),
+/// Merges equalities of one field into one predicate, because clients send hundreds of addresses in one query.
+fn merge_equalities(operands: Vec<Plan>) -> Vec<Plan> {
+    let mut merged: Vec<Plan> = Vec::new();
+    for mut operand in operands {
+        if !merged.iter_mut().any(|known| merge_equality(known, &mut operand)) {
+            merged.push(operand);
         }
     }
-    joined
+    merged
 }
 
-fn of_field(field: &'static Field, leaf: &Leaf) -> Result<Plan, SyntaxError> {
-    let number = || {
+/// Moves the texts of an equality into a known one of the same field; `false` if it is not one.
+fn merge_equality(known: &mut Plan, operand: &mut Plan) -> bool {
+    match (known, operand) {
+        (
+            Plan::Predicate(Predicate::Text(a, Comparison::OneOf(texts))),
+            Plan::Predicate(Predicate::Text(b, Comparison::OneOf(more))),
+        ) if a == b => texts.append(more),
+        (
+            Plan::Predicate(Predicate::Json(a, Comparison::OneOf(texts))),
+            Plan::Predicate(Predicate::Json(b, Comparison::OneOf(more))),
+        ) if a == b => texts.append(more),
+        _ => return false,
+    }
+    true
+}
+
+fn field_predicate(field: &'static Field, leaf: &Leaf) -> Result<Plan, SyntaxError> {
+    let json_path = || {
         let keys = field.path.iter().map(|key| (*key).to_owned()).collect();
         Path { column: field.value, keys, indexed: None }
     };
-    let Some(is) = is(&leaf.test) else {
-        return Ok(Plan::Test(match field.kind {
-            Kind::Number => Test::JsonExists(number()),
-            _ => Test::Exists(field),
+    let Some(comparison) = comparison(&leaf.test) else {
+        return Ok(Plan::Predicate(match field.kind {
+            Kind::Number => Predicate::JsonExists(json_path()),
+            _ => Predicate::Exists(field),
         }));
     };
-    Ok(Plan::Test(match field.kind {
-        Kind::Text | Kind::FoldedText => Test::Text(field, is),
+    Ok(Plan::Predicate(match field.kind {
+        Kind::Text | Kind::FoldedText => Predicate::Text(field, comparison),
         Kind::Presence => return Ok(Plan::Constant(false)),
-        Kind::Boolean => match is {
-            Is::OneOf(texts) if texts == ["true"] || texts == ["false"] => {
-                Test::Text(field, Is::OneOf(texts))
+        Kind::Boolean => match comparison {
+            Comparison::OneOf(texts) if texts == ["true"] || texts == ["false"] => {
+                Predicate::Text(field, Comparison::OneOf(texts))
             }
             _ => return Err(unexpected(leaf, "true or false")),
         },
         Kind::Number => {
-            let fine = match &is {
-                Is::OneOf(texts) => texts.iter().all(|text| is_number(text)),
-                Is::Like(_) => false,
-                Is::Between(low, high) => {
-                    [low, high].into_iter().filter_map(given).all(|v| is_number(&v.text))
+            let is_numeric = match &comparison {
+                Comparison::OneOf(texts) => texts.iter().all(|text| is_number(text)),
+                Comparison::Like(_) => false,
+                Comparison::Between(low, high) => {
+                    [low, high].into_iter().filter_map(bound_value).all(|value| is_number(&value.text))
                 }
             };
-            if !fine {
+            if !is_numeric {
                 return Err(unexpected(leaf, "a number"));
             }
-            Test::Number(number(), is)
+            Predicate::Number(json_path(), comparison)
         }
-        Kind::Date | Kind::DateText => {
-            let (low, high) = match is {
-                Is::OneOf(texts) => {
-                    let value = Bound::Inclusive(Value { text: texts.concat(), quoted: true });
-                    (value.clone(), value)
-                }
-                Is::Like(_) => return Err(unexpected(leaf, "a date without wildcards")),
-                Is::Between(low, high) => (low, high),
-            };
-            let date = |bound: &Bound| {
-                let fault = || unexpected(leaf, "a date such as 2018-01-31 or 2018-01-31T10:00:00Z");
-                given(bound).map(|value| interval(&value.text).ok_or_else(fault)).transpose()
-            };
-            let (from, until) = (date(&low)?, date(&high)?);
-            // Behind the end of time there is nobody.
-            if matches!((&low, from), (Bound::Exclusive(_), Some((_, None)))) {
-                return Ok(Plan::Constant(false));
-            }
-            Test::Time(
-                field,
-                from.and_then(
-                    |(start, end)| if matches!(low, Bound::Exclusive(_)) { end } else { Some(start) },
-                ),
-                until.and_then(
-                    |(start, end)| if matches!(high, Bound::Exclusive(_)) { Some(start) } else { end },
-                ),
-            )
-        }
+        Kind::Date | Kind::DateText => return time_predicate(field, leaf, comparison),
     }))
 }
 
-/// What a value is to be; `None` if there only has to be one.
-fn is(asked: &Asked) -> Option<Is> {
-    Some(match asked {
-        Asked::Exists => return None,
-        Asked::Phrase(text) => Is::OneOf(vec![text.clone()]),
-        Asked::Word(pattern) => match pattern.literal() {
-            Some(text) => Is::OneOf(vec![text.to_owned()]),
-            None => Is::Like(pattern.clone()),
+/// An inclusive bound covers the whole interval of its date, an exclusive one excludes the whole interval.
+fn time_predicate(field: &'static Field, leaf: &Leaf, comparison: Comparison) -> Result<Plan, SyntaxError> {
+    let (low, high) = match comparison {
+        Comparison::OneOf(texts) => {
+            let value = Bound::Inclusive(Value { text: texts.concat(), quoted: true });
+            (value.clone(), value)
+        }
+        Comparison::Like(_) => return Err(unexpected(leaf, "a date without wildcards")),
+        Comparison::Between(low, high) => (low, high),
+    };
+    let date = |bound: &Bound| {
+        let invalid = || unexpected(leaf, "a date such as 2018-01-31 or 2018-01-31T10:00:00Z");
+        bound_value(bound).map(|value| interval(&value.text).ok_or_else(invalid)).transpose()
+    };
+    let (from, until) = (date(&low)?, date(&high)?);
+    // No record is later than the last representable time.
+    if matches!((&low, from), (Bound::Exclusive(_), Some((_, None)))) {
+        return Ok(Plan::Constant(false));
+    }
+    let is_exclusive = |bound| matches!(bound, Bound::Exclusive(_));
+    let from = from.and_then(|(start, end)| if is_exclusive(low) { end } else { Some(start) });
+    let until = until.and_then(|(start, end)| if is_exclusive(high) { Some(start) } else { end });
+    Ok(Plan::Predicate(Predicate::Time(field, from, until)))
+}
+
+/// The comparison of a test; `None` for a test of existence.
+fn comparison(test: &Test) -> Option<Comparison> {
+    Some(match test {
+        Test::Exists => return None,
+        Test::Phrase(text) => Comparison::OneOf(vec![text.clone()]),
+        Test::Word(pattern) => match pattern.literal() {
+            Some(text) => Comparison::OneOf(vec![text.to_owned()]),
+            None => Comparison::Like(pattern.clone()),
         },
-        Asked::Range { low, high } => Is::Between(low.clone(), high.clone()),
+        Test::Range { low, high } => Comparison::Between(low.clone(), high.clone()),
     })
 }
 
-/// The value of an end of a range that has one.
-pub(crate) fn given(bound: &Bound) -> Option<&Value> {
+/// The value of a bound; `None` if the range is unbounded there.
+pub(crate) fn bound_value(bound: &Bound) -> Option<&Value> {
     match bound {
         Bound::Open => None,
         Bound::Inclusive(value) | Bound::Exclusive(value) => Some(value),

@@ -1,9 +1,9 @@
-//! What the texts of a query stand for: numbers, dates.
+//! The numbers and dates in the text of a query.
 
 use time::{Date, Duration, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 
-/// Is it a number as JSON has them (RFC 8259, 6), of a size that PostgreSQL's `numeric` holds: at most 100 characters and
-/// three digits of an exponent?
+/// Whether a text is a JSON number (RFC 8259, section 6) that fits into PostgreSQL's `numeric`: at most 100
+/// characters, and an exponent of at most three digits.
 pub fn is_number(text: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
@@ -22,8 +22,8 @@ pub fn is_number(text: &str) -> bool {
         && exponent.is_none_or(|exponent| digits(exponent) && exponent.len() <= 3)
 }
 
-/// The time that a date names, from its first moment until its end: `2018` is a year, `2018-01-01T10:00` a minute. No end
-/// lies behind the last year there is, 9999.
+/// The interval that a date denotes, as its start and its exclusive end: `2018` is a year, `2018-01-01T10:00`
+/// a minute. The end is `None` where it is after the year 9999. `None` if the text is no date.
 pub fn interval(text: &str) -> Option<(OffsetDateTime, Option<OffsetDateTime>)> {
     let (date, clock) = match text.split_once('T') {
         Some((date, clock)) => (date, Some(clock)),
@@ -71,8 +71,8 @@ pub fn interval(text: &str) -> Option<(OffsetDateTime, Option<OffsetDateTime>)> 
         (_, None) => (0, Duration::seconds(1)),
         (_, Some(fraction)) => {
             number(fraction.get(..fraction.len().min(4))?, fraction.len().min(4))?;
-            let fine = fraction.len() <= 9 && fraction.bytes().all(|b| b.is_ascii_digit());
-            let digits = fraction.get(..fraction.len().min(3)).filter(|_| fine)?;
+            let is_valid = fraction.len() <= 9 && fraction.bytes().all(|b| b.is_ascii_digit());
+            let digits = fraction.get(..fraction.len().min(3)).filter(|_| is_valid)?;
             let unit = 10_u16.pow(3 - u32::try_from(digits.len()).ok()?);
             (number(digits, digits.len())? * unit, Duration::milliseconds(unit.into()))
         }
@@ -86,7 +86,7 @@ pub fn interval(text: &str) -> Option<(OffsetDateTime, Option<OffsetDateTime>)> 
     Some((start, start.checked_add(length).filter(in_range)))
 }
 
-/// A number of so many digits.
+/// A number with exactly this number of digits.
 fn number(text: &str, digits: usize) -> Option<u16> {
     (text.len() == digits && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
 }
@@ -98,7 +98,7 @@ fn zone(text: &str) -> Option<UtcOffset> {
     }
     let sign = if text.starts_with('-') { -1 } else { 1 };
     let (hours, minutes) = text.get(1..)?.split_once(':')?;
-    let part = |text, most| i8::try_from(number(text, 2)?).ok().filter(|part| *part <= most);
+    let part = |text, max| i8::try_from(number(text, 2)?).ok().filter(|part| *part <= max);
     UtcOffset::from_hms(sign * part(hours, 23)?, sign * part(minutes, 59)?, 0).ok()
 }
 
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_those_of_json() {
+    fn is_number_accepts_json_numbers() {
         for good in ["0", "-0", "5", "-5.0", "1e3", "1E-999", "0.10"] {
             assert!(is_number(good), "{good}");
         }
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_name_intervals() {
+    fn interval_has_the_precision_of_its_date() {
         let shown = |text| {
             interval(text).map(|(start, end)| {
                 let millis = |at: OffsetDateTime| at.unix_timestamp_nanos() / 1_000_000;

@@ -180,7 +180,7 @@ async fn unknown_methods_are_405_and_unknown_paths_404() {
     let tenant = Tenant::new().await;
     let put = send(tenant.authorized("PUT", "/api/v2/users/auth0%7Cx")).await;
     assert_eq!(put.refusal(), (405, None, "Method Not Allowed"));
-    assert_eq!(put.header("allow"), Some("GET, PATCH, DELETE"));
+    assert_eq!(put.header("allow"), Some("GET, HEAD, PATCH, DELETE"));
     assert_eq!(tenant.get("/api/v2/nowhere").await.refusal(), (404, None, "Not Found"));
 }
 
@@ -192,4 +192,23 @@ async fn request_id_is_taken_or_generated() {
     let odd = send(tenant.request("GET", "/health/live").header("x-request-id", "a b\"c")).await;
     assert!(odd.header("x-request-id").unwrap().parse::<uuid::Uuid>().is_ok());
     assert_eq!(send(tenant.request("GET", "/health/ready")).await.json, json!({ "status": "ready" }));
+}
+
+#[tokio::test]
+async fn head_answers_like_get_without_a_body_on_every_route() {
+    let tenant = Tenant::new().await;
+    let user = tenant.user(json!({})).await;
+    let id = user["user_id"].as_str().unwrap().replace('|', "%7C");
+    let mut paths: Vec<String> =
+        endpoints().iter().filter(|e| e.method == "GET").map(|e| concrete(e.path)).collect();
+    paths.push(format!("/api/v2/users/{id}"));
+    for path in paths {
+        let (get, head) =
+            (send(tenant.authorized("GET", &path)).await, send(tenant.authorized("HEAD", &path)).await);
+        assert_eq!(head.status, get.status, "{path}");
+        assert_eq!(head.text, "", "{path}");
+        for name in ["content-type", "content-length", "etag", "cache-control", "location"] {
+            assert_eq!(head.header(name), get.header(name), "{name} of {path}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! The journal: every change is in it, and it tells the whole history.
+//! The journal: every change writes an entry, and the entries of a user give its document.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,14 @@ use serde_json::{Map, Value, json};
 
 use crate::support::{CONNECTION, Tenant, apply, path_of, send, sql};
 
-/// What a user's document is after its journal was played from the beginning: profile, user_metadata, app_metadata.
+/// The profile, `user_metadata` and `app_metadata` that the entries of a user give, from the first one on.
 fn replay(journal: &[(String, Value)]) -> BTreeMap<&'static str, Option<Map<String, Value>>> {
     let mut parts: BTreeMap<&'static str, Option<Map<String, Value>>> =
         BTreeMap::from([("profile", None), ("user_metadata", None), ("app_metadata", None)]);
     let step = |object: &mut Option<Map<String, Value>>, changes: &Map<String, Value>| {
         let object = object.get_or_insert_default();
         for (key, change) in changes {
-            assert_eq!(object.get(key), change.get("before"), "{key}: what was before");
+            assert_eq!(object.get(key), change.get("before"), "{key}: the value before");
             match change.get("after") {
                 Some(after) => object.insert(key.clone(), after.clone()),
                 None => object.remove(key),
@@ -30,7 +30,7 @@ fn replay(journal: &[(String, Value)]) -> BTreeMap<&'static str, Option<Map<Stri
         }
         step(parts.get_mut("profile").unwrap(), &profile);
     }
-    // An emptied app_metadata is gone.
+    // An empty app_metadata is removed.
     if let Some(Some(object)) = parts.get("app_metadata")
         && object.is_empty()
     {
@@ -51,7 +51,7 @@ async fn agrees(tenant: &Tenant, user_id: &str) {
 }
 
 #[tokio::test]
-async fn a_change_is_there_with_before_and_after_and_who_made_it() {
+async fn entry_has_values_before_and_after_and_the_author() {
     let tenant = Tenant::new().await;
     let made =
         tenant.user(json!({ "nickname": "jane", "user_metadata": { "hobby": "surfing", "gone": 1 } })).await;
@@ -89,7 +89,7 @@ async fn a_change_is_there_with_before_and_after_and_who_made_it() {
 }
 
 #[tokio::test]
-async fn clearing_deleting_and_passwords_are_told_without_secrets() {
+async fn entries_of_clearing_deletion_and_passwords_have_no_secrets() {
     let tenant = Tenant::new().await;
     let made = tenant.user(json!({ "user_metadata": { "a": 1 }, "app_metadata": { "b": 2 } })).await;
     let (id, path) = (made["user_id"].as_str().unwrap(), path_of(&made));
@@ -112,7 +112,7 @@ async fn clearing_deleting_and_passwords_are_told_without_secrets() {
 }
 
 #[tokio::test]
-async fn a_refused_change_leaves_no_row() {
+async fn rejected_change_writes_no_entry() {
     let tenant = Tenant::new().await;
     let made = tenant.user(json!({})).await;
     let other = tenant.user(json!({})).await;
@@ -125,7 +125,7 @@ async fn a_refused_change_leaves_no_row() {
 }
 
 #[tokio::test]
-async fn the_journal_cannot_be_rewritten() {
+async fn journal_is_append_only() {
     let tenant = Tenant::new().await;
     tenant.user(json!({})).await;
     let refused = crate::support::try_execute(
@@ -155,7 +155,7 @@ async fn provisioning_is_in_the_journal_without_secrets() {
 }
 
 #[tokio::test]
-async fn applying_a_file_twice_changes_nothing_and_a_changed_file_what_it_names() {
+async fn tenant_file_changes_what_it_names_and_nothing_twice() {
     let mut config = None;
     let tenant = Tenant::with(|c| config = Some(c.clone())).await;
     let mut config = config.unwrap();
@@ -175,9 +175,10 @@ async fn applying_a_file_twice_changes_nothing_and_a_changed_file_what_it_names(
     assert!(tenant.user(json!({ "password": "x" })).await["user_id"].is_string());
 }
 
-/// 32 clients change 32 keys of one user 20 times each. No write is lost, and the journal tells the same story.
+/// 32 clients change 32 keys of one user 20 times each. No write is lost, and the journal gives the same
+/// document.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn concurrent_changes_of_one_user_are_all_there() {
+async fn concurrent_changes_of_one_user_are_all_kept() {
     let tenant = std::sync::Arc::new(Tenant::new().await);
     let made = tenant.user(json!({})).await;
     let (id, path) = (made["user_id"].as_str().unwrap().to_owned(), path_of(&made));
@@ -204,9 +205,9 @@ async fn concurrent_changes_of_one_user_are_all_there() {
     agrees(&tenant, &id).await;
 }
 
-/// 32 writers who name the version they saw: for each version exactly one of them wins.
+/// 32 writers send the version they read: for each version exactly one succeeds.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_conditional_writers_one_wins_for_each_version() {
+async fn conditional_writers_succeed_once_for_each_version() {
     let tenant = std::sync::Arc::new(Tenant::new().await);
     let made = tenant.user(json!({})).await;
     let path = path_of(&made);

@@ -7,13 +7,12 @@ use serde_json::{Map, Value, json};
 
 use crate::support::{Tenant, path_of};
 
-/// How many sequences one run plays over users, in all four tests together.
+/// Sequences of patches of users, in all four tests together.
 const SEQUENCES: u32 = 1000;
-/// How many over clients.
+/// Sequences of patches of clients.
 const CLIENT_SEQUENCES: u32 = 300;
 
-/// What a PATCH does to a metadata field, by the rules and not by the product's code: `None` is a field that is not
-/// there.
+/// A metadata field after a PATCH, by the rules and not by the product's code. `None` is an absent field.
 fn merged(stored: Option<Map<String, Value>>, patch: Option<&Value>) -> Option<Map<String, Value>> {
     let Some(patch) = patch else { return stored };
     let Value::Object(patch) = patch else { return Some(Map::new()) };
@@ -28,7 +27,7 @@ fn merged(stored: Option<Map<String, Value>>, patch: Option<&Value>) -> Option<M
     Some(result)
 }
 
-/// A user as the model knows it.
+/// A user in the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Model {
     attributes: Map<String, Value>,
@@ -62,7 +61,7 @@ impl Model {
 const ATTRIBUTES: [&str; 3] = ["given_name", "family_name", "blocked"];
 
 fn key() -> impl Strategy<Value = String> {
-    // Few names, so that patches meet what is stored; some of them odd.
+    // Few names, so that patches change stored keys; some are unusual.
     prop_oneof![8 => "[a-e]", 1 => Just(String::new()), 1 => "[ \\\\\"'{}\u{e9}\u{1f409}]{1,3}", 1 => Just("constructor".to_owned())]
 }
 
@@ -114,15 +113,15 @@ fn patch() -> impl Strategy<Value = Map<String, Value>> {
 fn run() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let tenant = runtime.block_on(Tenant::new());
-    // The user the sequences go on with, and what the model says of it.
+    // The path of the user that the next sequence changes, and its model.
     let known = std::cell::RefCell::new(None::<(String, Model)>);
     let sequences = (proptest::option::weighted(0.2, patch()), vec(patch(), 1..6));
     let mut runner =
         TestRunner::new(Config { cases: SEQUENCES / 4, failure_persistence: None, ..Config::default() });
     let played = runner.run(&sequences, |(new, patches)| {
         runtime.block_on(async {
-            // A new user for one sequence in five, the last one as it was left for the others: hashing a password
-            // takes longer than all the rest.
+            // A new user for one sequence in five; the others continue with the last one, since hashing a
+            // password takes longer than the sequence.
             let last = known.borrow_mut().take().filter(|_| new.is_none());
             let (path, mut model) = if let Some(last) = last {
                 last
@@ -141,7 +140,7 @@ fn run() {
                 prop_assert_eq!(answer.status, 200, "{}", answer.text);
                 prop_assert_eq!(&Model::of(&answer.json), &model, "the answer to {:?}", patch);
             }
-            prop_assert_eq!(&Model::of(&tenant.get(&path).await.json), &model, "what is stored");
+            prop_assert_eq!(&Model::of(&tenant.get(&path).await.json), &model, "the stored document");
             known.replace(Some((path, model)));
             Ok(())
         })
@@ -152,26 +151,26 @@ fn run() {
 }
 
 #[test]
-fn sequences_equal_the_model_1() {
+fn patches_of_users_equal_the_model_1() {
     run();
 }
 
 #[test]
-fn sequences_equal_the_model_2() {
+fn patches_of_users_equal_the_model_2() {
     run();
 }
 
 #[test]
-fn sequences_equal_the_model_3() {
+fn patches_of_users_equal_the_model_3() {
     run();
 }
 
 #[test]
-fn sequences_equal_the_model_4() {
+fn patches_of_users_equal_the_model_4() {
     run();
 }
 
-/// Metadata of a client: texts, and too few names for the limit of ten to matter.
+/// Metadata of a client: texts, with fewer names than the limit of ten.
 fn client_metadata() -> impl Strategy<Value = Value> {
     let value = || prop_oneof![1 => Just(Value::Null), 3 => "[ -~\u{e9}]{0,9}".prop_map(Value::from)];
     prop_oneof![
@@ -181,10 +180,10 @@ fn client_metadata() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// Two objects of a client whose members can have any name; the model is the one of users, but that null takes a setting
-/// away whole.
+/// Two objects of a client that take members of any name. The model is that of users, except that null
+/// removes a setting.
 #[test]
-fn sequences_over_clients_equal_the_model() {
+fn patches_of_clients_equal_the_model() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let tenant = runtime.block_on(Tenant::new());
     use proptest::option::of;

@@ -6,6 +6,8 @@
 pub mod routes;
 pub(crate) mod store;
 
+use std::sync::LazyLock;
+
 use serde_json::{Map, Value};
 
 use crate::app::Context;
@@ -14,21 +16,13 @@ use crate::base::error::Result;
 use crate::base::fields::Fields;
 use crate::oauth::opaque_token_digest;
 use crate::resources::users;
+use crate::resources::users::attributes::ATTRIBUTES;
 use crate::resources::users::model::User;
 
 /// The claims: the scope that gives one, its name, and the attribute it is taken from.
-pub const CLAIMS: [(&str, &str, &str); 10] = [
-    ("profile", "name", "name"),
-    ("profile", "nickname", "nickname"),
-    ("profile", "picture", "picture"),
-    ("profile", "updated_at", "updated_at"),
-    ("profile", "given_name", "given_name"),
-    ("profile", "family_name", "family_name"),
-    ("email", "email", "email"),
-    ("email", "email_verified", "email_verified"),
-    ("phone", "phone_number", "phone_number"),
-    ("phone", "phone_number_verified", "phone_verified"),
-];
+pub static CLAIMS: LazyLock<Vec<(&str, &str, &str)>> = LazyLock::new(|| {
+    ATTRIBUTES.iter().filter_map(|a| a.claim.map(|(scope, claim)| (scope, claim, a.name))).collect()
+});
 
 /// The claims of a user that a scope selects, and `sub`.
 pub fn claims(user: &User, scope: &str) -> Result<Map<String, Value>> {

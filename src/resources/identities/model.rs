@@ -1,8 +1,8 @@
-//! What a request may say about the identity to link.
+//! The request that links an identity.
 
 use crate::base::error::Result;
 use crate::base::ids::UserId;
-use crate::base::json::Object;
+use crate::base::json::{FromBody, Object};
 use crate::base::schema::{Fault, Field, Kind, Part, Schema, Text, refuse};
 
 /// The body of `POST /api/v2/users/{id}/identities`.
@@ -27,12 +27,12 @@ pub static LINK: Schema = Schema::closed(&[
 ])
 .at_least(1);
 
-/// The account to link, as a request names it.
+/// The account to link.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Secondary {
     /// By its id.
     Named {
-        /// Its user id.
+        /// The id of its user.
         id: UserId,
         /// The connection it has to be in.
         connection_id: Option<String>,
@@ -41,9 +41,8 @@ pub enum Secondary {
     Proven(String),
 }
 
-impl Secondary {
-    /// Reads a body.
-    pub fn read(body: &Object<'_>) -> Result<Self> {
+impl FromBody for Secondary {
+    fn from_body(body: &Object<'_>) -> Result<Self> {
         LINK.check(body)?;
         if let Some(token) = body.value("link_with") {
             let others = body.members().map(|(name, _)| name).filter(|name| *name != "link_with");
@@ -55,7 +54,7 @@ impl Secondary {
         let faults = missing.map(|name| Fault::of_root(format!("Missing required property: {name}")));
         refuse(Part::Payload, &faults.collect::<Vec<_>>())?;
         let provider = body.value::<String>("provider").unwrap_or_default();
-        // A number stands for the text of its digits.
+        // A number means the text of its digits.
         let user_id = body.get("user_id").map(|number| number.get().to_owned()).unwrap_or_default();
         let user_id = body.value("user_id").unwrap_or(user_id);
         Ok(Self::Named {

@@ -1,4 +1,4 @@
-//! The endpoints of identities, and of what else other services keep of a user.
+//! The endpoints of identities, and of lists that are empty for every user.
 
 use actix_web::HttpResponse;
 use actix_web::http::Method;
@@ -14,7 +14,6 @@ use crate::http::params::Params;
 use crate::http::render::{json_text, json_value};
 use crate::http::{Body, Caller, Endpoint};
 
-/// The routes of identities.
 pub fn routes() -> Vec<Endpoint> {
     vec![
         endpoint(Method::POST, "/api/v2/users/{id}/identities", link),
@@ -26,8 +25,8 @@ pub fn routes() -> Vec<Endpoint> {
 
 async fn link(caller: Caller<UpdateIdentities>, params: Params, body: Body) -> Result<HttpResponse, Error> {
     let id = params.user_id("id")?;
-    let body = body.read().await?;
-    Ok(json_text(201, super::link(&caller, &id, Secondary::read(&body.object()?)?).await?))
+    let secondary = body.parse::<Secondary>().await?;
+    Ok(json_text(201, super::link(&caller, &id, secondary).await?))
 }
 
 async fn unlink(caller: Caller<UpdateIdentities>, params: Params) -> Result<HttpResponse, Error> {

@@ -16,7 +16,6 @@ use crate::http::params::Params;
 use crate::http::render::{json_text, no_content, tagged};
 use crate::http::{Body, Caller, Endpoint};
 
-/// The routes of users.
 pub fn routes() -> Vec<Endpoint> {
     vec![
         endpoint(Method::POST, "/api/v2/users", create),

@@ -1,75 +1,47 @@
+//! The statements of users.
+//!
+//! Tables: `users`, with `identities`, `passwords` and `journal` in the same statements; `tickets` and
+//! `mails` (a verification mail), `login_attempts` (deleted with the user or by a new password). Triggers
+//! keep `user_terms` and `user_counts`.
+//!
+//! Locks: a change locks the user's row first (`for no key update`, a deletion `for update`), then rows of
+//! `login_attempts`; a creation locks its connection (`for key share`). [`Update`] in a batch skips locked
+//! rows; the request then runs alone and waits.
+//!
+//! Other writers of `users`: `identities` (link, unlink), `users::erasure`, `logins` (the last login) and
+//! `tickets` (a verified address, a new password).
+
 use std::time::Duration;
 
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row};
+use sqlx::PgConnection;
+use sqlx::types::Json;
 
-use super::model::{NewUser, User};
+use super::document::identities;
+use super::model::{Change, Creation, IdentityChange, Updated, User};
 use crate::base::error::{Error, Meaning, codes};
 use crate::db::array_literal;
-use crate::db::batch::{Batch, place};
+use crate::db::batch::Batch;
 use crate::db::registry::Slot;
 use crate::db::{self, Db, Statement};
 use crate::journal::Author;
 use crate::resources::tickets::model::Issue;
 
 pub(crate) const STATEMENTS: &[&Statement] =
-    &[&FETCH, &UPDATE, &UPDATE_MANY, &UPDATE_IDENTITY, &CREATE, &DELETE, &TARGET];
+    &[&FETCH, &UPDATE, &UPDATE_MANY, &UPDATE_IDENTITY, &CREATE, &DELETE, &RESOLVE_IDENTITY];
 
-/// What makes a [`User`], of a table or CTE `u`.
-macro_rules! user {
-    () => {
-        "u.user_id,
-            u.profile::text,
-            u.identities::text,
-            u.user_metadata::text,
-            u.app_metadata::text,
-            u.version,
-            u.created_at,
-            u.updated_at"
-    };
-}
-pub(crate) use user as user_columns;
+/// How long a change waits before it is repeated after a deadlock.
+const DEADLOCK_PAUSE: Duration = Duration::from_millis(50);
 
-/// Has the user `u` of a tenant an identity in a connection?
-macro_rules! is_in_connection {
-    ($tenant:literal, $name:literal) => {
-        concat!(
-            "exists (select from identities i where i.tenant_id = ",
-            $tenant,
-            " and i.user_id = u.user_id and i.connection = ",
-            $name,
-            ")"
-        )
-    };
-}
-
-pub(crate) use is_in_connection;
-
-/// What computed names are made of, as [`User::document`] has it.
-macro_rules! known_as {
-    () => {
-        "coalesce(u.profile ->> 'email', u.profile ->> 'username', u.profile ->> 'phone_number', '')"
-    };
-}
-pub(crate) use known_as;
-
-pub(crate) fn user(row: &PgRow) -> Result<User, sqlx::Error> {
-    Ok(User {
-        user_id: row.try_get("user_id")?,
-        profile: row.try_get("profile")?,
-        identities: row.try_get("identities")?,
-        user_metadata: row.try_get("user_metadata")?,
-        app_metadata: row.try_get("app_metadata")?,
-        version: row.try_get("version")?,
-        created_at: row.try_get("created_at")?,
-        updated_at: row.try_get("updated_at")?,
-    })
+/// To be deleted with its last caller: [`User`] maps a row by itself.
+pub(crate) fn user(row: &sqlx::postgres::PgRow) -> Result<User, sqlx::Error> {
+    sqlx::FromRow::from_row(row)
 }
 
 static FETCH: Statement = Statement::new("users.fetch", include_str!("sql/fetch.sql"));
 
-/// Users by id.
+/// The batch of reads by tenant and id.
 pub(crate) struct Fetch;
 
 impl Batch for Fetch {
@@ -84,6 +56,10 @@ impl Batch for Fetch {
         &SLOT
     }
 
+    fn tenant((tenant, _): &Self::Item) -> &str {
+        tenant
+    }
+
     fn key(_: &Self::Item) -> Option<()> {
         None
     }
@@ -92,66 +68,48 @@ impl Batch for Fetch {
         connection: &mut PgConnection,
         items: &[&Self::Item],
     ) -> Result<Vec<Option<Option<User>>>, sqlx::Error> {
-        let tenants: Vec<&str> = items.iter().map(|i| i.0.as_str()).collect();
-        let ids: Vec<&str> = items.iter().map(|i| i.1.as_str()).collect();
-        let rows = FETCH.raw().bind(tenants).bind(ids).fetch_all(connection).await?;
-        let mut found = vec![Some(None); items.len()];
-        for row in &rows {
-            found[place(row)?] = Some(Some(user(row)?));
+        let tenants: Vec<&str> = items.iter().map(|(tenant, _)| tenant.as_str()).collect();
+        let user_ids: Vec<&str> = items.iter().map(|(_, user_id)| user_id.as_str()).collect();
+        let rows: Vec<FetchRow> =
+            FETCH.bind("tenant_id", tenants).bind("user_id", user_ids).fetch_all(connection).await?;
+        let mut users = vec![Some(None); items.len()];
+        for row in rows {
+            users[index(row.n)?] = Some(Some(row.user));
         }
-        Ok(found)
+        Ok(users)
     }
+}
+
+#[derive(sqlx::FromRow)]
+struct FetchRow {
+    n: i64,
+    #[sqlx(flatten)]
+    user: User,
+}
+
+/// The index of the request in a batch that a row answers: `with ordinality` counts from 1.
+fn index(n: i64) -> Result<usize, sqlx::Error> {
+    usize::try_from(n - 1).map_err(|e| sqlx::Error::Decode(e.into()))
 }
 
 pub(crate) async fn fetch(db: &Db, tenant: &str, user_id: &str) -> Result<Option<User>, Error> {
     db.run::<Fetch>((tenant.to_owned(), user_id.to_owned())).await
 }
 
-/// Those of some users of one tenant that exist, in the order they were asked for.
+/// The existing ones of some users of one tenant, in the order of the ids.
 pub(crate) async fn fetch_all(db: &Db, tenant: &str, user_ids: &[String]) -> Result<Vec<User>, Error> {
-    let rows = FETCH.raw().bind(vec![tenant; user_ids.len()]).bind(user_ids).fetch_all(db.pool()).await?;
-    let mut users =
-        rows.iter().map(|row| Ok((place(row)?, user(row)?))).collect::<Result<Vec<_>, Error>>()?;
-    users.sort_by_key(|(place, _)| *place);
-    Ok(users.into_iter().map(|(_, user)| user).collect())
-}
-
-/// What a change came to.
-#[derive(Debug)]
-pub(crate) enum Updated {
-    Done(Box<User>),
-    NoSuchUser,
-    /// The precondition does not hold; the present tag.
-    Mismatch(String),
-}
-
-/// A change of attributes and metadata, as it is bound.
-#[derive(Debug)]
-pub(crate) struct Change {
-    pub tenant: String,
-    pub user_id: String,
-    pub set: Map<String, Value>,
-    pub unset: Vec<&'static str>,
-    pub user_metadata: Option<String>,
-    pub app_metadata: Option<String>,
-    /// Tags of which one must be the present one.
-    pub if_match: Option<Vec<String>>,
-    pub author: Author,
-}
-
-fn updated(row: &PgRow) -> Result<Updated, sqlx::Error> {
-    Ok(match row.try_get::<Option<String>, _>("mismatched_etag")? {
-        Some(tag) => Updated::Mismatch(format!("\"{tag}\"")),
-        None => Updated::Done(Box::new(user(row)?)),
-    })
+    let tenants = vec![tenant; user_ids.len()];
+    let mut rows: Vec<FetchRow> =
+        FETCH.bind("tenant_id", tenants).bind("user_id", user_ids).fetch_all(db).await?;
+    rows.sort_by_key(|row| row.n);
+    Ok(rows.into_iter().map(|row| row.user).collect())
 }
 
 static UPDATE: Statement = Statement::new("users.update", include_str!("sql/update.sql"));
 
-/// Waits for nobody: one user whom somebody else is changing must not keep all others of a batch waiting.
 static UPDATE_MANY: Statement = Statement::new("users.update_many", include_str!("sql/update_many.sql"));
 
-/// Changes of attributes and metadata.
+/// The batch of changes of attributes and metadata.
 pub(crate) struct Update;
 
 impl Batch for Update {
@@ -165,66 +123,88 @@ impl Batch for Update {
         &SLOT
     }
 
+    fn tenant(change: &Change) -> &str {
+        &change.tenant
+    }
+
     fn key(change: &Change) -> Option<Self::Key> {
-        Some((change.tenant.clone(), change.user_id.clone()))
+        Some((change.tenant_id.clone(), change.user_id.clone()))
     }
 
     async fn run(
         connection: &mut PgConnection,
         items: &[&Change],
     ) -> Result<Vec<Option<Updated>>, sqlx::Error> {
-        let tenants: Vec<&str> = items.iter().map(|c| c.tenant.as_str()).collect();
-        let ids: Vec<&str> = items.iter().map(|c| c.user_id.as_str()).collect();
-        let set: Vec<String> = items.iter().map(|c| json(&c.set)).collect();
-        let unset: Vec<String> =
-            items.iter().map(|c| array_literal(c.unset.iter().map(|name| Some(*name)))).collect();
-        let user_metadata: Vec<Option<&str>> = items.iter().map(|c| c.user_metadata.as_deref()).collect();
-        let app_metadata: Vec<Option<&str>> = items.iter().map(|c| c.app_metadata.as_deref()).collect();
-        let if_match: Vec<Option<String>> = items
-            .iter()
-            .map(|c| c.if_match.as_ref().map(|tags| array_literal(tags.iter().map(|t| Some(t.as_str())))))
-            .collect();
-        let authors: Vec<String> = items.iter().map(|c| c.author.literal()).collect();
         let is_alone = items.len() == 1;
-        let rows = if is_alone { &UPDATE } else { &UPDATE_MANY }
-            .raw()
-            .bind(tenants)
-            .bind(ids)
-            .bind(set)
-            .bind(unset)
-            .bind(user_metadata)
-            .bind(app_metadata)
-            .bind(if_match)
-            .bind(authors)
+        let statement = if is_alone { &UPDATE } else { &UPDATE_MANY };
+        let rows: Vec<UpdateRow> = statement
+            .bind("tenant_id", of_each(items, |change| change.tenant_id.as_str()))
+            .bind("user_id", of_each(items, |change| change.user_id.as_str()))
+            .bind("set_profile", of_each(items, |change| json_text(&change.set)))
+            .bind(
+                "unset_profile",
+                of_each(items, |change| array_literal(change.unset.iter().map(|name| Some(*name)))),
+            )
+            .bind("user_metadata_patch", of_each(items, |change| change.user_metadata.as_deref()))
+            .bind("app_metadata_patch", of_each(items, |change| change.app_metadata.as_deref()))
+            .bind(
+                "if_match",
+                of_each(items, |change| {
+                    let tags = change.if_match.as_ref()?.iter();
+                    Some(array_literal(tags.map(|tag| Some(tag.as_str()))))
+                }),
+            )
+            .bind("author", of_each(items, |change| change.author.literal()))
             .fetch_all(connection)
             .await?;
-        // In company, nobody there can also mean that somebody else is changing the user.
+        // In a batch, no row can also mean a locked one; that request runs again alone.
         let mut outcomes: Vec<_> = items.iter().map(|_| is_alone.then_some(Updated::NoSuchUser)).collect();
-        for row in &rows {
-            outcomes[place(row)?] = Some(updated(row)?);
+        for row in rows {
+            outcomes[index(row.n)?] = Some(row.outcome.into());
         }
         Ok(outcomes)
     }
 }
 
-fn json(map: &Map<String, Value>) -> String {
-    // Maps of strings and JSON values always have a text.
+#[derive(sqlx::FromRow)]
+struct UpdateRow {
+    n: i64,
+    #[sqlx(flatten)]
+    outcome: OutcomeRow,
+}
+
+#[derive(sqlx::FromRow)]
+struct OutcomeRow {
+    mismatched_etag: Option<String>,
+    #[sqlx(flatten)]
+    user: User,
+}
+
+impl From<OutcomeRow> for Updated {
+    fn from(row: OutcomeRow) -> Self {
+        match row.mismatched_etag {
+            Some(tag) => Self::Mismatch(quoted(&tag)),
+            None => Self::Done(Box::new(row.user)),
+        }
+    }
+}
+
+fn of_each<'a, T>(items: &[&'a Change], value: impl Fn(&'a Change) -> T) -> Vec<T> {
+    items.iter().map(|change| value(change)).collect()
+}
+
+fn json_text(map: &Map<String, Value>) -> String {
+    // Serializing a map of JSON values cannot fail.
     serde_json::to_string(map).unwrap_or_default()
+}
+
+/// An entity tag as a header has it.
+fn quoted(tag: &str) -> String {
+    format!("\"{tag}\"")
 }
 
 pub(crate) async fn update(db: &Db, change: Change) -> Result<Updated, Error> {
     db.run::<Update>(change).await
-}
-
-/// What one of a user's identities is known by or proves itself with.
-#[derive(Debug)]
-pub(crate) struct IdentityChange {
-    pub provider: String,
-    pub identity_id: String,
-    pub password_hash: Option<String>,
-    pub remove_password: bool,
-    /// Of a secondary identity: what to set in its `profileData` and what to remove. The primary's is the profile.
-    pub of_secondary: Option<(Map<String, Value>, Vec<&'static str>)>,
 }
 
 static UPDATE_IDENTITY: Statement =
@@ -242,45 +222,44 @@ pub(crate) async fn update_identity(
     identity: &IdentityChange,
     mail: Option<&Issue>,
 ) -> Result<Updated, Error> {
+    let profile_data = identity.profile_data.as_ref();
     let attempt = || {
         UPDATE_IDENTITY
-            .raw()
-            .bind(&change.tenant)
-            .bind(&change.user_id)
-            .bind(sqlx::types::Json(&change.set))
-            .bind(&change.unset)
-            .bind(change.user_metadata.as_deref().map(raw))
-            .bind(change.app_metadata.as_deref().map(raw))
-            .bind(&change.if_match)
-            .bind(change.author.literal())
-            .bind(&identity.provider)
-            .bind(&identity.identity_id)
-            .bind(&identity.password_hash)
-            .bind(identity.remove_password)
-            .bind(identity.of_secondary.as_ref().map(|(set, _)| sqlx::types::Json(set)))
-            .bind(identity.of_secondary.as_ref().map(|(_, unset)| unset))
-            .bind(mail.map(|mail| sqlx::types::Json(mail.parameter())))
-            .fetch_optional(db.pool())
+            .bind("tenant_id", &change.tenant_id)
+            .bind("user_id", &change.user_id)
+            .bind("set_profile", Json(&change.set))
+            .bind("unset_profile", &change.unset)
+            .bind("user_metadata_patch", change.user_metadata.as_deref().map(raw))
+            .bind("app_metadata_patch", change.app_metadata.as_deref().map(raw))
+            .bind("if_match", &change.if_match)
+            .bind("author", change.author.literal())
+            .bind("provider", &identity.provider)
+            .bind("identity_id", &identity.identity_id)
+            .bind("password_hash", &identity.password_hash)
+            .bind("remove_password", identity.remove_password)
+            .bind("set_profile_data", profile_data.map(|change| Json(&change.set)))
+            .bind("unset_profile_data", profile_data.map(|change| &change.unset))
+            .bind("issue", mail.map(|mail| Json(mail.parameter())))
+            .fetch_optional::<OutcomeRow>(db)
     };
     let row = match attempt().await {
-        // Two users who want each other's address at once wait for each other; one of them tries again, after the other.
+        // Two users who take each other's identifiers lock each other out. One of them is repeated after the
+        // other.
         Err(error) if db::is_deadlock(&error) => {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(DEADLOCK_PAUSE).await;
             attempt().await
         }
         row => row,
     };
-    row.map_err(|e| db::refusal(e, TAKEN_ON_UPDATE))?
-        .map_or(Ok(Updated::NoSuchUser), |row| Ok(updated(&row)?))
+    Ok(row.map_err(|e| db::refusal(e, TAKEN_ON_UPDATE))?.map_or(Updated::NoSuchUser, Updated::from))
 }
 
 /// JSON text as a parameter of type jsonb.
-fn raw(text: &str) -> sqlx::types::Json<&serde_json::value::RawValue> {
-    // The text was read as JSON already; what is not JSON merges nothing.
-    sqlx::types::Json(serde_json::from_str(text).unwrap_or(serde_json::value::RawValue::NULL))
+fn raw(text: &str) -> Json<&RawValue> {
+    // The text was read as JSON before; null merges nothing.
+    Json(serde_json::from_str(text).unwrap_or(RawValue::NULL))
 }
 
-// The lock keeps the connection, the very one that was looked at, from going away before the user is there to go with it.
 static CREATE: Statement = Statement::new("users.create", include_str!("sql/create.sql"));
 
 const TAKEN: &[(&str, Meaning)] = &[
@@ -292,44 +271,32 @@ const TAKEN: &[(&str, Meaning)] = &[
     ("identities_phone_number_key", codes::USER_EXISTS),
 ];
 
-/// `None` if the connection is gone, though there may be another one of its name.
-#[expect(clippy::too_many_arguments, reason = "one for each thing a new user is made of")]
-pub(crate) async fn create(
-    db: &Db,
-    tenant: &str,
-    connection_id: &str,
-    id: &crate::base::ids::UserId,
-    new: &NewUser,
-    password_hash: Option<&str>,
-    mail: Option<&Issue>,
-    now: time::OffsetDateTime,
-    author: &Author,
-) -> Result<Option<User>, Error> {
-    let row = CREATE
-        .raw()
-        .bind(tenant)
-        .bind(id.as_str())
-        .bind(sqlx::types::Json(&new.profile))
-        .bind(new.user_metadata.as_deref().map(raw))
-        .bind(new.app_metadata.as_deref().map(raw))
-        .bind(sqlx::types::Json(super::model::identities(&new.connection, id)))
-        .bind(now)
-        .bind(id.provider())
-        .bind(id.identity())
-        .bind(&new.connection)
-        .bind(password_hash)
-        .bind(author.literal())
-        .bind(mail.map(|mail| sqlx::types::Json(mail.parameter())))
-        .bind(connection_id)
-        .fetch_optional(db.pool())
+/// `None` if the connection is gone, even if another one has its name.
+pub(crate) async fn create(db: &Db, tenant: &str, creation: &Creation<'_>) -> Result<Option<User>, Error> {
+    let Creation { id, new, .. } = creation;
+    CREATE
+        .bind("tenant_id", tenant)
+        .bind("user_id", id.as_str())
+        .bind("profile", Json(&new.profile))
+        .bind("user_metadata", new.user_metadata.as_deref().map(raw))
+        .bind("app_metadata", new.app_metadata.as_deref().map(raw))
+        .bind("identities", Json(identities(&new.connection, id)))
+        .bind("created_at", creation.created_at)
+        .bind("provider", id.provider())
+        .bind("identity_id", id.identity())
+        .bind("connection", &new.connection)
+        .bind("password_hash", creation.password_hash)
+        .bind("author", creation.author.literal())
+        .bind("issue", creation.mail.map(|mail| Json(mail.parameter())))
+        .bind("connection_id", creation.connection_id)
+        .fetch_optional(db)
         .await
-        .map_err(|e| db::refusal(e, TAKEN))?;
-    Ok(row.as_ref().map(user).transpose()?)
+        .map_err(|e| db::refusal(e, TAKEN))
 }
 
 static DELETE: Statement = Statement::new("users.delete", include_str!("sql/delete.sql"));
 
-/// Deletes a user, if there is one. The present tag if the precondition does not hold.
+/// Deletes a user, if it exists. The current entity tag if the precondition does not hold.
 pub(crate) async fn delete(
     db: &Db,
     tenant: &str,
@@ -337,40 +304,54 @@ pub(crate) async fn delete(
     if_match: Option<&[String]>,
     author: &Author,
 ) -> Result<Option<String>, Error> {
-    let row = DELETE
-        .raw()
-        .bind(tenant)
-        .bind(user_id)
-        .bind(if_match)
-        .bind(author.literal())
-        .fetch_optional(db.pool())
+    let mismatch: Option<(String,)> = DELETE
+        .bind("tenant_id", tenant)
+        .bind("user_id", user_id)
+        .bind("if_match", if_match)
+        .bind("author", author.literal())
+        .fetch_optional(db)
         .await?;
-    Ok(row.map(|row| row.try_get::<String, _>("tag")).transpose()?.map(|tag| format!("\"{tag}\"")))
+    Ok(mismatch.map(|(tag,)| quoted(&tag)))
 }
 
-/// An identity a change is aimed at.
-#[derive(Debug)]
-pub(crate) struct Target {
+/// The identity of a user that a change addresses.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct ResolvedIdentity {
     pub provider: String,
     pub identity_id: String,
     pub connection: String,
     pub username: Option<String>,
 }
 
-static TARGET: Statement = Statement::new("users.target", include_str!("sql/target.sql"));
+static RESOLVE_IDENTITY: Statement =
+    Statement::new("users.resolve_identity", include_str!("sql/resolve_identity.sql"));
 
-pub(crate) async fn target(
+/// `None` if the user is unknown or has no identity in the connection.
+pub(crate) async fn resolve_identity(
     db: &Db,
     tenant: &str,
     user_id: &str,
     connection: Option<&str>,
-) -> Result<Option<Target>, Error> {
-    let row = TARGET.raw().bind(tenant).bind(user_id).bind(connection).fetch_optional(db.pool()).await?;
-    let Some(row) = row else { return Ok(None) };
-    Ok(Some(Target {
-        provider: row.try_get("provider")?,
-        identity_id: row.try_get("identity_id")?,
-        connection: row.try_get("connection")?,
-        username: row.try_get("username")?,
-    }))
+) -> Result<Option<ResolvedIdentity>, Error> {
+    let query =
+        RESOLVE_IDENTITY.bind("tenant_id", tenant).bind("user_id", user_id).bind("connection", connection);
+    Ok(query.fetch_optional(db).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn update_many_is_update_that_skips_locked_rows() {
+        let body = |statement: &Statement| {
+            let lines = statement.sql.lines().filter(|line| !line.starts_with("--"));
+            lines.collect::<Vec<_>>().join("\n")
+        };
+        let (one, many) = (body(&UPDATE), body(&UPDATE_MANY));
+        let (lock, skip) = ("for no key update of u", "for no key update of u skip locked");
+        assert_eq!((one.matches(lock).count(), one.matches(skip).count()), (1, 0));
+        assert_eq!(one.replace(lock, skip), many);
+        assert_eq!(UPDATE.parameters().collect::<Vec<_>>(), UPDATE_MANY.parameters().collect::<Vec<_>>());
+    }
 }

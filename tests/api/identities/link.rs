@@ -6,7 +6,7 @@ use super::{SECOND, assert_consistent, bare, has_password, link, linked, owner, 
 use crate::support::{CONNECTION, PASSWORD, Tenant, path_of, send, unique};
 
 #[tokio::test]
-async fn both_identities_are_answered_with_what_was_given_of_their_profiles() {
+async fn link_answers_both_identities_with_profile_data() {
     let tenant = Tenant::new().await;
     let primary = tenant
         .user(json!({ "email": "one@example.com", "user_id": "one", "name": "One", "user_metadata": { "a": 1 } }))
@@ -57,7 +57,7 @@ async fn both_identities_are_answered_with_what_was_given_of_their_profiles() {
 }
 
 #[tokio::test]
-async fn the_primary_keeps_everything_and_the_secondary_is_a_user_no_more() {
+async fn link_keeps_the_primary_and_removes_the_secondary_user() {
     let tenant = Tenant::new().await;
     let primary = tenant.user(json!({ "user_metadata": { "p": 1 }, "app_metadata": { "pa": 1 } })).await;
     let secondary = tenant.user(json!({ "user_metadata": { "s": 1 }, "app_metadata": { "sa": 1 } })).await;
@@ -81,7 +81,7 @@ async fn the_primary_keeps_everything_and_the_secondary_is_a_user_no_more() {
 }
 
 #[tokio::test]
-async fn the_id_may_have_its_prefix_or_be_a_number_and_the_connection_may_be_named() {
+async fn secondary_is_named_by_id_number_or_connection() {
     let tenant = tenant_of_two().await;
     let primary = tenant.user(json!({})).await;
     let other = tenant.user(json!({})).await;
@@ -102,7 +102,7 @@ async fn the_id_may_have_its_prefix_or_be_a_number_and_the_connection_may_be_nam
 }
 
 #[tokio::test]
-async fn what_the_secondary_is_known_by_stays_taken() {
+async fn identifiers_of_the_secondary_stay_taken() {
     let tenant = Tenant::new().await;
     let (primary, secondary) = linked(&tenant, json!({ "username": "second" })).await;
     let taken = |more: serde_json::Value| {
@@ -117,7 +117,7 @@ async fn what_the_secondary_is_known_by_stays_taken() {
 }
 
 #[tokio::test]
-async fn a_secondary_brings_its_own_identities_along() {
+async fn identities_of_the_secondary_move_along() {
     let tenant = Tenant::new().await;
     let (second, third) = linked(&tenant, json!({})).await;
     let first = tenant.user(json!({})).await;
@@ -130,7 +130,7 @@ async fn a_secondary_brings_its_own_identities_along() {
 }
 
 #[tokio::test]
-async fn refusals_name_the_reason_and_change_nothing() {
+async fn errors_name_the_reason_and_change_nothing() {
     let tenant = tenant_of_two().await;
     let (primary, secondary) = linked(&tenant, json!({})).await;
     let other = tenant.user(json!({})).await;
@@ -222,7 +222,7 @@ async fn refusals_name_the_reason_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn linking_takes_the_scope() {
+async fn link_requires_the_scope() {
     let tenant = Tenant::new().await;
     let user = tenant.user(json!({})).await;
     let token = tenant.token_with(&["read:users", "update:users_app_metadata"]).await;
@@ -238,7 +238,7 @@ async fn linking_takes_the_scope() {
 }
 
 #[tokio::test]
-async fn both_histories_tell_of_it() {
+async fn link_is_in_the_journal_of_both_users() {
     let tenant = Tenant::new().await;
     let (primary, secondary) = linked(&tenant, json!({ "user_metadata": { "a": 1 } })).await;
     let (kind, changes) = tenant.journal(primary["user_id"].as_str().unwrap()).await.pop().unwrap();
@@ -254,7 +254,7 @@ async fn both_histories_tell_of_it() {
 }
 
 #[tokio::test]
-async fn deleting_the_primary_deletes_all_its_identities() {
+async fn deletion_of_the_primary_deletes_all_identities() {
     let tenant = Tenant::new().await;
     let (primary, secondary) = linked(&tenant, json!({ "username": "second" })).await;
     assert_eq!(tenant.delete(&path_of(&primary)).await.status, 204);
@@ -266,7 +266,7 @@ async fn deleting_the_primary_deletes_all_its_identities() {
 }
 
 #[tokio::test]
-async fn tenants_do_not_reach_each_other() {
+async fn link_does_not_reach_another_tenant() {
     let (one, other) = (Tenant::new().await, Tenant::new().await);
     let (here, there) = (one.user(json!({})).await, other.user(json!({})).await);
     assert_eq!(link(&one, &here, &there).await.status, 400);

@@ -1,4 +1,4 @@
-//! Linking by a token that proves to own the other account.
+//! Linking by a token of the other account (`link_with`).
 
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ async fn link_with(tenant: &Tenant, primary: &Value, proof: &str) -> Response {
 }
 
 #[tokio::test]
-async fn the_owner_of_both_accounts_can_link_and_unlink_them() {
+async fn owner_of_both_accounts_links_and_unlinks_them() {
     let tenant = Tenant::new().await;
     let (primary, secondary) = (tenant.user(json!({})).await, tenant.user(json!({})).await);
     let proof = sign(&tenant, id_claims(&tenant, &secondary)).await;
@@ -50,7 +50,7 @@ async fn the_owner_of_both_accounts_can_link_and_unlink_them() {
         answer.text
     );
     let again = link_with(&tenant, &primary, &proof).await;
-    assert_eq!(again.refusal().0, 409, "the proof is of no use any more");
+    assert_eq!(again.refusal().0, 409, "the token does not link twice");
     let path = format!("{}/identities/auth0/{}", path_of(&primary), bare(&secondary));
     let own = own_token(&tenant, &primary).await;
     assert_eq!(send(tenant.request("DELETE", &path).bearer_auth(own)).await.status, 200);
@@ -58,7 +58,7 @@ async fn the_owner_of_both_accounts_can_link_and_unlink_them() {
 }
 
 #[tokio::test]
-async fn a_proof_is_believed_only_from_here_for_this_client_and_in_time() {
+async fn link_with_is_verified() {
     let tenant = Tenant::new().await;
     let stranger = Tenant::new().await;
     let (primary, secondary) = (tenant.user(json!({})).await, tenant.user(json!({})).await);
@@ -109,7 +109,7 @@ async fn a_proof_is_believed_only_from_here_for_this_client_and_in_time() {
 }
 
 #[tokio::test]
-async fn nobody_can_take_anothers_account_by_its_id() {
+async fn scope_of_the_own_identities_links_no_account_by_id() {
     let tenant = Tenant::new().await;
     let (mine, other) = (tenant.user(json!({})).await, tenant.user(json!({})).await);
     let token = own_token(&tenant, &mine).await;

@@ -1,11 +1,11 @@
-//! What is empty for every user: organizations and second factors.
+//! Lists that are empty for every user: organizations and second factors.
 
 use serde_json::json;
 
 use crate::support::{Tenant, path_of, send};
 
 #[tokio::test]
-async fn nobody_has_an_organization_or_a_second_factor() {
+async fn organizations_and_enrollments_are_empty() {
     let tenant = Tenant::new().await;
     let user = path_of(&tenant.user(json!({})).await);
     for (path, body) in [
@@ -26,7 +26,7 @@ async fn nobody_has_an_organization_or_a_second_factor() {
 }
 
 #[tokio::test]
-async fn they_take_the_scope() {
+async fn lists_require_the_scope() {
     let tenant = Tenant::new().await;
     let user = path_of(&tenant.user(json!({})).await);
     for (path, scope, status) in [

@@ -1,4 +1,4 @@
-//! Several identities of one user.
+//! Users with several identities.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ mod races;
 mod unlink;
 mod update;
 
-/// Another connection beside the one every tenant has.
+/// A second connection.
 const SECOND: &str = "Second";
 
 async fn tenant_of_two() -> Tenant {
@@ -45,14 +45,14 @@ async fn linked(tenant: &Tenant, secondary: Value) -> (Value, Value) {
     (primary, secondary)
 }
 
-/// Whom an identity belongs to, by the table; `None` if there is no such identity.
+/// The user of an identity in the table; `None` without such an identity.
 async fn owner(tenant: &Tenant, identity: &str) -> Option<String> {
     let query = "select user_id from identities where tenant_id = $1 and identity_id = $2";
     let rows = sql(query, &[&tenant.name, identity]).await;
     rows.first().map(|row| row[0].as_str().unwrap().to_owned())
 }
 
-/// Is this the password of an identity?
+/// Whether an identity has this password.
 async fn has_password(tenant: &Tenant, identity: &str, password: &str) -> bool {
     let query = "select hash from passwords where tenant_id = $1 and identity_id = $2";
     let rows = sql(query, &[&tenant.name, identity]).await;
@@ -63,7 +63,8 @@ async fn has_password(tenant: &Tenant, identity: &str, password: &str) -> bool {
     verdict == roster::base::passwords::Verdict::Right
 }
 
-/// That a user, as the API answers it, and the table of identities tell the same.
+/// Asserts that the document of a user and the table of identities agree, and that each identity has its
+/// password.
 async fn assert_consistent(tenant: &Tenant, user: &Value) {
     let document = tenant.get(&path_of(user)).await.json;
     let id = document["user_id"].as_str().unwrap();

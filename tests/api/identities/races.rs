@@ -1,4 +1,4 @@
-//! What happens at the same time. Every outcome has to be one that some order of the requests has, each time.
+//! Concurrent requests. Every outcome has to equal that of the requests in some order.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ async fn users<const N: usize>(tenant: &Tenant) -> [Value; N] {
 }
 
 #[tokio::test]
-async fn of_many_who_want_the_same_secondary_one_wins() {
+async fn concurrent_links_of_one_secondary_succeed_once() {
     let tenant = Tenant::new().await;
     for _ in 0..ROUNDS {
         let [secondary, primaries @ ..] = users::<5>(&tenant).await;
@@ -35,7 +35,7 @@ async fn of_many_who_want_the_same_secondary_one_wins() {
 }
 
 #[tokio::test]
-async fn of_two_who_want_each_other_one_wins() {
+async fn mutual_links_succeed_once() {
     let tenant = Tenant::new().await;
     for _ in 0..ROUNDS {
         let [a, b] = users(&tenant).await;
@@ -48,7 +48,7 @@ async fn of_two_who_want_each_other_one_wins() {
 }
 
 #[tokio::test]
-async fn a_chain_linked_at_once_loses_no_account() {
+async fn concurrent_links_in_a_ring_lose_no_account() {
     let tenant = Tenant::new().await;
     for _ in 0..ROUNDS {
         let [a, b, c, d] = users(&tenant).await;
@@ -74,7 +74,7 @@ async fn a_chain_linked_at_once_loses_no_account() {
 }
 
 #[tokio::test]
-async fn linking_and_unlinking_meet_changes_of_both_and_lose_none() {
+async fn link_and_unlink_lose_no_concurrent_change() {
     let tenant = Tenant::new().await;
     for _ in 0..ROUNDS {
         let [a, b] = users(&tenant).await;
@@ -101,7 +101,7 @@ async fn linking_and_unlinking_meet_changes_of_both_and_lose_none() {
 }
 
 #[tokio::test]
-async fn unlinking_twice_at_once_makes_one_user() {
+async fn concurrent_unlinks_create_one_user() {
     let tenant = Tenant::new().await;
     for _ in 0..ROUNDS {
         let (primary, secondary) = linked(&tenant, json!({})).await;
@@ -114,7 +114,7 @@ async fn unlinking_twice_at_once_makes_one_user() {
 }
 
 #[tokio::test]
-async fn unlinking_never_meets_a_stranger_with_the_same_id() {
+async fn unlink_and_creation_of_the_same_id_do_not_collide() {
     let tenant = Tenant::new().await;
     for _ in 0..ROUNDS {
         let (primary, secondary) = linked(&tenant, json!({})).await;
@@ -130,7 +130,7 @@ async fn unlinking_never_meets_a_stranger_with_the_same_id() {
 }
 
 #[tokio::test]
-async fn a_change_of_a_secondary_is_of_the_secondary_or_refused() {
+async fn update_of_a_secondary_during_unlink_applies_or_fails() {
     let tenant = tenant_of_two().await;
     for n in 0..ROUNDS {
         let (primary, secondary) = linked(&tenant, json!({ "connection": SECOND })).await;
@@ -154,7 +154,7 @@ async fn a_change_of_a_secondary_is_of_the_secondary_or_refused() {
 }
 
 #[tokio::test]
-async fn a_primary_deleted_while_it_is_linked_to_takes_all_or_nothing() {
+async fn deletion_during_link_takes_both_users_or_one() {
     let tenant = Tenant::new().await;
     for _ in 0..ROUNDS {
         let [a, b] = users(&tenant).await;
@@ -171,7 +171,7 @@ async fn a_primary_deleted_while_it_is_linked_to_takes_all_or_nothing() {
 }
 
 #[tokio::test]
-async fn two_who_swap_their_addresses_are_both_refused() {
+async fn swap_of_two_emails_is_rejected() {
     let tenant = Tenant::new().await;
     for _ in 0..ROUNDS {
         let [a, b] = users(&tenant).await;

@@ -6,7 +6,7 @@ use super::{assert_consistent, bare, has_password, link, linked, owner, unlink};
 use crate::support::{PASSWORD, Tenant, path_of};
 
 #[tokio::test]
-async fn the_secondary_is_a_user_again_with_its_profile_data_and_password() {
+async fn unlink_restores_the_user_with_profile_data_and_password() {
     let tenant = Tenant::new().await;
     let (primary, secondary) = linked(
         &tenant,
@@ -33,7 +33,7 @@ async fn the_secondary_is_a_user_again_with_its_profile_data_and_password() {
 }
 
 #[tokio::test]
-async fn one_of_several_goes_and_the_others_stay() {
+async fn unlink_of_one_of_several_keeps_the_others() {
     let tenant = Tenant::new().await;
     let (primary, second) = linked(&tenant, json!({})).await;
     let third = tenant.user(json!({})).await;
@@ -45,7 +45,7 @@ async fn one_of_several_goes_and_the_others_stay() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_unlinked_stays() {
+async fn errors_name_the_reason_and_change_nothing() {
     let tenant = Tenant::new().await;
     let (primary, secondary) = linked(&tenant, json!({})).await;
     let missing = (404, Some("inexistent_identity"), "The identity does not exist.");
@@ -71,7 +71,7 @@ async fn what_cannot_be_unlinked_stays() {
 }
 
 #[tokio::test]
-async fn both_histories_tell_of_it() {
+async fn unlink_is_in_the_journal_of_both_users() {
     let tenant = Tenant::new().await;
     let (primary, secondary) = linked(&tenant, json!({})).await;
     unlink(&tenant, &primary, bare(&secondary)).await;
@@ -88,7 +88,7 @@ async fn both_histories_tell_of_it() {
 }
 
 #[tokio::test]
-async fn a_block_is_not_shaken_off_by_linking_and_unlinking() {
+async fn block_outlives_link_and_unlink() {
     let tenant = Tenant::new().await;
     let (primary, blocked) = (tenant.user(json!({})).await, tenant.user(json!({ "blocked": true })).await);
     let refused = link(&tenant, &primary, &blocked).await;

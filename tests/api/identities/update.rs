@@ -17,7 +17,7 @@ async fn known_by(tenant: &Tenant, identity: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn the_connection_of_a_secondary_means_the_secondary() {
+async fn connection_of_a_secondary_addresses_the_secondary() {
     let tenant = tenant_of_two().await;
     let (primary, secondary) = across_connections(&tenant).await;
     let before = known_by(&tenant, bare(&primary)).await;
@@ -70,7 +70,7 @@ async fn the_connection_of_a_secondary_means_the_secondary() {
 }
 
 #[tokio::test]
-async fn a_secondarys_password_is_its_own() {
+async fn password_of_a_secondary_is_its_own() {
     let tenant = tenant_of_two().await;
     let (primary, secondary) = across_connections(&tenant).await;
     let patch = json!({ "connection": SECOND, "password": "An0ther-Secret" });
@@ -86,7 +86,7 @@ async fn a_secondarys_password_is_its_own() {
 }
 
 #[tokio::test]
-async fn what_only_the_primary_has_cannot_be_changed_in_a_secondary() {
+async fn attributes_of_the_primary_are_rejected_for_a_secondary() {
     let tenant = tenant_of_two().await;
     let (primary, _) = across_connections(&tenant).await;
     let before = tenant.get(&path_of(&primary)).await.json;
@@ -112,7 +112,7 @@ async fn what_only_the_primary_has_cannot_be_changed_in_a_secondary() {
 }
 
 #[tokio::test]
-async fn an_address_of_another_cannot_be_taken_for_a_secondary() {
+async fn email_of_another_user_is_rejected_for_a_secondary() {
     let tenant = tenant_of_two().await;
     let (primary, _) = across_connections(&tenant).await;
     let there = tenant.user(json!({ "connection": SECOND })).await;
@@ -124,7 +124,7 @@ async fn an_address_of_another_cannot_be_taken_for_a_secondary() {
 }
 
 #[tokio::test]
-async fn in_one_connection_the_primary_is_meant() {
+async fn connection_of_both_addresses_the_primary() {
     let tenant = Tenant::new().await;
     let (primary, secondary) = linked(&tenant, json!({})).await;
     let new = format!("{}@example.com", unique("new"));
@@ -141,7 +141,7 @@ async fn in_one_connection_the_primary_is_meant() {
 }
 
 #[tokio::test]
-async fn the_primarys_changes_leave_its_secondaries_alone() {
+async fn update_of_the_primary_keeps_its_secondaries() {
     let tenant = tenant_of_two().await;
     let (primary, secondary) = across_connections(&tenant).await;
     let third = tenant.user(json!({ "connection": SECOND })).await;

@@ -1,36 +1,38 @@
-//! What a query means, told by the rules of `roster::search` and by nothing of the product: does a user, as the API
-//! answers them, match? Numbers are compared as `f64`, so test with none that need more.
+//! An independent implementation of the rules in `roster::search`, on users as the API returns them. Numbers
+//! are compared as `f64`, so tests use none that need more precision.
 
-use roster::search::{Bound, Expr, Leaf, Pattern, Piece, Test, Value as Given};
+use roster::search::{Bound, Expr, Leaf, Pattern, Piece, Test, Value as Operand};
 use serde_json::Value;
 use time::{Date, Month, OffsetDateTime, format_description::well_known::Rfc3339};
 
-/// Is the query refused because a test does not fit its field?
-pub(super) fn refuses(expr: &Expr) -> bool {
+/// Whether the query is rejected because a test does not fit its field.
+pub(super) fn rejects(expr: &Expr) -> bool {
     match expr {
         Expr::All => false,
-        Expr::And(operands) | Expr::Or(operands) => operands.iter().any(refuses),
-        Expr::Not(operand) => refuses(operand),
+        Expr::And(operands) | Expr::Or(operands) => operands.iter().any(rejects),
+        Expr::Not(operand) => rejects(operand),
         Expr::Leaf(leaf) => misfits(leaf),
     }
 }
 
-/// Does the user match? Only to be asked of queries that are not refused.
+/// Whether the user matches a query that is not rejected.
 pub(super) fn matches(user: &Value, expr: &Expr) -> bool {
     match expr {
         Expr::All => true,
         Expr::And(operands) => operands.iter().all(|operand| matches(user, operand)),
         Expr::Or(operands) => operands.iter().any(|operand| matches(user, operand)),
         Expr::Not(operand) => !matches(user, operand),
-        Expr::Leaf(Leaf { field: None, test, .. }) => BARE.iter().any(|field| holds(user, &[field], test)),
+        Expr::Leaf(Leaf { field: None, test, .. }) => {
+            DEFAULT_FIELDS.iter().any(|field| passes_any(user, &[field], test))
+        }
         Expr::Leaf(Leaf { field: Some(path), test, .. }) => {
-            holds(user, &path.iter().map(String::as_str).collect::<Vec<_>>(), test)
+            passes_any(user, &path.iter().map(String::as_str).collect::<Vec<_>>(), test)
         }
     }
 }
 
-/// The fields that a word without a field looks at.
-const BARE: [&str; 8] =
+/// The fields that a word without a field searches.
+const DEFAULT_FIELDS: [&str; 8] =
     ["email", "name", "given_name", "family_name", "nickname", "username", "phone_number", "user_id"];
 
 #[derive(Clone, Copy, PartialEq)]
@@ -41,10 +43,10 @@ enum Kind {
     Number,
     Date,
     Metadata,
-    /// A field that can be asked for its existence only.
+    /// Existence only.
     Identities,
-    /// A field nobody has.
-    Nothing,
+    /// An unknown field.
+    Unknown,
 }
 
 fn kind(path: &[&str]) -> Kind {
@@ -58,7 +60,7 @@ fn kind(path: &[&str]) -> Kind {
         ["created_at" | "updated_at" | "last_login"] => Kind::Date,
         ["user_metadata" | "app_metadata", ..] => Kind::Metadata,
         ["identities"] => Kind::Identities,
-        _ => Kind::Nothing,
+        _ => Kind::Unknown,
     }
 }
 
@@ -77,7 +79,9 @@ fn misfits(leaf: &Leaf) -> bool {
             }
         },
         Test::Range { .. } if kind == Kind::Boolean => return true,
-        Test::Range { low, high } => [low, high].into_iter().filter_map(given).map(|v| &*v.text).collect(),
+        Test::Range { low, high } => {
+            [low, high].into_iter().filter_map(bound_value).map(|v| &*v.text).collect()
+        }
     };
     match kind {
         Kind::Boolean => texts.iter().any(|text| !matches!(*text, "true" | "false")),
@@ -87,16 +91,16 @@ fn misfits(leaf: &Leaf) -> bool {
     }
 }
 
-fn given(bound: &Bound) -> Option<&Given> {
+fn bound_value(bound: &Bound) -> Option<&Operand> {
     match bound {
         Bound::Open => None,
         Bound::Inclusive(value) | Bound::Exclusive(value) => Some(value),
     }
 }
 
-fn holds(user: &Value, path: &[&str], test: &Test) -> bool {
+fn passes_any(user: &Value, path: &[&str], test: &Test) -> bool {
     let kind = kind(path);
-    if kind == Kind::Nothing {
+    if kind == Kind::Unknown {
         return false;
     }
     let domain;
@@ -113,7 +117,7 @@ fn holds(user: &Value, path: &[&str], test: &Test) -> bool {
     found.into_iter().any(|value| passes(value, kind, test))
 }
 
-/// What is reached by a path, arrays on it and at its end taken apart.
+/// The values at a path. Arrays on the path and at its end are flattened.
 fn walk<'a>(value: &'a Value, path: &[&str], found: &mut Vec<&'a Value>) {
     match (value, path) {
         (Value::Array(items), _) => items.iter().for_each(|item| walk(item, path, found)),
@@ -134,7 +138,7 @@ fn has_value(value: &Value) -> bool {
     }
 }
 
-/// Does one value pass?
+/// Whether one value passes a test.
 fn passes(value: &Value, kind: Kind, test: &Test) -> bool {
     let folded = |text: &str| if kind == Kind::Folded { text.to_lowercase() } else { text.to_owned() };
     match test {
@@ -161,8 +165,8 @@ fn passes(value: &Value, kind: Kind, test: &Test) -> bool {
             (Kind::Number, Value::Number(value)) => within(&value.as_f64().unwrap(), low, high, number),
             (Kind::Date, Value::String(value)) => {
                 let at = instant(value);
-                let start = |value: &Given| interval(&value.text).unwrap().0;
-                let end = |value: &Given| interval(&value.text).unwrap().1;
+                let start = |value: &Operand| interval(&value.text).unwrap().0;
+                let end = |value: &Operand| interval(&value.text).unwrap().1;
                 let above = match low {
                     Bound::Open => true,
                     Bound::Inclusive(low) => at >= start(low),
@@ -176,8 +180,8 @@ fn passes(value: &Value, kind: Kind, test: &Test) -> bool {
                 above && below
             }
             (Kind::Metadata, value) => {
-                let numeric = |value: &Given| !value.quoted && number(&value.text).is_some();
-                let numeric = [low, high].into_iter().filter_map(given).all(numeric);
+                let numeric = |value: &Operand| !value.quoted && number(&value.text).is_some();
+                let numeric = [low, high].into_iter().filter_map(bound_value).all(numeric);
                 match value {
                     Value::Number(value) if numeric => within(&value.as_f64().unwrap(), low, high, number),
                     Value::String(value) if !numeric => {
@@ -205,7 +209,7 @@ fn equals(value: &Value, kind: Kind, text: &str) -> bool {
 }
 
 fn within<T: PartialOrd>(value: &T, low: &Bound, high: &Bound, read: impl Fn(&str) -> Option<T>) -> bool {
-    let read = |bound: &Given| read(&bound.text).unwrap();
+    let read = |bound: &Operand| read(&bound.text).unwrap();
     let above = match low {
         Bound::Open => true,
         Bound::Inclusive(low) => *value >= read(low),
@@ -235,7 +239,7 @@ fn is_like(text: &str, pieces: &[Piece]) -> bool {
     }
 }
 
-/// A number as JSON writes it.
+/// A JSON number.
 fn number(text: &str) -> Option<f64> {
     let exponent = text.split_once(['e', 'E']).map_or("", |(_, exponent)| exponent);
     if text.len() > 100 || exponent.trim_start_matches(['+', '-']).len() > 3 {
@@ -247,13 +251,12 @@ fn number(text: &str) -> Option<f64> {
     }
 }
 
-/// Milliseconds since 1970 of a time in a document.
+/// The time of a document, in milliseconds since 1970.
 fn instant(text: &str) -> i128 {
     OffsetDateTime::parse(text, &Rfc3339).unwrap().unix_timestamp_nanos() / 1_000_000
 }
 
-/// The milliseconds that a date names, from the first to behind the last: a year, a month, a day, a minute, a second or
-/// a part of one.
+/// The interval that a date denotes, in milliseconds since 1970; the end is exclusive.
 fn interval(text: &str) -> Option<(i128, i128)> {
     const DAY: i128 = 86_400_000;
     let digits = |text: &str, count: usize| -> Option<i128> {

@@ -1,18 +1,18 @@
-//! Queries that want to do harm are answered or refused, in time and in the API's words.
+//! Malicious and extreme queries: each gets a result or a validation error.
 
 use serde_json::json;
 
-use super::{ask, page};
+use super::{page, search};
 use crate::support::{Tenant, sql};
 
 #[tokio::test]
-async fn no_query_breaks_anything() {
+async fn hostile_query_is_answered_or_rejected() {
     let tenant = Tenant::new().await;
     let name = "a'); drop table users; --";
     tenant.user(json!({ "name": name, "user_metadata": { "it's": { "100%": "x'y\\" } } })).await;
     tenant.user(json!({ "name": format!("{}c", "a".repeat(299)) })).await;
     for (query, count) in [
-        // Values of SQL, of LIKE, of JSON paths and of the language itself.
+        // Syntax of SQL, of LIKE, of JSON paths and of the language.
         (r#"name:"a'); drop table users; --""#.to_owned(), Some(1)),
         (r"name:a'\)*--".to_owned(), Some(1)),
         (r"user_metadata.it's.100%:x'y\\".to_owned(), Some(1)),
@@ -44,7 +44,7 @@ async fn no_query_breaks_anything() {
         ("\"".to_owned(), None),
         ("\\".to_owned(), None),
         ("'".to_owned(), Some(0)),
-        // Much of it.
+        // Sizes.
         (vec!["name:x"; 2_000].join(" OR "), None),
         ((0..900).map(|n| format!("name:x{n}")).collect::<Vec<_>>().join(" OR "), Some(0)),
         ((0..900).map(|n| format!("user_metadata.k{n}:[1 TO 2]")).collect::<Vec<_>>().join(" "), Some(0)),
@@ -65,12 +65,12 @@ async fn no_query_breaks_anything() {
         (format!("name:aaa{}c", "*?".repeat(100)), Some(1)),
         ("name:*a*a*a*a*b".to_owned(), None),
     ] {
-        let answer = ask(&tenant, &query).await;
+        let answer = search(&tenant, &query).await;
         let shown: String = query.chars().take(80).collect();
         if let Some(count) = count {
             assert_eq!(answer.status, 200, "{shown}: {}", answer.text);
             assert_eq!(answer.json["total"], count, "{shown}");
-            // Until it is one that finds few, and once more.
+            // Reaches the sparse streak, then runs the sparse statement.
             for _ in 0..5 {
                 assert_eq!(page(&tenant, &query).await.len(), count, "{shown}");
             }
@@ -83,16 +83,16 @@ async fn no_query_breaks_anything() {
             assert!(!answer.text.to_lowercase().contains(leak), "{shown}: {}", answer.text);
         }
     }
-    let left = sql("select user_id from users where tenant_id = $1", &[&tenant.name]).await;
-    assert_eq!(left.len(), 2);
+    let remaining = sql("select user_id from users where tenant_id = $1", &[&tenant.name]).await;
+    assert_eq!(remaining.len(), 2);
 }
 
 #[tokio::test]
-async fn a_query_finds_nobody_of_another_tenant() {
+async fn query_matches_no_user_of_another_tenant() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     other.user(json!({ "name": "jane" })).await;
     for query in ["*", "name:jane", "jane", "NOT name:john", "name:j* OR tenant_id:*", "_exists_:email"] {
-        assert_eq!(ask(&tenant, query).await.json["total"], 0, "{query}");
-        assert_eq!(ask(&other, query).await.json["total"], 1, "{query}");
+        assert_eq!(search(&tenant, query).await.json["total"], 0, "{query}");
+        assert_eq!(search(&other, query).await.json["total"], 1, "{query}");
     }
 }

@@ -1,21 +1,21 @@
-//! An index on a path proposes all who are meant: what is found with it is what is found without.
+//! The index of a path returns all matches as candidates: results with and without it are equal.
 
 use roster::resources::users::search::indexes::{build, list, remove};
 use roster::search::indexed::Indexed;
 use serde_json::json;
 
-use super::ask;
+use super::search;
 use crate::support::{Tenant, on_server, server};
 
 #[tokio::test]
-async fn an_index_on_a_path_changes_no_answer() {
+async fn path_index_does_not_change_results() {
     let indexed = Indexed::parse("app_metadata.a-1.b_2").unwrap();
     let (first, second) = on_server({
         let indexed = indexed.clone();
         async move {
             let database = &server().database;
             let other = Indexed::parse("user_metadata.other").unwrap();
-            // At the same time: neither waits for the other's snapshot.
+            // Concurrently: neither build waits for the other's snapshot.
             let (first, _) = tokio::join!(build(database, &indexed), build(database, &other));
             (first.unwrap(), build(database, &indexed).await.unwrap())
         }
@@ -73,7 +73,7 @@ async fn an_index_on_a_path_changes_no_answer() {
     .chain([format!("{long}*"), format!("[{long}2 TO *]"), format!("[* TO {long}1]")])
     {
         let q = format!("app_metadata.a-1.b_2:{test}");
-        let (a, b) = (ask(&with, &q).await, ask(&without, &q).await);
+        let (a, b) = (search(&with, &q).await, search(&without, &q).await);
         assert_eq!((a.status, b.status), (200, 200), "{q}: {} {}", a.text, b.text);
         assert_eq!(a.json["total"], b.json["total"], "{}", &q[..q.len().min(80)]);
         found += a.json["total"].as_u64().unwrap();
@@ -95,7 +95,7 @@ async fn an_index_on_a_path_changes_no_answer() {
 }
 
 #[test]
-fn paths_that_can_be_indexed() {
+fn indexed_path_has_plain_keys() {
     for good in ["app_metadata.plan", "user_metadata.a.b-c._d", "app_metadata.9"] {
         assert!(Indexed::parse(good).is_some(), "{good}");
     }

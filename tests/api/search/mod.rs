@@ -1,4 +1,4 @@
-//! Search: the language and its parser, an evaluator in memory that knows no SQL, and what the API finds.
+//! Search: the parser, an independent in-memory evaluator, and the results of the API.
 
 mod cases;
 mod evaluator;
@@ -16,42 +16,46 @@ use serde_json::{Map, Value, json};
 
 use crate::support::{CONNECTION, PASSWORD, Response, Tenant, execute};
 
-/// What a user has that no endpoint takes.
-const LOGINS: [&str; 3] = ["logins_count", "last_login", "last_ip"];
+/// The attributes that no endpoint writes.
+const LOGIN_ATTRIBUTES: [&str; 3] = ["logins_count", "last_login", "last_ip"];
 
-/// Makes a user with these attributes, `user_id` without its provider, and with the logins and the age that are given.
-async fn make(tenant: &Tenant, given: &Map<String, Value>) {
-    let mut body = given.clone();
+/// Creates a user with these attributes. Login attributes and times are written to the table.
+async fn create(tenant: &Tenant, attributes: &Map<String, Value>) {
+    let mut body = attributes.clone();
     let identity = body["user_id"].as_str().unwrap().trim_start_matches("auth0|").to_owned();
-    body.retain(|name, _| !LOGINS.contains(&name.as_str()) && !name.ends_with("_at") && name != "identities");
+    body.retain(|name, _| {
+        !LOGIN_ATTRIBUTES.contains(&name.as_str()) && !name.ends_with("_at") && name != "identities"
+    });
     body.extend([
         ("connection".to_owned(), json!(CONNECTION)),
         ("password".to_owned(), json!(PASSWORD)),
         ("user_id".to_owned(), json!(identity)),
         ("verify_email".to_owned(), json!(false)),
     ]);
-    let made = tenant.post("/api/v2/users", body.into()).await;
-    assert_eq!(made.status, 201, "{}", made.text);
-    let logins: Map<_, _> =
-        LOGINS.iter().filter_map(|name| Some(((*name).to_owned(), given.get(*name)?.clone()))).collect();
+    let created = tenant.post("/api/v2/users", body.into()).await;
+    assert_eq!(created.status, 201, "{}", created.text);
+    let logins: Map<_, _> = LOGIN_ATTRIBUTES
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), attributes.get(*name)?.clone())))
+        .collect();
     let parameters = [
         &tenant.name,
-        made.json["user_id"].as_str().unwrap(),
+        created.json["user_id"].as_str().unwrap(),
         &Value::from(logins).to_string(),
-        given["created_at"].as_str().unwrap(),
+        attributes["created_at"].as_str().unwrap(),
     ];
     let statement = "update users set profile = profile || $3::jsonb, created_at = $4::timestamptz, \
                      updated_at = $4::timestamptz where tenant_id = $1 and user_id = $2";
     assert_eq!(execute(statement, &parameters).await, 1);
 }
 
-/// The answer to a query.
-async fn ask(tenant: &Tenant, query: &str) -> Response {
+/// The response to a query, with the total.
+async fn search(tenant: &Tenant, query: &str) -> Response {
     let query = utf8_percent_encode(query, NON_ALPHANUMERIC);
     tenant.get(&format!("/api/v2/users?search_engine=v3&per_page=100&include_totals=true&q={query}")).await
 }
 
-/// The same without the total, for which there are other statements.
+/// The users of a query without the total, which runs other statements.
 async fn page(tenant: &Tenant, query: &str) -> Vec<Value> {
     let query = utf8_percent_encode(query, NON_ALPHANUMERIC);
     let answer = tenant.get(&format!("/api/v2/users?search_engine=v3&per_page=100&q={query}")).await;
@@ -59,9 +63,9 @@ async fn page(tenant: &Tenant, query: &str) -> Vec<Value> {
     answer.json.as_array().unwrap().clone()
 }
 
-/// The users that a query finds, as they are answered; nothing if it is refused.
+/// The users that a query matches; `None` if it is rejected.
 async fn find(tenant: &Tenant, query: &str) -> Option<Vec<Value>> {
-    let answer = ask(tenant, query).await;
+    let answer = search(tenant, query).await;
     if answer.status != 200 {
         let (status, code, message) = answer.refusal();
         assert_eq!((status, code), (400, Some("invalid_query_string")), "{query}: {message}");

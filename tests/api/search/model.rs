@@ -1,4 +1,5 @@
-//! Random users and random queries: the API finds whom the evaluator finds, and refuses what it refuses.
+//! Random users and random queries: the API and the evaluator return the same users and reject the same
+//! queries.
 
 use std::cell::Cell;
 
@@ -8,18 +9,18 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
-use roster::search::{Bound, Expr, Leaf, Piece, Test, Value as Given};
+use roster::search::{Bound, Expr, Leaf, Piece, Test, Value as Operand};
 use serde_json::{Map, Value, json};
 
-use super::evaluator::{matches, refuses};
+use super::evaluator::{matches, rejects};
 use super::queries::{leaf_of, pattern, pieces, ranges, trees};
-use super::{find, make};
+use super::{create, find};
 use crate::support::Tenant;
 
-/// Tenants that one run makes, in all tests together.
+/// The number of tenants, in all tests together.
 const TENANTS: u32 = 60;
 
-/// Few texts, so that queries meet users; in pairs that differ in case, in type, or in what wildcards say.
+/// A small set of texts, so that queries match users. Pairs differ in case, in type, or as patterns.
 const TEXTS: [&str; 16] = [
     "jane",
     "Jane",
@@ -38,7 +39,7 @@ const TEXTS: [&str; 16] = [
     "2018-01-05",
     "\u{1f409}\"(x)",
 ];
-/// Parts of them, long enough to stand behind a wildcard.
+/// Parts of these texts that are long enough for a leading wildcard.
 const PARTS: [&str; 7] = ["ane", "Jan", "nna", "50%", "two\n", "201", "\u{1f409}\"("];
 const SHORT: [&str; 8] = ["j", "J", "Ä", "%", "_x", "x", "\u{1f409}", "1"];
 const TIMES: [&str; 5] = [
@@ -96,7 +97,7 @@ fn key() -> impl Strategy<Value = String> + Clone {
     some(&["a", "b", "c d", "a:b*"])
 }
 
-/// The attributes of a user, of which the address and the id become its own by its place among the others.
+/// The attributes of a user. [`with_index`] makes the address and the id unique.
 fn user() -> impl Strategy<Value = Map<String, Value>> {
     let text = || option::weighted(0.6, some(&TEXTS).prop_map(Value::from));
     let flag = || option::weighted(0.6, any::<bool>().prop_map(Value::from));
@@ -130,8 +131,8 @@ fn user() -> impl Strategy<Value = Map<String, Value>> {
     )
 }
 
-/// A test of a text.
-fn of_text(text: impl Strategy<Value = String> + Clone + 'static) -> impl Strategy<Value = Test> {
+/// A test of a text field.
+fn text_test(text: impl Strategy<Value = String> + Clone + 'static) -> impl Strategy<Value = Test> {
     let begin = prop_oneof![
         8 => some(&SHORT).prop_map(|text| vec![Piece::Text(text)]),
         4 => some(&PARTS).prop_map(|text| vec![Piece::Text(text)]),
@@ -154,8 +155,8 @@ fn of_text(text: impl Strategy<Value = String> + Clone + 'static) -> impl Strate
     ]
 }
 
-/// The same without wildcards, which only texts have.
-fn of_value(text: impl Strategy<Value = String> + Clone + 'static) -> impl Strategy<Value = Test> {
+/// A test without wildcards, for other fields.
+fn value_test(text: impl Strategy<Value = String> + Clone + 'static) -> impl Strategy<Value = Test> {
     prop_oneof![
         3 => text.clone().prop_map(Test::Phrase),
         4 => ranges(text),
@@ -168,7 +169,7 @@ fn path(field: &str) -> Vec<String> {
 }
 
 fn leaf() -> impl Strategy<Value = Leaf> {
-    let asked = |fields: &'static [&'static str], test: BoxedStrategy<Test>| {
+    let test_of = |fields: &'static [&'static str], test: BoxedStrategy<Test>| {
         (select(fields), test).prop_map(|(field, test)| leaf_of(Some(path(field)), test))
     };
     let known = prop_oneof![
@@ -182,15 +183,16 @@ fn leaf() -> impl Strategy<Value = Leaf> {
         some(&["example.com", "sub.example.com", "Sub.example.com", "auth0", "10.0.0.1", "u1@example.com"]),
     ];
     let values = prop_oneof![4 => some(&TEXTS), 2 => some(&NUMBERS)];
-    let metadata = (select(vec!["user_metadata", "app_metadata"]), vec(key(), 0..4), of_text(values.boxed()))
-        .prop_map(|(root, keys, test)| leaf_of(Some([vec![root.to_owned()], keys].concat()), test));
+    let metadata =
+        (select(vec!["user_metadata", "app_metadata"]), vec(key(), 0..4), text_test(values.boxed()))
+            .prop_map(|(root, keys, test)| leaf_of(Some([vec![root.to_owned()], keys].concat()), test));
     prop_oneof![
-        6 => asked(&["email", "name", "given_name", "family_name", "nickname"], of_text(known.clone()).boxed()),
-        3 => asked(
+        6 => test_of(&["email", "name", "given_name", "family_name", "nickname"], text_test(known.clone()).boxed()),
+        3 => test_of(
             &["user_id", "username", "last_ip", "email.domain", "identities.user_id", "identities.provider"],
-            of_text(ids).boxed(),
+            text_test(ids).boxed(),
         ),
-        3 => asked(
+        3 => test_of(
             &["email_verified", "blocked", "phone_verified", "identities.isSocial"],
             prop_oneof![
                 30 => some(&["true", "false"]).prop_map(Test::Phrase),
@@ -198,36 +200,36 @@ fn leaf() -> impl Strategy<Value = Leaf> {
             ]
             .boxed(),
         ),
-        2 => asked(&["logins_count"], of_value(some(&NUMBERS)).boxed()),
-        3 => asked(&["created_at", "updated_at", "last_login"], of_value(some(&DATES)).boxed()),
+        2 => test_of(&["logins_count"], value_test(some(&NUMBERS)).boxed()),
+        3 => test_of(&["created_at", "updated_at", "last_login"], value_test(some(&DATES)).boxed()),
         9 => metadata,
-        1 => asked(&["identities", "unknown", "picture", "name.first", "_id"], of_text(some(&TEXTS)).boxed()),
-        2 => of_text(known).prop_filter("has a field", |test| !matches!(test, Test::Range { .. } | Test::Exists))
+        1 => test_of(&["identities", "unknown", "picture", "name.first", "_id"], text_test(some(&TEXTS)).boxed()),
+        2 => text_test(known).prop_filter("has a field", |test| !matches!(test, Test::Range { .. } | Test::Exists))
             .prop_map(|test| leaf_of(None, test)),
     ]
 }
 
-/// A test that its field has no value for: one is enough for a query to be refused.
-fn no_leaf() -> impl Strategy<Value = Leaf> {
-    let asked = |field: &'static str, texts: BoxedStrategy<String>| {
-        of_value(texts).prop_map(move |test| leaf_of(Some(path(field)), test))
+/// A test that does not fit its field. One such test makes the API reject the query.
+fn misfit() -> impl Strategy<Value = Leaf> {
+    let test_of = |field: &'static str, texts: BoxedStrategy<String>| {
+        value_test(texts).prop_map(move |test| leaf_of(Some(path(field)), test))
     };
     prop_oneof![
         some(&["True", "1"]).prop_map(|text| leaf_of(Some(path("blocked")), Test::Phrase(text))),
-        asked("logins_count", some(&NO_NUMBERS).boxed()),
-        asked("last_login", some(&NO_DATES).boxed()),
+        test_of("logins_count", some(&NO_NUMBERS).boxed()),
+        test_of("last_login", some(&NO_DATES).boxed()),
     ]
 }
 
-/// What the users have: the paths of their fields, lists left out, and the values.
-fn facts(value: &Value, path: &mut Vec<String>, found: &mut Vec<(Vec<String>, Value)>) {
+/// The paths and values of a user's scalars. Arrays have no path segment.
+fn scalars(value: &Value, path: &mut Vec<String>, found: &mut Vec<(Vec<String>, Value)>) {
     match value {
         Value::Null => {}
-        Value::Array(items) => items.iter().for_each(|item| facts(item, path, found)),
+        Value::Array(items) => items.iter().for_each(|item| scalars(item, path, found)),
         Value::Object(members) => {
             for (name, member) in members {
                 path.push(name.clone());
-                facts(member, path, found);
+                scalars(member, path, found);
                 path.pop();
             }
         }
@@ -235,25 +237,25 @@ fn facts(value: &Value, path: &mut Vec<String>, found: &mut Vec<(Vec<String>, Va
     }
 }
 
-/// A test that one of the users is near to.
-fn near(facts: Vec<(Vec<String>, Value)>) -> impl Strategy<Value = Leaf> {
-    (select(facts), 0..10, 1..20_usize).prop_map(|((path, value), way, cut)| {
+/// A test close to a value of one of the users.
+fn close_test(scalars: Vec<(Vec<String>, Value)>) -> impl Strategy<Value = Leaf> {
+    (select(scalars), 0..10, 1..20_usize).prop_map(|((path, value), way, cut)| {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let quoted = value.is_string();
         let is_date = path.len() == 1 && matches!(path[0].as_str(), "created_at" | "last_login");
         let begin: String = text.chars().take(cut).collect();
         let end: String = text.chars().skip(text.chars().count().saturating_sub(cut + 2)).collect();
-        let given = || Given { text: text.clone(), quoted };
+        let operand = || Operand { text: text.clone(), quoted };
         let test = match way {
             0 if quoted && !is_date => pattern(vec![Piece::Text(begin), Piece::AnyRun]).map(Test::Word),
             1 if quoted && !is_date && end.chars().count() > 2 => {
                 pattern(vec![Piece::AnyRun, Piece::Text(end)]).map(Test::Word)
             }
             2..=5 if value.is_boolean() => None,
-            2 => Some(Test::Range { low: Bound::Inclusive(given()), high: Bound::Open }),
-            3 => Some(Test::Range { low: Bound::Exclusive(given()), high: Bound::Open }),
-            4 => Some(Test::Range { low: Bound::Open, high: Bound::Inclusive(given()) }),
-            5 => Some(Test::Range { low: Bound::Open, high: Bound::Exclusive(given()) }),
+            2 => Some(Test::Range { low: Bound::Inclusive(operand()), high: Bound::Open }),
+            3 => Some(Test::Range { low: Bound::Exclusive(operand()), high: Bound::Open }),
+            4 => Some(Test::Range { low: Bound::Open, high: Bound::Inclusive(operand()) }),
+            5 => Some(Test::Range { low: Bound::Open, high: Bound::Exclusive(operand()) }),
             6 if is_date => Some(Test::Phrase(text[..[4, 7, 10, 16, 19][cut % 5]].to_owned())),
             6 if quoted => Some(Test::Phrase(text.to_uppercase())),
             7 => Some(Test::Exists),
@@ -264,38 +266,40 @@ fn near(facts: Vec<(Vec<String>, Value)>) -> impl Strategy<Value = Leaf> {
     })
 }
 
-/// Users, and queries that some of them are near to.
-fn scenes() -> impl Strategy<Value = (Vec<Map<String, Value>>, Vec<Expr>)> {
+/// Users, and queries close to their values.
+fn scenarios() -> impl Strategy<Value = (Vec<Map<String, Value>>, Vec<Expr>)> {
     vec(user(), 1..7).prop_flat_map(|users| {
-        let users: Vec<_> = users.into_iter().enumerate().map(own).collect();
+        let users: Vec<_> = users.into_iter().enumerate().map(with_index).collect();
         let mut found = Vec::new();
         for user in &users {
-            facts(&Value::from(user.clone()), &mut Vec::new(), &mut found);
+            scalars(&Value::from(user.clone()), &mut Vec::new(), &mut found);
         }
-        let leaf = prop_oneof![30 => near(found), 9 => leaf(), 1 => no_leaf()];
+        let leaf = prop_oneof![30 => close_test(found), 9 => leaf(), 1 => misfit()];
         (Just(users), vec(trees(leaf, 3), 1..60))
     })
 }
 
 fn run() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (asked, told, refused) = (Cell::new(0_u32), Cell::new(0_u32), Cell::new(0_u32));
+    let (total, selective, rejected) = (Cell::new(0_u32), Cell::new(0_u32), Cell::new(0_u32));
     let mut runner =
         TestRunner::new(Config { cases: TENANTS / 4, failure_persistence: None, ..Config::default() });
-    let played = runner.run(&scenes(), |(users, queries)| {
+    let result = runner.run(&scenarios(), |(users, queries)| {
         runtime.block_on(async {
             let tenant = Tenant::new().await;
-            join_all(users.iter().map(|user| make(&tenant, user))).await;
+            join_all(users.iter().map(|user| create(&tenant, user))).await;
             let documents = tenant.get("/api/v2/users?per_page=100").await.json.as_array().unwrap().clone();
             prop_assert_eq!(documents.len(), users.len());
             for expr in &queries {
                 let found = find(&tenant, &expr.to_string()).await;
-                asked.set(asked.get() + 1);
+                total.set(total.get() + 1);
                 let expected =
-                    (!refuses(expr)).then(|| ids(documents.iter().filter(|user| matches(user, expr))));
+                    (!rejects(expr)).then(|| ids(documents.iter().filter(|user| matches(user, expr))));
                 match &expected {
-                    None => refused.set(refused.get() + 1),
-                    Some(ids) if !ids.is_empty() && ids.len() < users.len() => told.set(told.get() + 1),
+                    None => rejected.set(rejected.get() + 1),
+                    Some(ids) if !ids.is_empty() && ids.len() < users.len() => {
+                        selective.set(selective.get() + 1)
+                    }
                     Some(_) => {}
                 }
                 prop_assert_eq!(
@@ -309,20 +313,20 @@ fn run() {
             Ok(())
         })
     });
-    if let Err(error) = played {
+    if let Err(error) = result {
         panic!("{error}");
     }
-    let (asked, told, refused) = (asked.get(), told.get(), refused.get());
-    // Far from what is usual, 0.4 and 0.035: chance must not fail a run.
-    assert!(told * 20 > asked, "{told} of {asked} queries tell users apart");
-    assert!(refused > 0 && refused * 2 < asked, "{refused} of {asked} queries are refused");
+    let (total, selective, rejected) = (total.get(), selective.get(), rejected.get());
+    // Far from the usual ratios 0.4 and 0.035, so that chance does not fail a run.
+    assert!(selective * 20 > total, "{selective} of {total} queries match some users and not all");
+    assert!(rejected > 0 && rejected * 2 < total, "{rejected} of {total} queries are rejected");
 }
 
-/// The user with the place among the others in its id and address.
-fn own((place, mut user): (usize, Map<String, Value>)) -> Map<String, Value> {
+/// Adds the index among the users to the id and the address.
+fn with_index((index, mut user): (usize, Map<String, Value>)) -> Map<String, Value> {
     let domain = user["email"].as_str().unwrap().to_owned();
-    user.insert("email".into(), format!("u{place}{domain}").into());
-    user.insert("user_id".into(), format!("auth0|u{place}").into());
+    user.insert("email".into(), format!("u{index}{domain}").into());
+    user.insert("user_id".into(), format!("auth0|u{index}").into());
     user
 }
 
@@ -333,21 +337,21 @@ fn ids<'a>(users: impl Iterator<Item = &'a Value>) -> Vec<String> {
 }
 
 #[test]
-fn the_api_finds_whom_the_rules_find_1() {
+fn api_agrees_with_the_evaluator_1() {
     run();
 }
 
 #[test]
-fn the_api_finds_whom_the_rules_find_2() {
+fn api_agrees_with_the_evaluator_2() {
     run();
 }
 
 #[test]
-fn the_api_finds_whom_the_rules_find_3() {
+fn api_agrees_with_the_evaluator_3() {
     run();
 }
 
 #[test]
-fn the_api_finds_whom_the_rules_find_4() {
+fn api_agrees_with_the_evaluator_4() {
     run();
 }

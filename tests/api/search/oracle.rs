@@ -1,9 +1,9 @@
-//! The parser against another one, of the crate `tantivy-query-grammar`, on what both languages have: explicit
-//! operators, or clauses side by side with `+` and `-`; words, phrases and ranges of fields.
+//! The parser against that of the crate `tantivy-query-grammar`, on the common language: explicit operators,
+//! or adjacent clauses with `+` and `-`; words, phrases and ranges of fields.
 //!
-//! Both answers are turned into what they mean: which of the assignments of true and false to the tests make the whole
-//! true. What only one of them has (escapes, `&&`, `!`, comparisons of `*`, operators mixed with clauses side by side)
-//! is not asked.
+//! The truth tables of both trees are compared: the assignments of true and false to the tests that make the
+//! query true. Syntax of only one language (escapes, `&&`, `!`, comparisons of `*`, operators mixed with
+//! adjacent clauses) is left out.
 
 use std::fmt::Write;
 
@@ -14,18 +14,18 @@ use proptest::test_runner::TestRunner;
 use roster::search::{Bound, Expr, Leaf, Pattern, Piece, Test, parse};
 use tantivy_query_grammar::{Delimiter, Occur, UserInputAst, UserInputBound, UserInputLeaf, parse_query};
 
-/// Queries that are compared.
+/// The number of compared queries.
 const QUERIES: u32 = 3000;
-/// Tests a compared query has at most: there are two to the power of it assignments.
-const MOST: usize = 8;
+/// The maximum number of tests in a query; its truth table has 2^MAX_TESTS rows.
+const MAX_TESTS: usize = 8;
 
 /// A query of the common language.
 #[derive(Clone, Debug)]
 enum Common {
     Term(String),
-    /// Operands, negated or not, under one or two operators: `true` is AND.
+    /// Operands: whether AND joins it (otherwise OR), whether it is negated, and the operand.
     Operators(Vec<(bool, bool, Common)>),
-    /// Clauses with `+`, `-` or nothing before them.
+    /// Clauses with a prefix: `+`, `-` or none.
     Clauses(Vec<(&'static str, Common)>),
 }
 
@@ -53,8 +53,8 @@ impl Common {
                 }
             }
             Self::Clauses(clauses) => {
-                for (n, (sign, clause)) in clauses.iter().enumerate() {
-                    let _ = write!(out, "{}{sign}", if n == 0 { "" } else { " " });
+                for (n, (prefix, clause)) in clauses.iter().enumerate() {
+                    let _ = write!(out, "{}{prefix}", if n == 0 { "" } else { " " });
                     clause.write_operand(out);
                 }
             }
@@ -88,21 +88,21 @@ fn common() -> impl Strategy<Value = Common> {
         1 => "_exists_:[a-z]{1,3}",
     ];
     term.prop_map(Common::Term).prop_recursive(4, 10, 4, |inner| {
-        let sign = prop_oneof![3 => Just(""), 1 => Just("+"), 1 => Just("-")];
+        let prefix = prop_oneof![3 => Just(""), 1 => Just("+"), 1 => Just("-")];
         prop_oneof![
             vec((any::<bool>(), prop::bool::weighted(0.25), inner.clone()), 2..5).prop_map(Common::Operators),
-            vec((sign, inner), 2..4).prop_map(Common::Clauses),
+            vec((prefix, inner), 2..4).prop_map(Common::Clauses),
         ]
     })
 }
 
-/// What a query means: its tests by their names, and one bit an assignment.
-fn meaning(tests: &[String], holds: impl Fn(&dyn Fn(&str) -> bool) -> bool) -> Vec<bool> {
+/// The truth table of a query: one row per assignment to its tests.
+fn truth_table(tests: &[String], holds: impl Fn(&dyn Fn(&str) -> bool) -> bool) -> Vec<bool> {
     (0..1_u32 << tests.len())
         .map(|assignment| {
             holds(&|test| {
-                let place = tests.iter().position(|name| name == test);
-                place.is_some_and(|place| assignment >> place & 1 == 1)
+                let index = tests.iter().position(|name| name == test);
+                index.is_some_and(|index| assignment >> index & 1 == 1)
             })
         })
         .collect()
@@ -141,7 +141,7 @@ fn name(leaf: &Leaf) -> String {
     field + &test
 }
 
-/// The other parser's tree, clauses as Lucene's engine takes them; only prohibited ones leave everything else.
+/// Evaluates the other parser's tree as Lucene does. With prohibited clauses only, everything else matches.
 fn other_holds(ast: &UserInputAst, test: &dyn Fn(&str) -> bool) -> bool {
     match ast {
         UserInputAst::Boost(ast, _) => other_holds(ast, test),
@@ -182,7 +182,7 @@ fn other_name(leaf: &UserInputLeaf) -> String {
     }
 }
 
-/// The names of all tests of the other parser's tree, which leaves none out.
+/// The names of all tests of the other parser's tree. It keeps tests that ours drops.
 fn other_tests(ast: &UserInputAst, tests: &mut Vec<String>) {
     match ast {
         UserInputAst::Boost(ast, _) => other_tests(ast, tests),
@@ -206,18 +206,18 @@ fn our_tests(expr: &Expr, tests: &mut Vec<String>) {
 }
 
 #[test]
-fn what_another_parser_knows_too_means_the_same_there() {
+fn parser_agrees_with_tantivy_on_the_common_language() {
     let mut runner = TestRunner::default();
-    let (mut compared, mut telling, mut deciding) = (0, 0, 0);
+    let (mut compared, mut with_three_tests, mut not_constant) = (0, 0, 0);
     while compared < QUERIES {
         let query = common().new_tree(&mut runner).unwrap().current();
-        if query.terms() > MOST {
+        if query.terms() > MAX_TESTS {
             continue;
         }
         let mut text = String::new();
         query.write(&mut text);
         let ours = parse(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
-        let theirs = parse_query(&text).unwrap_or_else(|_| panic!("{text}: the other parser refuses it"));
+        let theirs = parse_query(&text).unwrap_or_else(|_| panic!("{text}: the other parser rejects it"));
 
         let (mut tests, mut our_names) = (Vec::new(), Vec::new());
         other_tests(&theirs, &mut tests);
@@ -225,12 +225,19 @@ fn what_another_parser_knows_too_means_the_same_there() {
         for name in &our_names {
             assert!(tests.contains(name), "{text}: {name} is not among {tests:?}");
         }
-        let meant = meaning(&tests, |test| holds(&ours, test));
-        assert_eq!(meant, meaning(&tests, |test| other_holds(&theirs, test)), "{text}: {ours} or {theirs:?}");
+        let table = truth_table(&tests, |test| holds(&ours, test));
+        assert_eq!(
+            table,
+            truth_table(&tests, |test| other_holds(&theirs, test)),
+            "{text}: {ours} or {theirs:?}"
+        );
         compared += 1;
-        telling += u32::from(tests.len() >= 3);
-        deciding += u32::from(meant.contains(&true) && meant.contains(&false));
+        with_three_tests += u32::from(tests.len() >= 3);
+        not_constant += u32::from(table.contains(&true) && table.contains(&false));
     }
-    assert!(telling * 2 > compared, "{telling} of {compared} have three tests or more");
-    assert!(deciding * 10 > compared * 9, "{deciding} of {compared} are neither always true nor never");
+    assert!(with_three_tests * 2 > compared, "{with_three_tests} of {compared} have three tests or more");
+    assert!(
+        not_constant * 10 > compared * 9,
+        "{not_constant} of {compared} are neither always true nor never"
+    );
 }

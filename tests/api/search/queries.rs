@@ -1,4 +1,4 @@
-//! Random trees.
+//! Random syntax trees.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -16,7 +16,7 @@ pub(super) fn without_columns(expr: Expr) -> Expr {
     }
 }
 
-/// Trees of about so many of these leaves.
+/// Trees of these leaves, of about this number.
 pub(super) fn trees(leaf: impl Strategy<Value = Leaf> + 'static, leaves: u32) -> impl Strategy<Value = Expr> {
     let leaf = prop_oneof![30 => leaf.prop_map(Expr::Leaf), 1 => Just(Expr::All)];
     leaf.prop_recursive(5, leaves, 4, |inner| {
@@ -28,12 +28,12 @@ pub(super) fn trees(leaf: impl Strategy<Value = Leaf> + 'static, leaves: u32) ->
     })
 }
 
-/// A field and a test of it. A word or phrase may be without a field.
+/// A leaf without a column.
 pub(super) fn leaf_of(field: Option<Vec<String>>, test: Test) -> Leaf {
     Leaf { field, column: 0, test }
 }
 
-/// A word of these pieces, as the parser makes one: nothing if it matches everything.
+/// A pattern in the parser's normal form; `None` if it matches everything.
 pub(super) fn pattern(pieces: Vec<Piece>) -> Option<Pattern> {
     let mut pattern: Vec<Piece> = Vec::new();
     for piece in pieces {
@@ -46,12 +46,12 @@ pub(super) fn pattern(pieces: Vec<Piece>) -> Option<Pattern> {
     (pattern != [Piece::AnyRun] && !pattern.is_empty()).then_some(Pattern(pattern))
 }
 
-/// Pieces whose texts are like these.
+/// Pieces with these texts.
 pub(super) fn pieces(text: impl Strategy<Value = String> + 'static) -> impl Strategy<Value = Piece> {
     prop_oneof![6 => text.prop_map(Piece::Text), 2 => Just(Piece::AnyRun), 1 => Just(Piece::AnyOne)]
 }
 
-/// The ends of a range between values like these; one is given at least.
+/// Ranges of these values with at least one bound.
 pub(super) fn ranges(text: impl Strategy<Value = String> + Clone + 'static) -> impl Strategy<Value = Test> {
     let value = (text, any::<bool>()).prop_map(|(text, quoted)| Value { text, quoted });
     let bound = (value, 0..5).prop_map(|(value, kind)| match kind {
@@ -60,6 +60,6 @@ pub(super) fn ranges(text: impl Strategy<Value = String> + Clone + 'static) -> i
         _ => Bound::Exclusive(value),
     });
     (bound.clone(), bound)
-        .prop_filter("a range has an end", |(low, high)| (low, high) != (&Bound::Open, &Bound::Open))
+        .prop_filter("a range has a bound", |(low, high)| (low, high) != (&Bound::Open, &Bound::Open))
         .prop_map(|(low, high)| Test::Range { low, high })
 }

@@ -1,5 +1,5 @@
-//! The SQL of fifty queries: what of them is text and what is bound, that PostgreSQL takes it, and that it keeps to the
-//! tenant.
+//! The SQL of fifty queries: its text and bound values, that PostgreSQL accepts it, and the tenant in every
+//! table.
 
 use std::fmt::Write;
 
@@ -68,7 +68,7 @@ fn plan(q: &str) -> Plan {
 }
 
 #[test]
-fn what_is_text_and_what_is_bound() {
+fn conditions_and_candidates_bind_every_value() {
     let mut text = String::new();
     for q in QUERIES {
         let mut builder = Builder::new("acme");
@@ -85,15 +85,18 @@ fn what_is_text_and_what_is_bound() {
 }
 
 #[test]
-fn whole_statements() {
+fn statements_have_the_text_of_the_snapshots() {
     let (plan, part) = (plan("app_metadata.plan:full"), Part::default());
     insta::assert_snapshot!("whole", statement("acme", &plan, &part).0);
-    insta::assert_snapshot!("few", few("acme", &plan, &part).unwrap().0);
-    insta::assert_snapshot!("few_from_offset", few("acme", &plan, &Part { offset: 50, ..part }).unwrap().0);
+    insta::assert_snapshot!("sparse", few("acme", &plan, &part).unwrap().0);
+    insta::assert_snapshot!(
+        "sparse_from_offset",
+        few("acme", &plan, &Part { offset: 50, ..part }).unwrap().0
+    );
 }
 
 #[tokio::test]
-async fn every_part_of_every_list_can_be_prepared_and_names_the_tenant() {
+async fn every_statement_is_valid_and_names_the_tenant() {
     on_server(async {
         let options = server().database.connect_options().unwrap();
         let mut connection = sqlx::PgConnection::connect_with(&options).await.unwrap();
@@ -130,24 +133,24 @@ async fn every_part_of_every_list_can_be_prepared_and_names_the_tenant() {
     .await;
 }
 
-/// In one statement, searches of several tenants: the rows of each are those of the statement that holds for all.
+/// A batch of searches of several tenants returns the rows of [`statement`] for each search.
 #[tokio::test]
-async fn what_many_find_at_once_is_what_each_finds() {
+async fn batch_returns_the_rows_of_each_search() {
     let tenants = [Tenant::new().await, Tenant::new().await];
-    for (place, tenant) in tenants.iter().enumerate() {
+    for (index, tenant) in tenants.iter().enumerate() {
         // Three users share each plan, in no order of their ids.
         let insert = "insert into users (tenant_id, user_id, profile, app_metadata, identities, created_at, updated_at)
             select $1, 'auth0|' || md5(n::text), jsonb_build_object('email', 'user' || n || '@example.com'),
                    jsonb_build_object('n', n, 'plan', 'p' || n % 500), '[]', timestamptz '2020-01-01' + n * interval '1 second', now()
               from generate_series(1, 1500) n
              where n % 3 >= $2::int";
-        assert_eq!(execute(insert, &[&tenant.name, &place.to_string()]).await, [1500, 1000][place]);
+        assert_eq!(execute(insert, &[&tenant.name, &index.to_string()]).await, [1500, 1000][index]);
     }
     let names = tenants.map(|tenant| tenant.name.clone());
     on_server(async move {
         let options = server().database.connect_options().unwrap();
         let mut connection = sqlx::PgConnection::connect_with(&options).await.unwrap();
-        let mut several = 0;
+        let mut with_several_users = 0;
         let behind = Some((time::OffsetDateTime::from_unix_timestamp(1_577_837_000).unwrap(), "auth0|1"));
         for part in [
             Part { limit: 50, ..Part::default() },
@@ -156,7 +159,7 @@ async fn what_many_find_at_once_is_what_each_finds() {
             Part { limit: 50, behind, ..Part::default() },
             Part { limit: 50, connection: Some("c"), ..Part::default() },
         ] {
-            for form in [
+            for shape in [
                 "app_metadata.plan:p#",
                 "app_metadata.n:(# OR 1#)",
                 "app_metadata.plan:p# AND app_metadata.n:#",
@@ -167,25 +170,26 @@ async fn what_many_find_at_once_is_what_each_finds() {
                 "email:user#* AND created_at:[2020-01-01T00:00:50Z TO *]",
             ] {
                 let searches: Vec<(&str, Plan)> =
-                    (20..60).map(|n| (&*names[n % 2], plan(&form.replace('#', &n.to_string())))).collect();
-                let many: Vec<_> =
-                    searches.iter().map(|(tenant, plan)| few(tenant, plan, &part).expect(form)).collect();
-                assert!(many.iter().all(|(sql, _)| *sql == many[0].0), "{form}");
-                let values: Vec<&Builder> = many.iter().map(|(_, values)| values).collect();
-                let rows = Builder::query_many(&many[0].0, &values).fetch_all(&mut connection).await.unwrap();
+                    (20..60).map(|n| (&*names[n % 2], plan(&shape.replace('#', &n.to_string())))).collect();
+                let batch: Vec<_> =
+                    searches.iter().map(|(tenant, plan)| few(tenant, plan, &part).expect(shape)).collect();
+                assert!(batch.iter().all(|(sql, _)| *sql == batch[0].0), "{shape}");
+                let values: Vec<&Builder> = batch.iter().map(|(_, values)| values).collect();
+                let rows =
+                    Builder::batch_query(&batch[0].0, &values).fetch_all(&mut connection).await.unwrap();
                 let user = |row: &sqlx::postgres::PgRow| row.get::<Option<String>, _>("user_id");
                 for (n, (tenant, plan)) in (1_i64..).zip(&searches) {
-                    let of_it = rows.iter().filter(|row| row.get::<i64, _>("n") == n);
-                    let found: Vec<String> = of_it.filter_map(user).collect();
+                    let own = rows.iter().filter(|row| row.get::<i64, _>("n") == n);
+                    let found: Vec<String> = own.filter_map(user).collect();
                     let (sql, values) = statement(tenant, plan, &part);
                     let alone = values.query(&sql).fetch_all(&mut connection).await.unwrap();
                     let alone: Vec<String> = alone.iter().filter_map(user).collect();
-                    assert_eq!(found, alone, "{form}: {n}");
-                    several += usize::from(found.len() > 1);
+                    assert_eq!(found, alone, "{shape}: {n}");
+                    with_several_users += usize::from(found.len() > 1);
                 }
             }
         }
-        assert!(several > 500, "{several}");
+        assert!(with_several_users > 500, "{with_several_users}");
         connection.close().await.unwrap();
     })
     .await;

@@ -5,12 +5,12 @@ use super::find;
 use crate::support::Tenant;
 
 #[test]
-fn what_auth0_refuses_is_refused_when_asked_for() {
+fn strict_check_rejects_what_auth0_rejects() {
     let range = "Range searches are not available on user_metadata fields.";
     let wildcard = "Wildcard searches are not available on user_metadata fields.";
     let one = "The wildcard '?' is not supported.";
-    let short = "Wildcards that match more than a beginning need literals of three characters or more.";
-    for (query, column, because) in [
+    let short = "Wildcards other than a trailing '*' need literals of three characters or more.";
+    for (query, column, violation) in [
         ("user_metadata.n:[1 TO 2]", 1, range),
         ("name:x AND NOT user_metadata.n:>5", 16, range),
         ("user_metadata.city:Par*", 1, wildcard),
@@ -21,13 +21,13 @@ fn what_auth0_refuses_is_refused_when_asked_for() {
         ("name:jane*s*", 1, short),
         ("*sa", 1, short),
     ] {
-        let refused = strict::check(&parse(query).unwrap());
-        assert_eq!(refused, Err(format!("column {column}: {because} (search.auth0_strict)")), "{query}");
+        let checked = strict::check(&parse(query).unwrap());
+        assert_eq!(checked, Err(format!("column {column}: {violation} (search.auth0_strict)")), "{query}");
     }
 }
 
 #[test]
-fn what_auth0_answers_is_answered() {
+fn strict_check_accepts_what_auth0_accepts() {
     for query in [
         "name:j*",
         "name:*usa",
@@ -46,7 +46,7 @@ fn what_auth0_answers_is_answered() {
 }
 
 #[tokio::test]
-async fn a_tenant_may_want_to_be_as_strict() {
+async fn strict_tenant_rejects_what_auth0_rejects() {
     let (tenant, strict) =
         (Tenant::new().await, Tenant::with(|config| config.search.auth0_strict = true).await);
     for tenant in [&tenant, &strict] {

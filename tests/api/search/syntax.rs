@@ -6,7 +6,7 @@ use roster::search::{Expr, Leaf, Plan, Test, parse};
 
 use super::queries::{leaf_of, pattern, pieces, ranges, trees, without_columns};
 
-/// A query, and how its tree is printed.
+/// A query, and its printed tree.
 const TREES: &[(&str, &str)] = &[
     ("", "*:*"),
     (" \t\n", "*:*"),
@@ -27,7 +27,7 @@ const TREES: &[(&str, &str)] = &[
     ("NOT _exists_:logins_count", "NOT _exists_:logins_count"),
     ("email.domain:\"example.com\"", "email.domain:\"example.com\""),
     (r"user_metadata.a\.b.c\:d:x", r"user_metadata.a\.b.c\:d:x"),
-    // Values with Lucene's characters in them.
+    // Values with special characters.
     ("user_id:auth0|5f7c", "user_id:auth0|5f7c"),
     ("email:jane@example.com", "email:jane@example.com"),
     ("created_at:2018-01-01T10:00:00Z", r"created_at:2018-01-01T10\:00\:00Z"),
@@ -50,7 +50,7 @@ const TREES: &[(&str, &str)] = &[
     ("a:[2018-01-01T10:00:00Z TO \"*\"]", r#"a:[2018-01-01T10\:00\:00Z TO "*"]"#),
     ("a:[-5 TO 5]", r"a:[\-5 TO 5]"),
     ("a:[TO TO TO]", "a:[TO TO TO]"),
-    // NOT before AND before OR before nothing.
+    // Precedence: NOT, AND, OR, adjacency.
     ("a AND b", "a AND b"),
     ("a && b", "a AND b"),
     ("a || b", "a OR b"),
@@ -63,7 +63,7 @@ const TREES: &[(&str, &str)] = &[
     ("(((a)))", "a"),
     ("-(-a)", "NOT (NOT a)"),
     ("(a)&&(b)||(c)", "(a AND b) OR c"),
-    // Side by side.
+    // Adjacent clauses.
     ("a b", "a OR b"),
     ("a b c", "a OR b OR c"),
     ("a b -c", "(a OR b) AND (NOT c)"),
@@ -89,15 +89,15 @@ const TREES: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn queries_mean_what_lucene_says() {
+fn parser_builds_lucenes_tree() {
     for (query, printed) in TREES {
         let expr = parse(query).unwrap_or_else(|error| panic!("{query}: {error}"));
         assert_eq!(expr.to_string(), *printed, "{query}");
     }
 }
 
-/// A query, and why it is refused.
-const REFUSALS: &[(&str, &str)] = &[
+/// A query, and its syntax error.
+const ERRORS: &[(&str, &str)] = &[
     ("name:", "column 6: expected a value after ':', in quotes if it is an operator, found end of query"),
     ("name:AND", "column 6: expected a value after ':', in quotes if it is an operator, found 'AND'"),
     ("name::x", "column 6: expected a value after ':', in quotes if it is an operator, found ':'"),
@@ -121,29 +121,32 @@ const REFUSALS: &[(&str, &str)] = &[
     ("a\\", "column 3: expected a character after '\\', found end of query"),
     (
         "\u{1f409}e\u{301} name^2",
-        "column 9: expected no boost: nothing is scored; the character itself is written '\\^', found '^'",
+        "column 9: expected no boost (not supported; escape the character as '\\^'), found '^'",
     ),
-    (
-        "\"a b\"^2",
-        "column 6: expected no boost: nothing is scored; the character itself is written '\\^', found '^'",
-    ),
+    ("\"a b\"^2", "column 6: expected no boost (not supported; escape the character as '\\^'), found '^'"),
     (
         "jane~1",
-        "column 5: expected no fuzzy or proximity search: use wildcards; the character itself is written '\\~', found '~'",
+        "column 5: expected no fuzzy or proximity search (not supported; use wildcards, or escape the character as '\\~'), found '~'",
     ),
     (
         "\"a b\"~3",
-        "column 6: expected no fuzzy or proximity search: use wildcards; the character itself is written '\\~', found '~'",
+        "column 6: expected no fuzzy or proximity search (not supported; use wildcards, or escape the character as '\\~'), found '~'",
     ),
-    ("name:/joh?n/", "column 6: expected no regular expression: use wildcards, or write '\\/', found '/'"),
-    ("/joh?n/", "column 1: expected no regular expression: use wildcards, or write '\\/', found '/'"),
+    (
+        "name:/joh?n/",
+        "column 6: expected no regular expression (not supported; use wildcards, or escape the character as '\\/'), found '/'",
+    ),
+    (
+        "/joh?n/",
+        "column 1: expected no regular expression (not supported; use wildcards, or escape the character as '\\/'), found '/'",
+    ),
     ("[1 TO 2]", "column 1: expected a field and ':' before a range, found '['"),
     (">5", "column 1: expected a field and ':' before a range, found '>'"),
     ("a:[1 2]", "column 6: expected 'TO', found '2'"),
     ("a:[1 to 2]", "column 6: expected 'TO', found 'to'"),
     ("a:[1 TO 2", "column 10: expected ']' or '}', found end of query"),
-    ("a:[1 TO", "column 8: expected a space and a value behind 'TO', found end of query"),
-    ("a:[1 TO]", "column 8: expected a space and a value behind 'TO', found ']'"),
+    ("a:[1 TO", "column 8: expected a space and a value after 'TO', found end of query"),
+    ("a:[1 TO]", "column 8: expected a space and a value after 'TO', found ']'"),
     ("a:[1 TOP 2]", "column 6: expected 'TO', found 'TOP'"),
     ("a:[1 TO 2)", "column 11: expected ']' or '}', found end of query"),
     ("a:[ TO 2]", "column 8: expected 'TO', found '2'"),
@@ -161,25 +164,25 @@ const REFUSALS: &[(&str, &str)] = &[
     ("_exists_:\"\"", "column 11: expected the name of a field, found '\"'"),
     (
         "a:(b:c)",
-        "column 5: expected no second field in the group of one; a ':' of a value is written '\\:', found ':'",
+        "column 5: expected no field inside the group of a field (escape ':' in a value as '\\:'), found ':'",
     ),
     ("a\0b", "column 2: expected a query without NUL, found '\\u{0}'"),
 ];
 
 #[test]
-fn a_refusal_tells_the_column_and_what_was_expected() {
-    for (query, refusal) in REFUSALS {
-        let error = parse(query).map_or_else(|error| error.to_string(), |expr| format!("means {expr}"));
-        assert_eq!(error, *refusal, "{query}");
+fn syntax_error_has_the_column_and_the_expected_text() {
+    for (query, message) in ERRORS {
+        let error = parse(query).map_or_else(|error| error.to_string(), |expr| format!("parses to {expr}"));
+        assert_eq!(error, *message, "{query}");
     }
 }
 
 #[test]
-fn a_query_has_limits() {
+fn query_has_limits() {
     let nested = |depth| format!("{}a{}", "(".repeat(depth), ")".repeat(depth));
     assert!(parse(&nested(50)).is_ok());
     let error = parse(&nested(51)).unwrap_err().to_string();
-    assert_eq!(error, "column 51: expected at most 50 parentheses within one another, found '('");
+    assert_eq!(error, "column 51: expected at most 50 nested parentheses, found '('");
     assert!(parse(&nested(20_000)).is_err());
 
     assert!(parse(&vec!["a"; 1000].join(" OR ")).is_ok());
@@ -196,17 +199,17 @@ fn a_query_has_limits() {
 }
 
 #[test]
-fn a_word_of_many_fields_counts_as_many_tests() {
+fn word_without_a_field_counts_once_per_field() {
     let plan = |q: &str| Plan::of(&USERS, &parse(q).unwrap());
     assert!(plan(&vec!["a"; 250].join(" ")).is_ok());
     let error = plan(&vec!["a"; 251].join(" ")).unwrap_err().to_string();
-    let expected = "at most 2000 tests, of which a word without a field makes 8";
+    let expected = "at most 2000 tests (a word without a field counts as 8)";
     assert_eq!(error, format!("column 501: expected {expected}, found a"));
     assert!(plan(&vec!["email:a"; 1000].join(" OR ")).is_ok());
 }
 
 #[test]
-fn a_leaf_knows_its_column() {
+fn leaf_has_its_column() {
     let expr = parse("\u{1f409} AND email.domain:(\"x\" OR  y)").unwrap();
     let mut columns = Vec::new();
     collect(&expr, &mut columns);
@@ -234,8 +237,8 @@ fn text() -> impl Strategy<Value = String> + Clone {
 }
 
 fn leaf() -> impl Strategy<Value = Leaf> {
-    let field = vec(text(), 1..4).prop_filter("that is no field", |path| path != &["_exists_"]);
-    let words = vec(pieces(text()), 1..5).prop_filter_map("all or nothing", pattern).prop_map(Test::Word);
+    let field = vec(text(), 1..4).prop_filter("a field", |path| path != &["_exists_"]);
+    let words = vec(pieces(text()), 1..5).prop_filter_map("a pattern", pattern).prop_map(Test::Word);
     let phrases = prop_oneof![text(), Just(String::new())].prop_map(Test::Phrase);
     prop_oneof![
         3 => (option::of(field.clone()), words).prop_map(|(field, test)| leaf_of(field, test)),
@@ -249,26 +252,26 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 1000, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_printed_tree_parses_to_itself(expr in trees(leaf(), 24)) {
+    fn printed_tree_parses_to_the_same_tree(expr in trees(leaf(), 24)) {
         let printed = expr.to_string();
         prop_assert_eq!(parse(&printed).map(without_columns), Ok(expr), "{}", printed);
     }
 
     #[test]
-    fn anything_is_read_or_refused(query in any::<String>()) {
-        read_or_refused(&query);
+    fn any_text_is_parsed_or_rejected(query in any::<String>()) {
+        parsed_or_rejected(&query);
     }
 
     #[test]
-    fn anything_like_a_query_is_read_or_refused(
+    fn any_query_like_text_is_parsed_or_rejected(
         query in r#"([-+!(){}\[\]^"~*?:\\/&|<>=. ]|AND |OR |NOT | TO |a|name:|_exists_:|é|🐉){0,40}"#
     ) {
-        read_or_refused(&query);
+        parsed_or_rejected(&query);
     }
 }
 
-/// What is read prints as something that reads the same; a refusal points into the query.
-fn read_or_refused(query: &str) {
+/// A parsed query prints as a query with the same tree; the column of an error is inside the query.
+fn parsed_or_rejected(query: &str) {
     match parse(query) {
         Ok(expr) => {
             let printed = expr.to_string();

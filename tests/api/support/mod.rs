@@ -9,16 +9,16 @@ pub(crate) mod smtp;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use embedded_postgres::{EmbeddedPostgres, Options as EmbeddedOptions, Storage};
 use roster::app::App;
 use roster::auth::Tokens;
 use roster::base::load::Load;
 use roster::base::passwords::Hasher;
 use roster::base::rate_limits::Buckets;
 use roster::base::vault::Vault;
-use roster::db::embedded::{Embedded, Kind, Options as EmbeddedOptions};
 use roster::db::{Db, Options, migrate};
 use roster::journal::Author;
 use roster::server::{self, Sockets};
@@ -26,14 +26,6 @@ use roster::tenancy::{self, Tenancy};
 use roster::tenant_files::model::{TenantConfig, built_in_dev};
 use roster::tenant_files::{Credentials, Provisioner};
 use serde_json::Value;
-
-/// The private PostgreSQL, unless `DATABASE_URL` is set. A static is never dropped, so an exit handler stops
-/// it.
-static POSTGRES: Mutex<Option<Embedded>> = Mutex::new(None);
-
-extern "C" fn stop_postgres() {
-    drop(POSTGRES.lock().ok().and_then(|mut postgres| postgres.take()));
-}
 
 /// The server and database of a run.
 pub(crate) struct Server {
@@ -50,12 +42,10 @@ static SERVER: LazyLock<Server> = LazyLock::new(|| std::thread::spawn(start).joi
 
 fn start() -> Server {
     let url = std::env::var("DATABASE_URL").unwrap_or_else(|_| {
-        let embedded = Embedded::start(EmbeddedOptions { kind: Kind::Throwaway, download: true })
-            .expect("a private PostgreSQL");
+        let options = EmbeddedOptions { storage: Storage::Ephemeral, download: true };
+        let embedded = EmbeddedPostgres::start(options).expect("an ephemeral PostgreSQL");
         let url = embedded.url();
-        *POSTGRES.lock().unwrap() = Some(embedded);
-        // SAFETY: the function takes no arguments and does not unwind.
-        unsafe { libc::atexit(stop_postgres) };
+        embedded.stop_at_exit();
         url
     });
     let database =

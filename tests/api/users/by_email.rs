@@ -10,7 +10,7 @@ async fn by_email(tenant: &Tenant, email: &Value, more: &str) -> Response {
     tenant.get(&format!("/api/v2/users-by-email?email={email}{more}")).await
 }
 
-/// A tenant in which an address can be had twice.
+/// A tenant with two connections, so that two users can have one address.
 async fn with_two_connections() -> Tenant {
     Tenant::with(|config| {
         let mut second = config.connections[0].clone();
@@ -21,7 +21,7 @@ async fn with_two_connections() -> Tenant {
 }
 
 #[tokio::test]
-async fn an_address_finds_its_users_in_all_connections() {
+async fn email_finds_users_in_all_connections() {
     let tenant = with_two_connections().await;
     let first = tenant.user(json!({ "email": format!("{}+a@example.com", unique("u")) })).await;
     let second = tenant.user(json!({ "email": first["email"], "connection": "second" })).await;
@@ -31,7 +31,7 @@ async fn an_address_finds_its_users_in_all_connections() {
 }
 
 #[tokio::test]
-async fn an_address_is_kept_in_lower_case_and_looked_up_as_it_is_sent() {
+async fn email_is_stored_in_lower_case_and_looked_up_as_sent() {
     let tenant = Tenant::new().await;
     let name = unique("Jane");
     let jane = tenant.user(json!({ "email": format!("{name}@Example.COM") })).await;
@@ -42,7 +42,7 @@ async fn an_address_is_kept_in_lower_case_and_looked_up_as_it_is_sent() {
 }
 
 #[tokio::test]
-async fn an_address_that_was_changed_is_found_at_once_and_the_old_one_no_more() {
+async fn changed_email_is_found_at_once_and_the_old_one_is_not() {
     let tenant = Tenant::new().await;
     let jane = tenant.user(json!({})).await;
     let email = json!(format!("{}@example.com", unique("new")));
@@ -54,7 +54,7 @@ async fn an_address_that_was_changed_is_found_at_once_and_the_old_one_no_more() 
 }
 
 #[tokio::test]
-async fn a_linked_identity_finds_a_user_neither_twice_nor_by_another_address() {
+async fn linked_identity_finds_no_user_twice_or_by_its_own_email() {
     let tenant = Tenant::new().await;
     let jane = tenant.user(json!({})).await;
     let other = format!("{}@example.com", unique("other"));
@@ -75,7 +75,7 @@ async fn a_linked_identity_finds_a_user_neither_twice_nor_by_another_address() {
 }
 
 #[tokio::test]
-async fn fields_are_selected_or_left_out() {
+async fn fields_are_included_or_excluded() {
     let tenant = Tenant::new().await;
     let jane = tenant.user(json!({})).await;
     assert_eq!(
@@ -87,7 +87,7 @@ async fn fields_are_selected_or_left_out() {
 }
 
 #[tokio::test]
-async fn the_address_is_required() {
+async fn email_is_required() {
     let tenant = Tenant::new().await;
     assert_eq!(
         tenant.get("/api/v2/users-by-email").await.refusal(),
@@ -100,7 +100,7 @@ async fn the_address_is_required() {
 }
 
 #[tokio::test]
-async fn another_tenants_users_are_not_found() {
+async fn users_of_another_tenant_are_not_found() {
     let (one, other) = (Tenant::new().await, Tenant::new().await);
     let jane = one.user(json!({})).await;
     assert_eq!(by_email(&other, &jane["email"], "").await.text, "[]");

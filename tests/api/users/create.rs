@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::{CONNECTION, PASSWORD, Tenant, unique};
 
 #[tokio::test]
-async fn a_user_has_what_was_sent_and_what_is_computed() {
+async fn create_answers_given_and_computed_attributes() {
     let tenant = Tenant::new().await;
     let body = json!({
         "connection": CONNECTION, "email": "Chuck@Example.com", "username": "Chuck", "password": PASSWORD, "given_name": "Chuck",
@@ -52,7 +52,7 @@ async fn a_user_has_what_was_sent_and_what_is_computed() {
 }
 
 #[tokio::test]
-async fn metadata_of_a_new_user() {
+async fn create_drops_nulls_at_the_root_of_metadata() {
     let tenant = Tenant::new().await;
     let none = tenant.user(json!({})).await;
     assert!(none.get("user_metadata").is_none() && none.get("app_metadata").is_none());
@@ -64,7 +64,7 @@ async fn metadata_of_a_new_user() {
 }
 
 #[tokio::test]
-async fn a_caller_can_choose_the_id() {
+async fn create_takes_an_id_of_the_caller() {
     let tenant = Tenant::new().await;
     for (sent, id) in [("custom", "auth0|custom"), ("auth0|prefixed", "auth0|prefixed"), ("a|b", "auth0|a|b")]
     {
@@ -75,7 +75,7 @@ async fn a_caller_can_choose_the_id() {
 }
 
 #[tokio::test]
-async fn an_address_is_there_once_in_a_connection_and_a_tenant() {
+async fn email_is_unique_within_connection_and_tenant() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     let email = format!("{}@example.com", unique("e"));
     tenant.user(json!({ "email": email })).await;
@@ -90,7 +90,7 @@ async fn an_address_is_there_once_in_a_connection_and_a_tenant() {
 }
 
 #[tokio::test]
-async fn refusals_name_the_reason() {
+async fn errors_name_the_reason() {
     let tenant = Tenant::with(|config| {
         let mut plain = config.connections[0].clone();
         (plain.name, plain.attributes) = ("Plain".into(), None);
@@ -201,7 +201,7 @@ async fn refusals_name_the_reason() {
 }
 
 #[tokio::test]
-async fn of_many_who_want_one_address_exactly_one_gets_it() {
+async fn concurrent_creations_with_one_email_succeed_once() {
     let tenant = Tenant::new().await;
     let body = json!({ "connection": CONNECTION, "email": "race@example.com", "password": PASSWORD });
     let answers =

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::{Tenant, path_of, send};
 
 #[tokio::test]
-async fn a_deleted_user_is_gone_and_its_address_free() {
+async fn delete_removes_the_user_and_frees_its_email() {
     let tenant = Tenant::new().await;
     let made = tenant.user(json!({ "username": "jane" })).await;
     let gone = tenant.delete(&path_of(&made)).await;
@@ -18,13 +18,13 @@ async fn a_deleted_user_is_gone_and_its_address_free() {
 }
 
 #[tokio::test]
-async fn deleting_nobody_is_204() {
+async fn delete_of_an_unknown_user_is_204() {
     let tenant = Tenant::new().await;
     assert_eq!(tenant.delete("/api/v2/users/auth0%7Cnobody").await.status, 204);
 }
 
 #[tokio::test]
-async fn a_deletion_can_be_tied_to_a_version() {
+async fn delete_honours_if_match() {
     let tenant = Tenant::new().await;
     let jane = path_of(&tenant.user(json!({})).await);
     let old = tenant.get(&jane).await.header("etag").unwrap().to_owned();

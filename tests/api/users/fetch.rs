@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::{Tenant, path_of, send};
 
 #[tokio::test]
-async fn fields_select_exactly_what_they_name() {
+async fn fields_are_included_exactly() {
     let tenant = Tenant::new().await;
     let jane = path_of(&tenant.user(json!({ "user_metadata": { "hobby": "surfing" } })).await);
     let answer = tenant.get(&format!("{jane}?fields=user_metadata&include_fields=true")).await;
@@ -18,7 +18,7 @@ async fn fields_select_exactly_what_they_name() {
 }
 
 #[tokio::test]
-async fn fields_can_be_left_out_instead() {
+async fn fields_can_be_excluded() {
     let tenant = Tenant::new().await;
     let made = tenant.user(json!({ "app_metadata": { "a": 1 } })).await;
     let answer = tenant
@@ -32,7 +32,7 @@ async fn fields_can_be_left_out_instead() {
 }
 
 #[tokio::test]
-async fn an_unknown_user_is_404_and_a_malformed_id_400() {
+async fn unknown_user_is_404_and_a_malformed_id_400() {
     let tenant = Tenant::new().await;
     assert_eq!(
         tenant.get("/api/v2/users/auth0%7Cnobody").await.refusal(),
@@ -50,7 +50,7 @@ async fn an_unknown_user_is_404_and_a_malformed_id_400() {
 }
 
 #[tokio::test]
-async fn an_id_may_hold_anything_that_can_be_encoded() {
+async fn id_may_hold_any_encoded_character() {
     let tenant = Tenant::new().await;
     for id in ["slash/inside", "per%cent", "plus+plus", "ünïcode", "hash#", "q?x=1"] {
         let made = tenant.user(json!({ "user_id": id })).await;
@@ -65,7 +65,7 @@ async fn an_id_may_hold_anything_that_can_be_encoded() {
 }
 
 #[tokio::test]
-async fn a_state_that_is_known_is_not_sent_again() {
+async fn if_none_match_of_the_current_state_is_304() {
     let tenant = Tenant::new().await;
     let jane = path_of(&tenant.user(json!({})).await);
     let etag = tenant.get(&jane).await.header("etag").unwrap().to_owned();
@@ -76,7 +76,7 @@ async fn a_state_that_is_known_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn one_self_can_be_read_with_the_narrow_scope_and_nobody_else() {
+async fn scope_read_current_user_reads_the_own_user_only() {
     let tenant = Tenant::new().await;
     let jane = path_of(&tenant.user(json!({})).await);
     let token = tenant.token_with(&["read:current_user"]).await;

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use roster::resources::users::list::Sort;
 use serde_json::{Value, json};
 
-use crate::support::{CONNECTION, PASSWORD, Response, Tenant, path_of, send, unique};
+use crate::support::{CONNECTION, PASSWORD, Response, Tenant, execute, path_of, send, unique};
 
 const INVALID: Option<&str> = Some("invalid_query_string");
 
@@ -16,7 +16,7 @@ async fn list(tenant: &Tenant, query: &str) -> Response {
     answer
 }
 
-/// The message of a refusal with 400 and `invalid_query_string`.
+/// The message of a 400 with `invalid_query_string`.
 async fn refused(tenant: &Tenant, query: &str) -> String {
     let answer = tenant.get(&format!("/api/v2/users?{query}")).await;
     let (status, code, message) = answer.refusal();
@@ -24,7 +24,7 @@ async fn refused(tenant: &Tenant, query: &str) -> String {
     message.to_owned()
 }
 
-/// Makes users one after the other; their ids.
+/// Creates users one after the other; their ids.
 async fn users(tenant: &Tenant, count: usize) -> Vec<String> {
     let mut made = Vec::new();
     for _ in 0..count {
@@ -41,7 +41,7 @@ fn ids(users: &Value) -> Vec<String> {
     users.as_array().expect("an array").iter().map(id).collect()
 }
 
-/// What the users have in one attribute, `-` if they have not.
+/// The values of one attribute, `-` for a user without it.
 fn values(users: &Value, name: &str) -> Vec<String> {
     let value =
         |user: &Value| user.get(name).map_or("-".into(), |v| v.as_str().map_or(v.to_string(), str::to_owned));
@@ -49,7 +49,7 @@ fn values(users: &Value, name: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn pages_hold_everybody_exactly_once_in_the_order_of_creation() {
+async fn pages_hold_each_user_once_in_order_of_creation() {
     let tenant = Tenant::new().await;
     let made = users(&tenant, 7).await;
     let mut seen = Vec::new();
@@ -59,18 +59,18 @@ async fn pages_hold_everybody_exactly_once_in_the_order_of_creation() {
         seen.extend(part);
     }
     assert_eq!(seen, made);
-    assert_eq!(ids(&list(&tenant, "").await.json), made, "fifty is the default");
+    assert_eq!(ids(&list(&tenant, "").await.json), made, "50 is the default");
 }
 
 #[tokio::test]
-async fn a_user_is_listed_as_it_is_fetched() {
+async fn document_in_a_list_is_the_one_that_is_fetched() {
     let tenant = Tenant::new().await;
     let jane = tenant.user(json!({ "user_metadata": { "a": 1 }, "app_metadata": { "b": null } })).await;
     assert_eq!(list(&tenant, "").await.json, json!([tenant.get(&path_of(&jane)).await.json]));
 }
 
 #[tokio::test]
-async fn a_page_past_the_end_is_empty() {
+async fn page_past_the_end_is_empty() {
     let tenant = Tenant::new().await;
     assert_eq!(list(&tenant, "").await.text, "[]", "a tenant without users");
     users(&tenant, 1).await;
@@ -80,7 +80,7 @@ async fn a_page_past_the_end_is_empty() {
 }
 
 #[tokio::test]
-async fn totals_count_everybody_and_what_is_on_the_page() {
+async fn totals_count_all_users_and_those_on_the_page() {
     let tenant = Tenant::new().await;
     let made = users(&tenant, 3).await;
     let page = list(&tenant, "include_totals=true&per_page=2&page=1").await.json;
@@ -94,7 +94,7 @@ async fn totals_count_everybody_and_what_is_on_the_page() {
 }
 
 #[tokio::test]
-async fn a_total_is_exact_whatever_happens_at_once() {
+async fn total_is_exact_during_concurrent_changes() {
     let tenant = Tenant::new().await;
     let made = join_all((0..30).map(|_| tenant.user(json!({})))).await;
     let leaving = join_all(made[..12].iter().map(|user| async { tenant.delete(&path_of(user)).await }));
@@ -117,7 +117,7 @@ async fn a_total_is_exact_whatever_happens_at_once() {
 }
 
 #[tokio::test]
-async fn texts_sort_by_what_is_answered_and_missing_ones_come_last() {
+async fn texts_sort_as_answered_with_missing_ones_last() {
     let tenant = Tenant::new().await;
     for (email, more) in [
         ("d", json!({ "family_name": "Doe" })),
@@ -137,16 +137,16 @@ async fn texts_sort_by_what_is_answered_and_missing_ones_come_last() {
     assert_eq!(order("email:-1").await, "dcba");
     assert_eq!(order("name:1").await, "abdc", "Ann, Zoe, d@example.com, Ärger: by code points");
     assert_eq!(order("name:-1").await, "cdba");
-    assert_eq!(order("nickname:1").await, "bacd", "in equals, the order of creation");
+    assert_eq!(order("nickname:1").await, "bacd", "equals are in order of creation");
     assert_eq!(order("family_name:1").await, "adcb");
     assert_eq!(order("family_name:-1").await, "dcab");
     assert_eq!(order("created_at:1").await, "dbca");
     assert_eq!(order("created_at:-1").await, "acbd");
-    assert_eq!(order("username:-1").await, "dbca", "nobody has one");
+    assert_eq!(order("username:-1").await, "dbca", "no user has one");
 }
 
 #[tokio::test]
-async fn a_sorted_list_has_pages_and_totals_too() {
+async fn sorted_list_has_pages_and_totals() {
     let tenant = Tenant::new().await;
     for email in ["b", "c", "a"] {
         tenant.user(json!({ "email": format!("{email}@example.com") })).await;
@@ -159,7 +159,7 @@ async fn a_sorted_list_has_pages_and_totals_too() {
 }
 
 #[tokio::test]
-async fn values_that_are_no_texts_sort_as_what_they_are() {
+async fn booleans_sort_as_json() {
     let tenant = Tenant::new().await;
     for blocked in [Some(true), None, Some(false)] {
         tenant.user(blocked.map_or(json!({}), |blocked| json!({ "blocked": blocked }))).await;
@@ -169,7 +169,7 @@ async fn values_that_are_no_texts_sort_as_what_they_are() {
 }
 
 #[tokio::test]
-async fn every_order_has_everybody_exactly_once() {
+async fn orders_hold_each_user_exactly_once() {
     let tenant = Tenant::new().await;
     let made: HashSet<String> = users(&tenant, 5).await.into_iter().collect();
     for field in Sort::fields() {
@@ -185,8 +185,37 @@ async fn every_order_has_everybody_exactly_once() {
     }
 }
 
+/// A list and a search of all users have statements of their own.
 #[tokio::test]
-async fn only_root_attributes_and_metadata_can_be_sorted_by() {
+async fn orders_of_lists_and_searches_are_equal() {
+    let tenant = Tenant::new().await;
+    for body in [
+        json!({ "email": "d@example.com", "blocked": true, "given_name": "Z" }),
+        json!({ "email": "b@example.com", "name": "Zoe", "username": "x", "email_verified": true }),
+        json!({ "email": "c@example.com", "name": "\u{c4}rger", "phone_number": "+1555", "given_name": "a" }),
+        json!({ "email": "a@example.com", "nickname": "c", "blocked": false, "family_name": "a" }),
+    ] {
+        tenant.user(body).await;
+    }
+    let insert = "insert into users (tenant_id, user_id, profile, identities, created_at, updated_at)
+         select $1, 'auth0|' || n, jsonb_build_object('logins_count', n, 'username', $2, 'last_login', n || 'x'), '[]', now(), now() - n * interval '1 s'
+           from generate_series(1, 12) n";
+    assert_eq!(execute(insert, &[&tenant.name, "y"]).await, 12);
+    for field in Sort::fields() {
+        for direction in ["1", "-1"] {
+            for page in 0..2 {
+                let query = format!("sort={field}:{direction}&per_page=10&page={page}");
+                let listed = ids(&list(&tenant, &query).await.json);
+                let found = ids(&list(&tenant, &format!("{query}&q=user_id:*")).await.json);
+                assert_eq!(listed.len(), [10, 6][page], "{query}");
+                assert_eq!(listed, found, "{query}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn sort_takes_root_attributes_and_metadata_only() {
     let tenant = Tenant::new().await;
     insta::assert_snapshot!(refused(&tenant, "sort=metadata.hobby:1").await, @"Query validation error: 'Cannot sort by metadata.hobby. Must be one of the following values: created_at,user_id,updated_at,email,username,phone_number,given_name,family_name,name,nickname,email_verified,phone_verified,blocked,logins_count,last_ip,last_login,last_password_reset' on property sort (Field to sort by. Use field:order where order is 1 for ascending and -1 for descending. e.g. created_at:1).");
     let about = "Field to sort by. Use field:order where order is 1 for ascending and -1 for descending. e.g. created_at:1";
@@ -209,7 +238,7 @@ async fn only_root_attributes_and_metadata_can_be_sorted_by() {
 }
 
 #[tokio::test]
-async fn fields_are_selected_or_left_out() {
+async fn fields_are_included_or_excluded() {
     let tenant = Tenant::new().await;
     let jane = tenant.user(json!({ "app_metadata": { "plan": "full" } })).await;
     assert_eq!(
@@ -232,7 +261,7 @@ async fn fields_are_selected_or_left_out() {
 }
 
 #[tokio::test]
-async fn a_connection_narrows_the_list_and_the_total() {
+async fn connection_narrows_the_list_and_the_total() {
     let tenant = Tenant::with(|config| {
         let mut second = config.connections[0].clone();
         second.name = "second".into();
@@ -249,7 +278,7 @@ async fn a_connection_narrows_the_list_and_the_total() {
 }
 
 #[tokio::test]
-async fn of_the_search_engines_only_the_third_is_left() {
+async fn search_engine_v3_is_the_only_one() {
     let tenant = Tenant::new().await;
     let made = users(&tenant, 1).await;
     assert_eq!(ids(&list(&tenant, "search_engine=v3&primary_order=false").await.json), made);
@@ -265,7 +294,7 @@ async fn of_the_search_engines_only_the_third_is_left() {
 }
 
 #[tokio::test]
-async fn metadata_can_be_sorted_by() {
+async fn metadata_sorts_as_json() {
     let tenant = Tenant::new().await;
     for level in [json!(10), json!(9), json!("a"), json!(null)] {
         tenant.user(json!({ "app_metadata": { "a": { "level": level } } })).await;
@@ -287,7 +316,7 @@ async fn metadata_can_be_sorted_by() {
 }
 
 #[tokio::test]
-async fn a_query_that_cannot_be_read_is_refused_with_its_place() {
+async fn query_with_a_syntax_error_is_rejected_with_the_position() {
     let tenant = Tenant::new().await;
     let made = users(&tenant, 1).await;
     insta::assert_snapshot!(refused(&tenant, "q=email:x%20AND&search_engine=v3").await);
@@ -320,7 +349,7 @@ async fn parameters_out_of_bounds_are_named() {
 }
 
 #[tokio::test]
-async fn page_numbers_reach_as_far_as_auth0s() {
+async fn page_numbers_end_at_1000_users_as_auth0s_do() {
     let tenant = Tenant::new().await;
     users(&tenant, 1).await;
     assert_eq!(list(&tenant, "page=9&per_page=100").await.text, "[]");
@@ -333,7 +362,7 @@ async fn page_numbers_reach_as_far_as_auth0s() {
 }
 
 #[tokio::test]
-async fn a_tenant_can_have_another_reach_or_none_at_all() {
+async fn offset_cap_is_a_setting_of_the_tenant() {
     let tenant = Tenant::with(|config| config.compat.offset_cap = None).await;
     users(&tenant, 1).await;
     for page in ["page=20", "page=99999999999999999999999"] {
@@ -344,7 +373,7 @@ async fn a_tenant_can_have_another_reach_or_none_at_all() {
     assert!(beyond.refusal().2.starts_with("You can only page through the first 60 records."));
 }
 
-/// Walks through the whole list by checkpoint, doing something between the parts.
+/// Reads the whole list by checkpoint and calls `between` after each part.
 async fn walk(tenant: &Tenant, take: usize, mut between: impl AsyncFnMut(&[String])) -> Vec<String> {
     let (mut seen, mut from) = (Vec::new(), String::new());
     loop {
@@ -361,7 +390,7 @@ async fn walk(tenant: &Tenant, take: usize, mut between: impl AsyncFnMut(&[Strin
 }
 
 #[tokio::test]
-async fn checkpoints_hold_everybody_exactly_once() {
+async fn checkpoints_hold_each_user_exactly_once() {
     let tenant = Tenant::new().await;
     let made = users(&tenant, 6).await;
     for take in [1, 4, 6, 7] {
@@ -373,7 +402,7 @@ async fn checkpoints_hold_everybody_exactly_once() {
 }
 
 #[tokio::test]
-async fn a_checkpoint_wins_over_page_numbers() {
+async fn checkpoint_takes_precedence_over_page_numbers() {
     let tenant = Tenant::new().await;
     let made = users(&tenant, 2).await;
     let first = list(&tenant, "include_totals=true&per_page=1000&page=900&take=1").await.json;
@@ -381,24 +410,24 @@ async fn a_checkpoint_wins_over_page_numbers() {
     assert_eq!(
         ids(&list(&tenant, "from=&fields=user_id").await.json["users"]),
         made,
-        "an empty one is the first"
+        "an empty checkpoint is the first"
     );
 }
 
 #[tokio::test]
-async fn checkpoints_reach_beyond_the_cap() {
+async fn checkpoints_reach_beyond_the_offset_cap() {
     let tenant = Tenant::with(|config| config.compat.offset_cap = Some(2)).await;
     let made = users(&tenant, 4).await;
     assert_eq!(walk(&tenant, 2, async |_| {}).await, made);
 }
 
 #[tokio::test]
-async fn a_walk_sees_whoever_stays_exactly_once_while_others_come_and_go() {
+async fn checkpoints_hold_remaining_users_once_during_changes() {
     let tenant = Tenant::new().await;
     let made = users(&tenant, 12).await;
     let mut gone = HashSet::new();
     let seen = walk(&tenant, 2, async |part| {
-        // The user whom the next part begins behind goes, and one who is not seen yet; two come.
+        // The user that the next part begins after is deleted, and one not yet listed; two are created.
         let last = part.last().unwrap();
         let ahead = made.iter().skip_while(|id| *id != last).nth(4);
         for id in ahead.into_iter().chain([last]) {
@@ -410,26 +439,26 @@ async fn a_walk_sees_whoever_stays_exactly_once_while_others_come_and_go() {
         }
     })
     .await;
-    assert_eq!(seen.iter().collect::<HashSet<_>>().len(), seen.len(), "nobody twice");
+    assert_eq!(seen.iter().collect::<HashSet<_>>().len(), seen.len(), "a user is listed twice");
     for stayed in made.iter().filter(|id| !gone.contains(*id)) {
         assert!(seen.contains(stayed), "{stayed}");
     }
 }
 
 #[tokio::test]
-async fn a_walk_beside_a_crowd_of_newcomers_misses_nobody_who_was_there() {
+async fn checkpoints_skip_no_user_during_concurrent_creations() {
     let tenant = Tenant::new().await;
     let made = users(&tenant, 10).await;
     let newcomers = join_all((0..40).map(|_| tenant.user(json!({}))));
     let (seen, _) = tokio::join!(walk(&tenant, 3, async |_| {}), newcomers);
     assert_eq!(seen[..10], made);
-    assert_eq!(seen.iter().collect::<HashSet<_>>().len(), seen.len(), "nobody twice");
+    assert_eq!(seen.iter().collect::<HashSet<_>>().len(), seen.len(), "a user is listed twice");
     let all = list(&tenant, "include_totals=true&per_page=100").await.json;
     assert_eq!((all["total"].as_i64(), ids(&all["users"]).len()), (Some(50), 50));
 }
 
 #[tokio::test]
-async fn what_is_no_checkpoint_is_refused() {
+async fn checkpoint_of_another_form_is_rejected() {
     let tenant = Tenant::new().await;
     for from in ["nonsense", "!", "MQ", "MSBub2JvZHk", "%F0%9F%8E%89"] {
         assert_eq!(
@@ -451,11 +480,11 @@ async fn tenants_do_not_see_each_others_users() {
     assert_eq!((ids(&total["users"]), &total["total"]), (here.clone(), &json!(2)));
     let next = list(&one, "take=1").await.json["next"].as_str().unwrap().to_owned();
     let foreign = ids(&list(&other, &format!("from={next}")).await.json["users"]);
-    assert_eq!(foreign, there, "a checkpoint says no more than a time");
+    assert_eq!(foreign, there, "a checkpoint holds a time only");
 }
 
 #[tokio::test]
-async fn the_list_is_for_those_who_may_read_all_users() {
+async fn list_requires_read_users() {
     let tenant = Tenant::new().await;
     let token = tenant.token_with(&["read:current_user", "read:roles"]).await;
     for path in ["/api/v2/users?per_page=1000", "/api/v2/users-by-email"] {

@@ -1,10 +1,10 @@
-//! `PATCH /api/v2/users/{id}`: the merge rules, then everything else.
+//! `PATCH /api/v2/users/{id}`: the merge rules, then all other rules.
 
 use serde_json::json;
 
 use crate::support::{CONNECTION, PASSWORD, Tenant, on_server, path_of, send, server, unique};
 
-/// Jane Doe as the product's first example has her.
+/// The user of the README's first example.
 async fn jane(tenant: &Tenant) -> String {
     let made = tenant
         .user(json!({ "name": "Jane Doe", "user_metadata": { "hobby": "surfing" }, "app_metadata": { "plan": "full" } }))
@@ -17,7 +17,7 @@ async fn jane(tenant: &Tenant) -> String {
 }
 
 #[tokio::test]
-async fn a_new_key_is_merged_beside_the_others() {
+async fn update_merges_metadata_at_the_root() {
     let tenant = Tenant::new().await;
     let jane = jane(&tenant).await;
     let home = json!({ "user_metadata": { "addresses": { "home": "123 Main Street, Anytown, ST 12345" } } });
@@ -29,7 +29,7 @@ async fn a_new_key_is_merged_beside_the_others() {
 }
 
 #[tokio::test]
-async fn a_nested_object_is_replaced_whole() {
+async fn nested_objects_are_replaced() {
     let tenant = Tenant::new().await;
     let jane = jane(&tenant).await;
     tenant.patch(&jane, json!({ "user_metadata": { "addresses": { "home": "123 Main Street" } } })).await;
@@ -54,7 +54,7 @@ async fn null_deletes_a_key() {
 }
 
 #[tokio::test]
-async fn an_empty_object_clears_the_field() {
+async fn empty_object_clears_the_field() {
     let tenant = Tenant::new().await;
     let jane = jane(&tenant).await;
     let answer = tenant.patch(&jane, json!({ "user_metadata": {}, "app_metadata": {} })).await;
@@ -64,7 +64,7 @@ async fn an_empty_object_clears_the_field() {
 }
 
 #[tokio::test]
-async fn deleting_the_last_key_leaves_what_an_empty_object_leaves() {
+async fn deleting_the_last_key_equals_clearing_the_field() {
     let tenant = Tenant::new().await;
     let jane = jane(&tenant).await;
     let answer = tenant
@@ -75,7 +75,7 @@ async fn deleting_the_last_key_leaves_what_an_empty_object_leaves() {
 }
 
 #[tokio::test]
-async fn null_for_a_whole_field_clears_it() {
+async fn null_clears_the_field() {
     let tenant = Tenant::new().await;
     let jane = jane(&tenant).await;
     let answer = tenant.patch(&jane, json!({ "user_metadata": null, "app_metadata": null })).await;
@@ -84,7 +84,7 @@ async fn null_for_a_whole_field_clears_it() {
 }
 
 #[tokio::test]
-async fn a_field_that_is_not_sent_is_untouched() {
+async fn absent_fields_are_unchanged() {
     let tenant = Tenant::new().await;
     let jane = jane(&tenant).await;
     let answer = tenant.patch(&jane, json!({ "app_metadata": { "plan": "free" }, "nickname": "jd" })).await;
@@ -96,7 +96,7 @@ async fn a_field_that_is_not_sent_is_untouched() {
 }
 
 #[tokio::test]
-async fn nulls_below_the_root_are_data_in_the_patch_and_in_the_store() {
+async fn nulls_below_the_root_are_data() {
     let tenant = Tenant::new().await;
     let user = path_of(
         &tenant
@@ -110,7 +110,7 @@ async fn nulls_below_the_root_are_data_in_the_patch_and_in_the_store() {
 }
 
 #[tokio::test]
-async fn numbers_keep_all_their_digits() {
+async fn numbers_keep_all_digits() {
     let tenant = Tenant::new().await;
     let user = path_of(&tenant.user(json!({})).await);
     let body =
@@ -124,7 +124,7 @@ async fn numbers_keep_all_their_digits() {
 }
 
 #[tokio::test]
-async fn null_removes_a_root_attribute_and_the_computed_ones_come_back() {
+async fn null_restores_a_computed_attribute() {
     let tenant = Tenant::new().await;
     let made = tenant
         .user(json!({ "given_name": "Jane", "name": "Jane Doe", "picture": "https://example.com/j.png" }))
@@ -137,7 +137,7 @@ async fn null_removes_a_root_attribute_and_the_computed_ones_come_back() {
 }
 
 #[tokio::test]
-async fn updated_at_moves_and_created_at_does_not() {
+async fn updated_at_changes_and_created_at_does_not() {
     let tenant = Tenant::new().await;
     let made = tenant.user(json!({})).await;
     let answer = tenant.patch(&path_of(&made), json!({ "blocked": true })).await;
@@ -147,7 +147,7 @@ async fn updated_at_moves_and_created_at_does_not() {
 }
 
 #[tokio::test]
-async fn a_new_address_is_lower_case_unverified_and_frees_the_old_one() {
+async fn new_email_is_lower_case_and_unverified_and_frees_the_old_one() {
     let tenant = Tenant::new().await;
     let made = tenant.user(json!({ "email_verified": true })).await;
     let new = format!("New.{}@Example.com", unique("x"));
@@ -161,7 +161,7 @@ async fn a_new_address_is_lower_case_unverified_and_frees_the_old_one() {
 }
 
 #[tokio::test]
-async fn an_address_that_comes_after_none_is_not_verified() {
+async fn email_after_none_is_unverified() {
     let tenant = Tenant::new().await;
     let made = tenant
         .user(json!({ "email_verified": true, "phone_number": "+15550101", "phone_verified": true }))
@@ -183,7 +183,7 @@ async fn an_address_that_comes_after_none_is_not_verified() {
 }
 
 #[tokio::test]
-async fn what_another_user_is_known_by_cannot_be_taken() {
+async fn identifiers_of_another_user_are_rejected() {
     let tenant = Tenant::new().await;
     let other = tenant.user(json!({ "username": "other", "phone_number": "+15550100" })).await;
     let user = path_of(&tenant.user(json!({ "username": "me" })).await);
@@ -206,7 +206,7 @@ async fn what_another_user_is_known_by_cannot_be_taken() {
 }
 
 #[tokio::test]
-async fn a_password_is_hashed_and_never_shown() {
+async fn password_is_hashed_and_never_shown() {
     let tenant = Tenant::new().await;
     let made = tenant.user(json!({})).await;
     let answer = tenant.patch(&path_of(&made), json!({ "password": "An0ther-Secret", "connection": CONNECTION, "app_metadata": { "foo": "bar" } })).await;
@@ -219,7 +219,7 @@ async fn a_password_is_hashed_and_never_shown() {
 }
 
 #[tokio::test]
-async fn refusals_name_the_reason_and_change_nothing() {
+async fn errors_name_the_reason_and_change_nothing() {
     let tenant = Tenant::with(|config| {
         let mut disabled = config.connections[0].clone();
         disabled.name = "Disabled".into();
@@ -321,7 +321,7 @@ async fn refusals_name_the_reason_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn a_tenant_can_limit_what_one_request_gives_to_a_field() {
+async fn metadata_bytes_limits_one_field_of_a_request() {
     let tenant = Tenant::with(|config| config.limits.metadata_bytes = 1000).await;
     let user = path_of(&tenant.user(json!({})).await);
     let answer = tenant.patch(&user, json!({ "user_metadata": { "a": "x".repeat(1000) } })).await;
@@ -332,7 +332,7 @@ async fn a_tenant_can_limit_what_one_request_gives_to_a_field() {
 }
 
 #[tokio::test]
-async fn an_unknown_user_is_404() {
+async fn unknown_user_is_404() {
     let tenant = Tenant::new().await;
     for patch in [json!({ "nickname": "x" }), json!({ "email": "x@example.com" })] {
         let answer = tenant.patch("/api/v2/users/auth0%7Cnobody", patch).await;
@@ -341,7 +341,7 @@ async fn an_unknown_user_is_404() {
 }
 
 #[tokio::test]
-async fn scopes_reach_as_far_as_they_say() {
+async fn scopes_limit_the_fields_of_a_patch() {
     let tenant = Tenant::new().await;
     let user = path_of(&tenant.user(json!({})).await);
     let token = tenant.token_with(&["update:users_app_metadata"]).await;
@@ -358,7 +358,7 @@ async fn scopes_reach_as_far_as_they_say() {
 }
 
 #[tokio::test]
-async fn a_change_can_be_tied_to_a_version() {
+async fn update_honours_if_match() {
     let tenant = Tenant::new().await;
     let made = send(
         tenant
@@ -415,7 +415,7 @@ async fn hold(
 }
 
 #[tokio::test]
-async fn a_user_whom_somebody_else_is_changing_keeps_only_its_own_changes_waiting() {
+async fn locked_user_delays_its_own_changes_only() {
     let tenant = Tenant::new().await;
     let (held, mut others) = (jane(&tenant).await, Vec::new());
     for _ in 0..6 {
@@ -439,7 +439,7 @@ async fn a_user_whom_somebody_else_is_changing_keeps_only_its_own_changes_waitin
 }
 
 #[tokio::test]
-async fn a_user_who_is_held_for_long_is_not_waited_for() {
+async fn lock_held_for_long_answers_503() {
     let tenant = Tenant::new().await;
     let held = jane(&tenant).await;
     let before = tenant.get(&held).await.json;

@@ -10,7 +10,6 @@ use crate::http::params::Params;
 use crate::http::render::no_content;
 use crate::http::{Caller, Endpoint};
 
-/// The routes of erasure.
 pub fn routes() -> Vec<Endpoint> {
     vec![endpoint(Method::DELETE, "/api/v2/connections/{id}/users", delete_user)]
 }

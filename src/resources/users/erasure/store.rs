@@ -1,15 +1,22 @@
-use sqlx::Row;
+//! The statements that erase the users of deleted connections.
+//!
+//! Tables: `connection_deletions`, which `connections` fills; `users`, `identities`, `login_attempts` and
+//! `journal`.
+//!
+//! Locks: the deletion (`for update skip locked`) until the transaction ends, then the users in the order of
+//! their ids, then their rows of `login_attempts`.
+
 use time::OffsetDateTime;
 
 use crate::base::error::Error;
 use crate::db::{Db, Statement, Tx};
 use crate::journal::Author;
 
-pub(crate) const STATEMENTS: &[&Statement] = &[&CLAIM, &ERASE, &ERASE_BY_EMAIL, &PUT_BACK, &FORGET];
+pub(crate) const STATEMENTS: &[&Statement] = &[&CLAIM, &ERASE, &ERASE_BY_EMAIL, &RESCHEDULE, &FORGET];
 
-/// A deletion that nobody else works on until the transaction ends.
-pub(crate) struct Claim {
-    tx: Tx,
+/// The deletion of a connection.
+#[derive(sqlx::FromRow)]
+pub(crate) struct Deletion {
     pub tenant_id: String,
     pub connection_id: String,
     name: String,
@@ -17,31 +24,71 @@ pub(crate) struct Claim {
     pub deleted_at: OffsetDateTime,
 }
 
-static CLAIM: Statement =
-    Statement::global("connections.claim_deletion", include_str!("sql/claim_deletion.sql"));
-
-/// The deletion that is due for longest, of one tenant or of all.
-pub(crate) async fn claim(db: &Db, now: OffsetDateTime, only: Option<&str>) -> Result<Option<Claim>, Error> {
-    let mut tx = db.begin().await?;
-    let Some(row) = CLAIM.raw().bind(now).bind(only).fetch_optional(&mut *tx).await? else {
-        return Ok(None);
-    };
-    Ok(Some(Claim {
-        tx,
-        tenant_id: row.try_get("tenant_id")?,
-        connection_id: row.try_get("connection_id")?,
-        name: row.try_get("name")?,
-        author: row.try_get("author")?,
-        deleted_at: row.try_get("deleted_at")?,
-    }))
+/// A deletion that no other instance works on until the transaction ends.
+pub(crate) struct Claim {
+    tx: Tx,
+    pub deletion: Deletion,
 }
 
-static ERASE: Statement = Statement::new("connections.erase_users", include_str!("sql/erase_users.sql"));
+static CLAIM: Statement = Statement::global("erasure.claim", include_str!("sql/claim.sql"));
+
+/// The deletion that is due for longest, of one tenant or of all.
+pub(crate) async fn claim(
+    db: &Db,
+    now: OffsetDateTime,
+    tenant: Option<&str>,
+) -> Result<Option<Claim>, Error> {
+    let mut tx = db.begin().await?;
+    let deletion = CLAIM.bind("now", now).bind("tenant_id", tenant).fetch_optional(&mut tx).await?;
+    Ok(deletion.map(|deletion| Claim { tx, deletion }))
+}
+
+static ERASE: Statement = Statement::new("erasure.erase", include_str!("sql/erase.sql"));
+
+static RESCHEDULE: Statement = Statement::new("erasure.reschedule", include_str!("sql/reschedule.sql"));
+
+static FORGET: Statement = Statement::new("erasure.forget", include_str!("sql/forget.sql"));
+
+impl Claim {
+    /// Erases users of up to `limit` identities; the number of users deleted or changed.
+    pub(crate) async fn erase(&mut self, limit: i64) -> Result<i64, Error> {
+        let Deletion { tenant_id, name, author, .. } = &self.deletion;
+        let (erased,) = ERASE
+            .bind("tenant_id", tenant_id)
+            .bind("connection", name)
+            .bind("author", author)
+            .bind("limit", limit)
+            .fetch_one(&mut self.tx)
+            .await?;
+        Ok(erased)
+    }
+
+    /// Commits the erasures and schedules the next run.
+    pub(crate) async fn reschedule(mut self, due_at: OffsetDateTime) -> Result<(), Error> {
+        RESCHEDULE
+            .bind("tenant_id", &self.deletion.tenant_id)
+            .bind("connection_id", &self.deletion.connection_id)
+            .bind("due_at", due_at)
+            .execute(&mut self.tx)
+            .await?;
+        Ok(self.tx.commit().await?)
+    }
+
+    /// Commits the erasures and ends the deletion.
+    pub(crate) async fn forget(mut self) -> Result<(), Error> {
+        FORGET
+            .bind("tenant_id", &self.deletion.tenant_id)
+            .bind("connection_id", &self.deletion.connection_id)
+            .execute(&mut self.tx)
+            .await?;
+        Ok(self.tx.commit().await?)
+    }
+}
 
 static ERASE_BY_EMAIL: Statement =
-    Statement::new("connections.erase_user_by_email", include_str!("sql/erase_user_by_email.sql"));
+    Statement::new("erasure.erase_by_email", include_str!("sql/erase_by_email.sql"));
 
-/// Erases whoever has an address in a connection.
+/// Erases the user with an e-mail address in a connection.
 pub(crate) async fn erase_by_email(
     db: &Db,
     tenant: &str,
@@ -49,35 +96,23 @@ pub(crate) async fn erase_by_email(
     email: &str,
     author: &Author,
 ) -> Result<(), Error> {
-    let query = ERASE_BY_EMAIL.raw().bind(tenant).bind(connection).bind(author.literal()).bind(email);
-    query.execute(db.pool()).await?;
+    let query = ERASE_BY_EMAIL
+        .bind("tenant_id", tenant)
+        .bind("connection", connection)
+        .bind("author", author.literal())
+        .bind("email", email);
+    query.execute(db).await?;
     Ok(())
 }
 
-static PUT_BACK: Statement =
-    Statement::new("connections.put_deletion_back", include_str!("sql/put_deletion_back.sql"));
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-static FORGET: Statement =
-    Statement::new("connections.forget_deletion", include_str!("sql/forget_deletion.sql"));
-
-impl Claim {
-    /// Erases up to so many identities and whoever is left without one; how many users that changed.
-    pub(crate) async fn erase(&mut self, most: i64) -> Result<i64, Error> {
-        let query = ERASE.raw().bind(&self.tenant_id).bind(&self.name).bind(&self.author).bind(most);
-        Ok(query.fetch_one(&mut *self.tx).await?.try_get("erased")?)
-    }
-
-    /// Commits what was done, to go on at a time.
-    pub(crate) async fn put_back(self, due_at: OffsetDateTime) -> Result<(), Error> {
-        let Self { mut tx, tenant_id, connection_id, .. } = self;
-        PUT_BACK.raw().bind(tenant_id).bind(connection_id).bind(due_at).execute(&mut *tx).await?;
-        Ok(tx.commit().await?)
-    }
-
-    /// Ends it.
-    pub(crate) async fn forget(self) -> Result<(), Error> {
-        let Self { mut tx, tenant_id, connection_id, .. } = self;
-        FORGET.raw().bind(tenant_id).bind(connection_id).execute(&mut *tx).await?;
-        Ok(tx.commit().await?)
+    #[test]
+    fn erase_by_email_differs_from_erase_in_the_users_it_finds() {
+        let after_found =
+            |statement: &'static Statement| statement.sql.split_once("), locked as (").unwrap().1;
+        assert_eq!(after_found(&ERASE), after_found(&ERASE_BY_EMAIL));
     }
 }

@@ -1,23 +1,26 @@
 //! Lists of users.
 //!
-//! `GET /api/v2/users` answers by page number, as Auth0 does and as far as Auth0 does (the tenant's `offset_cap`), or
-//! by checkpoint, which Auth0 does not have for users: any number of users, each that is there all the while exactly
-//! once. The order is that of creation, or `sort`'s. A total is exact, in the snapshot of the page itself; it is kept
-//! with the users (`user_counts`), not counted for each answer. What all that costs is in `bench/lists.md`.
+//! `GET /api/v2/users` answers by page number, as Auth0 does and as far as Auth0 does (the tenant's
+//! `offset_cap`), or by checkpoint, which Auth0 does not offer for users: any number of users, and each that
+//! exists throughout exactly once. The order is that of creation, or `sort`'s. A total is exact in the
+//! snapshot of the page; it is kept with the users (`user_counts`), not counted for each answer. The costs
+//! are in `bench/lists.md`.
 //!
-//! `q` says whom, in the language of [`crate::search`]. All the rest holds for a search too, but for its price.
+//! `q` selects users in the language of [`crate::search`]. Everything else here holds for a search too,
+//! except its costs.
 //!
 //! `GET /api/v2/users-by-email` finds users by the address at the root of their documents.
 //!
 //! Deviations and decisions:
-//! - `sort` takes root attributes, computed ones by the value that is answered, but `picture` and `identities`; and,
-//!   where Auth0 does not, what is in metadata (`app_metadata.plan.level:1`; PostgreSQL's order of JSON: texts, numbers,
-//!   booleans, arrays, objects). Attributes that are texts are compared by code points. Users without the attribute come last in both directions, equals in the order of
-//!   their creation. By checkpoint there is the order of creation only.
+//! - `sort` takes root attributes, computed ones by the value that is answered, except `picture` and
+//!   `identities`; and, where Auth0 does not, values in metadata (`app_metadata.plan.level:1`; PostgreSQL's
+//!   order of JSON: texts, numbers, booleans, arrays, objects). Attributes that are texts are compared by
+//!   code point. Users without the attribute come last in both directions, equals in the order of their
+//!   creation. By checkpoint only the order of creation exists.
 //! - `connection` is honoured; Auth0 ignores it since search engine v2.
 //! - `primary_order` changes nothing: every order is deterministic.
 //! - An address that only a linked identity has does not find the user.
-//! - A refused `search_engine` carries `invalid_query_string`.
+//! - An unsupported `search_engine` carries `invalid_query_string`.
 
 pub(crate) mod store;
 
@@ -27,6 +30,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use time::OffsetDateTime;
 
+use super::attributes::{self, ATTRIBUTES, Sort as SortKey};
 use super::model::User;
 use crate::app::Context;
 use crate::base::error::{Result, codes};
@@ -36,46 +40,47 @@ use crate::resources::users::search::sql::USERS;
 use crate::search::{self, Plan};
 use crate::tenancy::settings::Search;
 
-/// Which users are asked for.
+/// The parameters of a list.
 #[derive(Debug)]
 pub struct Query {
-    /// Which part of them.
+    /// The part of the list.
     pub page: Page,
-    /// In which order; that of creation if none is asked.
+    /// The order; that of creation without one.
     pub sort: Option<Sort>,
-    /// Only those who are meant by it, as [`crate::search`] reads it.
+    /// A search, in the language of [`crate::search`].
     pub q: Option<String>,
-    /// Only those who have an identity in a connection of this name.
+    /// The name of a connection: only users with an identity in it.
     pub connection: Option<String>,
 }
 
 /// An order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sort {
-    /// By what.
+    /// The key.
     pub by: By,
-    /// The largest first?
+    /// Whether the largest key is first.
     pub descending: bool,
 }
 
-/// What users are sorted by.
+/// A sort key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum By {
-    /// One of [`Sort::fields`].
-    Attribute(&'static str),
-    /// A value in an object: its column, and the keys that lead there.
+    /// A root attribute: its name and the kind of its key.
+    Attribute(&'static str, SortKey),
+    /// A value in metadata: the column, and the path in it.
     Metadata(&'static str, Vec<String>),
 }
 
 impl Sort {
-    /// Reads `field:1` or `field:-1`; says what is wrong with it.
+    /// Reads `field:1` or `field:-1`; the error is the reason of a violation.
     pub fn parse(text: &str) -> std::result::Result<Self, String> {
         let (field, descending) = text
             .strip_suffix(":1")
             .map(|field| (field, false))
             .or_else(|| Some((text.strip_suffix(":-1")?, true)))
             .ok_or_else(|| format!("String does not match pattern ^[^:]+:(1|-1)$: {}", shown(text)))?;
-        let by = Self::fields().find(|known| *known == field).map(By::Attribute).or_else(|| {
+        let attribute = attributes::find(field).and_then(|a| Some(By::Attribute(a.name, a.sort?)));
+        let by = attribute.or_else(|| {
             let (object, keys) = field.split_once('.')?;
             let (_, column) = USERS.objects.iter().find(|(name, _)| *name == object)?;
             Some(By::Metadata(column, keys.split('.').map(str::to_owned).collect()))
@@ -87,18 +92,18 @@ impl Sort {
         Ok(Self { by, descending })
     }
 
-    /// What can be sorted by.
+    /// The names of the root attributes that have an order.
     pub fn fields() -> impl Iterator<Item = &'static str> {
-        store::SORTED.iter().map(|sorted| sorted.field)
+        ATTRIBUTES.iter().filter(|attribute| attribute.sort.is_some()).map(|attribute| attribute.name)
     }
 }
 
-/// As far as it is worth repeating.
+/// The part of a value that an error message repeats.
 fn shown(text: &str) -> String {
     text.chars().take(100).collect()
 }
 
-/// A place in the order of creation: behind a user, who may be gone by now.
+/// A position in the order of creation: after a user, who may be deleted by now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
     created_at: OffsetDateTime,
@@ -106,13 +111,13 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    fn behind(user: &User) -> Self {
+    fn after(user: &User) -> Self {
         Self { created_at: user.created_at, user_id: user.user_id.clone() }
     }
 
     fn write(&self) -> String {
         let mut text = String::new();
-        // Writing to a String cannot fail. Postgres keeps microseconds.
+        // Writing to a String cannot fail. PostgreSQL stores microseconds.
         let _ = write!(text, "{} {}", self.created_at.unix_timestamp_nanos() / 1000, self.user_id);
         URL_SAFE_NO_PAD.encode(text)
     }
@@ -122,13 +127,13 @@ impl Cursor {
         let (microseconds, user_id) = text.split_once(' ')?;
         let nanoseconds = i128::from(microseconds.parse::<i64>().ok()?) * 1000;
         let created_at = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok()?;
-        // Postgres has neither times as early as some of ours nor texts with this character.
-        let fine = created_at.year() >= 0 && user_id.contains('|') && !user_id.contains('\0');
-        fine.then(|| Self { created_at, user_id: user_id.to_owned() })
+        // PostgreSQL's times begin later than ours, and its texts have no NUL.
+        let is_valid = created_at.year() >= 0 && user_id.contains('|') && !user_id.contains('\0');
+        is_valid.then(|| Self { created_at, user_id: user_id.to_owned() })
     }
 }
 
-/// Refuses the search engines that Auth0 has retired, and those that never were.
+/// Rejects the search engines that Auth0 has retired, and unknown ones.
 pub fn check_search_engine(version: Option<&str>) -> Result<()> {
     Err(match version {
         None | Some("v3") => return Ok(()),
@@ -169,16 +174,16 @@ pub async fn list(ctx: &Context, query: Query) -> Result<List<User>> {
             )
         })?),
     };
-    // One more than asked tells whether anything follows.
+    // One more than requested shows whether another part follows.
     let mut users =
         store::list_from(ctx.db(), &ctx.tenant.id, &plan, cursor.as_ref(), take + 1, connection).await?;
     let take = usize::try_from(*take).unwrap_or(usize::MAX);
-    let next = (users.len() > take).then(|| Cursor::behind(&users[take - 1]).write());
+    let next = (users.len() > take).then(|| Cursor::after(&users[take - 1]).write());
     users.truncate(take);
     Ok(List { items: users, total: None, next })
 }
 
-/// What a query asks of users, or what is wrong with it.
+/// The plan of a search; the error is the reason of a violation.
 fn plan(q: &str, settings: &Search) -> std::result::Result<Plan, String> {
     let query = search::parse(q).map_err(|fault| fault.to_string())?;
     if settings.auth0_strict {
@@ -188,7 +193,7 @@ fn plan(q: &str, settings: &Search) -> std::result::Result<Plan, String> {
     Ok(plan.indexed(&settings.indexed))
 }
 
-/// The users with an address.
+/// The users with an e-mail address.
 pub async fn by_email(ctx: &Context, email: &str) -> Result<Vec<User>> {
     store::by_email(ctx.db(), &ctx.tenant.id, email).await
 }
@@ -198,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_is_read_as_it_was_written() {
+    fn cursor_is_read_as_it_was_written() {
         let cursor = Cursor {
             created_at: OffsetDateTime::UNIX_EPOCH + time::Duration::microseconds(1_700_000_000_123_456),
             user_id: "auth0|a b|ü\u{1}".into(),
@@ -207,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_cursor_is_none() {
+    fn cursor_of_another_form_is_none() {
         let encoded = |text: &str| URL_SAFE_NO_PAD.encode(text);
         for bad in [
             "x".into(),

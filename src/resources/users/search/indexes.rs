@@ -1,36 +1,36 @@
-//! Indexes on single paths of metadata, for ranges and wildcards: `roster search index app_metadata.plan`.
+//! Indexes of single metadata paths, for ranges and patterns: `roster search index app_metadata.plan`.
 //!
-//! One serves all tenants; it is used for those that name its path in `search.indexed`. A record has one key in it, of its
-//! only value at the path, or a mark that it has many: those are always proposed (see migration `create_search_key`).
+//! An index covers all tenants; a tenant uses it if the setting `search.indexed` names its path. The key of a
+//! user is the single value at the path, or `m` if there are several values; those users are always
+//! candidates (see `search_key` in `migrations/`).
 //!
-//! Building takes no lock that anybody would wait for. A build that was interrupted leaves an index that is not valid, which
-//! the next build drops.
+//! Table: `users`. Builds and drops run concurrently, without locks that block changes of users; an advisory
+//! lock serializes them. An interrupted build leaves an invalid index, which the next build drops.
 
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use md5::{Digest, Md5};
-use sqlx::{AssertSqlSafe, Executor, PgConnection, Row};
+use sqlx::{AssertSqlSafe, Executor, FromRow, PgConnection};
 
-use super::builder::{OPENED, step};
-use crate::db::{self, Options};
+use super::jsonpath;
+use crate::db::{self, Options, Statement};
 use crate::search::indexed::Indexed;
 
-/// So many there are at most: each makes every change of metadata dearer.
-const MOST: usize = 10;
-/// "roster" and a number, as a bigint; migrations have the first.
+/// The maximum number of indexes, because each one makes a change of metadata more expensive.
+const MAX_INDEXES: usize = 10;
+/// The advisory lock: "roster" and a number, as a bigint. Number 1 is the lock of migrations.
 const LOCK: i64 = 0x726f_7374_6572_0002;
+const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The index of a path.
+/// The statements of constant text.
+pub const STATEMENTS: &[&Statement] = &[&TRY_LOCK, &LIST_INDEXES, &ANALYZE];
+
 impl Indexed {
-    /// The key of a user `u`. It is a part of the text of statements, as the index is of this expression.
+    /// The key of a user `u`. It is a part of statement texts, because the planner matches it with the index
+    /// expression.
     pub fn key(&self) -> String {
-        let mut path = String::from("$");
-        for (n, key) in self.keys.iter().enumerate() {
-            path += if n == 0 { "" } else { OPENED };
-            step(&mut path, key);
-        }
-        format!("search_key(u.{}, '{path}[*][*]')", self.object)
+        format!("search_key(u.{}, '{}')", self.object, jsonpath::values(&self.keys))
     }
 
     fn name(&self) -> String {
@@ -40,16 +40,15 @@ impl Indexed {
     }
 }
 
-/// An index as it stands in the database.
-#[derive(Debug)]
-pub struct Found {
-    /// Its path; its name if it was not written down.
+/// An index in the database.
+#[derive(Debug, FromRow)]
+pub struct Index {
+    /// The path; the name if the index has no comment.
     pub path: String,
-    /// Its name.
     pub name: String,
-    /// Was it built to its end?
+    /// Whether the build completed.
     pub valid: bool,
-    /// Its size in bytes.
+    /// The size in bytes.
     pub bytes: i64,
 }
 
@@ -57,62 +56,48 @@ async fn connect(options: &Options) -> anyhow::Result<PgConnection> {
     db::connect(&Options { statement_timeout: Duration::ZERO, ..options.clone() }).await
 }
 
-/// A connection that is the only one to make and drop indexes, until it is closed. Polled, not waited for: a session that
-/// waits holds a snapshot, and the other's `create index concurrently` would wait for that.
-async fn connect_alone(options: &Options) -> anyhow::Result<PgConnection> {
+static TRY_LOCK: Statement = Statement::global("search.try_lock", include_str!("sql/try_lock.sql"));
+
+/// A connection that holds the advisory lock until it is closed. The lock is polled: a session that blocks in
+/// `pg_advisory_lock` holds a snapshot, which the `create index concurrently` of the lock's holder would wait
+/// for.
+async fn connect_locked(options: &Options) -> anyhow::Result<PgConnection> {
     let mut connection = connect(options).await?;
-    while !sqlx::query("select pg_try_advisory_lock($1)")
-        .bind(LOCK)
-        .fetch_one(&mut connection)
-        .await?
-        .try_get::<bool, _>(0)?
-    {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    loop {
+        let (locked,): (bool,) = TRY_LOCK.bind("key", LOCK).fetch_one(&mut connection).await?;
+        if locked {
+            return Ok(connection);
+        }
+        tokio::time::sleep(LOCK_POLL_INTERVAL).await;
     }
-    Ok(connection)
 }
 
-/// Those there are.
-pub async fn list(options: &Options) -> anyhow::Result<Vec<Found>> {
-    found(&mut connect(options).await?).await
+static LIST_INDEXES: Statement =
+    Statement::global("search.list_indexes", include_str!("sql/list_indexes.sql"));
+
+async fn fetch_all(connection: &mut PgConnection) -> anyhow::Result<Vec<Index>> {
+    Ok(LIST_INDEXES.query().fetch_all(connection).await?)
 }
 
-async fn found(connection: &mut PgConnection) -> anyhow::Result<Vec<Found>> {
-    let rows = sqlx::query(
-        "select c.relname::text, obj_description(c.oid, 'pg_class') as path, i.indisvalid, pg_relation_size(c.oid)
-           from pg_index i
-           join pg_class c on c.oid = i.indexrelid
-          where i.indrelid = 'users'::regclass
-            and c.relname like 'users\\_search\\_%'
-          order by 2, 1",
-    )
-    .fetch_all(connection)
-    .await?;
-    rows.iter()
-        .map(|row| {
-            let (name, path): (String, Option<String>) = (row.try_get(0)?, row.try_get(1)?);
-            Ok(Found {
-                path: path.unwrap_or_else(|| name.clone()),
-                name,
-                valid: row.try_get(2)?,
-                bytes: row.try_get(3)?,
-            })
-        })
-        .collect()
+/// Lists the indexes, invalid ones included.
+pub async fn list(options: &Options) -> anyhow::Result<Vec<Index>> {
+    fetch_all(&mut connect(options).await?).await
 }
 
-/// Builds the index of a path, unless there is one. Was it built?
+static ANALYZE: Statement = Statement::global("search.analyze", include_str!("sql/analyze.sql"));
+
+/// Builds the index of a path; `false` if it exists already.
 pub async fn build(options: &Options, indexed: &Indexed) -> anyhow::Result<bool> {
-    let mut connection = connect_alone(options).await?;
-    let (name, present) = (indexed.name(), found(&mut connection).await?);
-    match present.iter().find(|index| index.name == name) {
+    let mut connection = connect_locked(options).await?;
+    let (name, indexes) = (indexed.name(), fetch_all(&mut connection).await?);
+    match indexes.iter().find(|index| index.name == name) {
         Some(index) if index.valid => {
-            describe(&mut connection, indexed).await?;
+            comment(&mut connection, indexed).await?;
             return Ok(false);
         }
-        Some(_) => drop_named(&mut connection, &name).await?,
-        None if present.len() >= MOST => {
-            bail!("there are {MOST} indexes already: drop one that is not needed")
+        Some(_) => drop_index(&mut connection, &name).await?,
+        None if indexes.len() >= MAX_INDEXES => {
+            bail!("the maximum of {MAX_INDEXES} indexes is reached: drop one that is not used")
         }
         None => {}
     }
@@ -124,29 +109,29 @@ pub async fn build(options: &Options, indexed: &Indexed) -> anyhow::Result<bool>
         .execute(AssertSqlSafe(create))
         .await
         .with_context(|| format!("cannot index {}", indexed.path))?;
-    describe(&mut connection, indexed).await?;
-    connection.execute("analyze users").await?;
+    comment(&mut connection, indexed).await?;
+    ANALYZE.query().execute(&mut connection).await?;
     Ok(true)
 }
 
-/// Writes the path to the index, whose name does not tell it.
-async fn describe(connection: &mut PgConnection, indexed: &Indexed) -> anyhow::Result<()> {
+/// Stores the path as the index's comment, because the name only has a digest of it.
+async fn comment(connection: &mut PgConnection, indexed: &Indexed) -> anyhow::Result<()> {
     let comment = format!("comment on index {} is '{}'", indexed.name(), indexed.path);
     connection.execute(AssertSqlSafe(comment)).await?;
     Ok(())
 }
 
-/// Drops the index of a path. Was there one?
+/// Drops the index of a path; `false` if it does not exist.
 pub async fn remove(options: &Options, indexed: &Indexed) -> anyhow::Result<bool> {
-    let mut connection = connect_alone(options).await?;
-    let known = found(&mut connection).await?.iter().any(|index| index.name == indexed.name());
-    if known {
-        drop_named(&mut connection, &indexed.name()).await?;
+    let mut connection = connect_locked(options).await?;
+    let exists = fetch_all(&mut connection).await?.iter().any(|index| index.name == indexed.name());
+    if exists {
+        drop_index(&mut connection, &indexed.name()).await?;
     }
-    Ok(known)
+    Ok(exists)
 }
 
-async fn drop_named(connection: &mut PgConnection, name: &str) -> anyhow::Result<()> {
+async fn drop_index(connection: &mut PgConnection, name: &str) -> anyhow::Result<()> {
     connection.execute(AssertSqlSafe(format!("drop index concurrently if exists {name}"))).await?;
     Ok(())
 }

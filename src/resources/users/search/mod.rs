@@ -1,7 +1,43 @@
-//! Runs searches: how many at once, on which connections, and by which statement.
+//! Searches of users by `q`: a plan of [`crate::search`] becomes one SQL statement.
+//!
+//! # Fields
+//!
+//! A search matches the document that `GET /api/v2/users/{id}` returns, including a computed `name` and
+//! `nickname`.
+//!
+//! - Text without regard to case: `email`, `name`, `given_name`, `family_name`, `nickname`.
+//! - Text as written: `user_id`, `username`, `phone_number`, `last_ip`, `email.domain`,
+//!   `identities.connection`, `identities.provider`, `identities.user_id`.
+//! - Booleans: `email_verified`, `phone_verified`, `blocked`, `identities.isSocial`.
+//! - Numbers: `logins_count`.
+//! - Dates: `created_at`, `updated_at`, `last_login`.
+//! - Free-form JSON: `user_metadata.*`, `app_metadata.*`, as written.
+//! - Existence only: `identities`.
+//!
+//! A word without a field searches `email`, `name`, `given_name`, `family_name`, `nickname`, `username`,
+//! `phone_number` and `user_id`. Auth0's documentation excludes `user_metadata` only; the list is ours.
+//!
+//! Text without regard to case is compared after `fold_case()` (ICU's `lower`). Known limits: `Σ` at the end
+//! of a word becomes `ς` and does not match `σ`; `İ` becomes `i` with a combining dot and does not match `i`.
+//!
+//! # Execution
+//!
+//! A search reads committed data. Pages, totals, orders and checkpoints are those of
+//! [lists](crate::resources::users::list). Indexes return candidates; the condition on the document decides
+//! ([`builder`]). Equality in metadata (`users_metadata_idx`) and the texts in `user_terms` are indexed for
+//! all tenants; ranges and patterns of metadata are indexed for single paths ([`indexes`]). The tenant is in
+//! every index key.
+//!
+//! If the last searches of one shape were all sparse (few candidates), a cheaper statement runs first, which
+//! batches concurrent searches. The recorded shapes affect only the cost of a search, never its result.
+//!
+//! Searches have their own connections, so that they do not delay other requests, and a statement timeout of
+//! two seconds. At most [`MAX_QUEUED`] unbatched searches queue for a connection; beyond that the answer is
+//! 503.
 
 pub mod builder;
 pub mod indexes;
+mod jsonpath;
 pub mod sql;
 
 use std::future::Future;
@@ -11,27 +47,31 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::{PgConnection, Row};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use self::builder::{Builder, refusal, took_too_long};
+use self::builder::{Builder, is_timeout, search_error};
 use self::sql::{Part, few, statement};
 use crate::base::error::{Error, codes};
 use crate::db::batch::{Batch, Queues, place};
 use crate::db::connections::Connections;
+use crate::db::pool::Pool;
 use crate::db::registry::{Component, Opening, Slot};
 use crate::db::{Db, Registration, is_disconnect};
-use crate::search::plan::{Is, Plan, Test};
+use crate::search::plan::{Comparison, Plan, Predicate};
 
-/// Searches that may wait for their turn. Others wait no longer: they would take the places of quick requests.
-const WAITING: usize = 64;
+/// The maximum number of queued searches. A longer queue would occupy the slots of quick requests.
+const MAX_QUEUED: usize = 64;
 
-/// After so many searches of a form that found few each, the statement for few is tried first.
-const OFTEN: u8 = 4;
+/// Consecutive sparse searches of one shape after which the sparse statement runs first.
+const SPARSE_STREAK: u8 = 4;
 
-/// The settings of a search's session. Auth0's time limit; index and order are used where they exist, whatever the
-/// values: a tenant of a million users and one of ten share the plan.
+/// The maximum number of remembered shapes.
+const MAX_SHAPES: u64 = 10_000;
+
+/// Session settings. The timeout is Auth0's. One generic plan serves all tenants, whatever their size, so it
+/// has to use indexes and their order even where a plan for one tenant would not.
 const SETTINGS: [(&str, &str); 5] = [
     ("statement_timeout", "2s"),
     ("plan_cache_mode", "force_generic_plan"),
@@ -42,33 +82,34 @@ const SETTINGS: [(&str, &str); 5] = [
 
 static SLOT: Slot = Slot::new();
 
-/// Runs searches on a limited number of connections of their own, so that they leave the database to other requests.
+/// Runs searches on a limited number of their own connections.
 pub(crate) struct Searches {
-    pool: PgPool,
+    pool: Pool,
     connections: Connections,
     running: Semaphore,
-    waiting: Semaphore,
-    patience: Duration,
-    /// How many searches of a form found few, one after the other.
-    memory: Cache<u64, u8>,
-    few_pool: PgPool,
-    few: Queues<Few>,
+    queued: Semaphore,
+    queue_timeout: Duration,
+    /// The number of consecutive sparse searches by shape.
+    sparse_streaks: Cache<u64, u8>,
+    sparse_pool: Pool,
+    deadline: Duration,
+    sparse: Queues<SparseSearch>,
 }
 
 impl Component for Searches {
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async {
-            self.few.drain().await;
-            // Closed first, so that no connection is kept any more.
-            let searches = self.pool.close();
+            self.sparse.drain().await;
+            // A closed pool stores no idle connection, so it closes before they are cleared.
+            self.pool.close();
             self.connections.clear();
-            tokio::join!(searches, self.few_pool.close());
+            self.sparse_pool.close();
         })
     }
 }
 
 impl Searches {
-    /// The line of the registration table.
+    /// The entry in the registration table.
     pub(crate) const REGISTRATION: Registration =
         Registration::component(|| &SLOT, |opening| Box::new(Self::open(opening)));
 
@@ -78,90 +119,96 @@ impl Searches {
     }
 
     fn open(opening: &Opening<'_>) -> Self {
-        let at_once = (opening.options.max_connections / 2).max(2);
-        let few_connections = u32::try_from(opening.threads + 5).unwrap_or(u32::MAX);
-        // One more than are used: a search that finds all kept connections taken must not wait for one of them.
-        let (pool, few_pool) =
-            (opening.pool(at_once + 1, &SETTINGS), opening.pool(few_connections, &SETTINGS));
+        let concurrency = (opening.options.max_connections as usize / 2).max(2);
+        let sparse_connections = opening.threads + 5;
+        // One spare connection, so that a search does not wait for a connection of `connections` to return to
+        // the pool.
+        let (pool, sparse_pool) =
+            (opening.pool(concurrency + 1, &SETTINGS), opening.pool(sparse_connections, &SETTINGS));
         Self {
-            connections: Connections::of(pool.clone(), at_once as usize),
-            running: Semaphore::new(at_once as usize),
-            waiting: Semaphore::new(WAITING),
-            patience: opening.options.acquire_timeout,
-            memory: Cache::new(10_000),
-            few: Queues::over(&few_pool, opening.timeout, opening.threads),
+            connections: Connections::of(pool.clone(), concurrency),
+            running: Semaphore::new(concurrency),
+            queued: Semaphore::new(MAX_QUEUED),
+            queue_timeout: opening.options.acquire_timeout,
+            sparse_streaks: Cache::new(MAX_SHAPES),
+            sparse: Queues::over(&sparse_pool, opening.deadline, opening.threads),
             pool,
-            few_pool,
+            sparse_pool,
+            deadline: opening.deadline,
         }
     }
 
-    /// The rows of a part of a list: `total` and the columns of a user, which are null in a row without one.
+    /// The rows of a page: `total` and the columns of a user, which are null in the only row of an empty
+    /// page.
     pub(crate) async fn rows(&self, tenant: &str, plan: &Plan, part: &Part<'_>) -> Result<Vec<PgRow>, Error> {
-        let form = form(tenant, plan, part);
-        let before = self.memory.get(&form).unwrap_or_default();
-        if before >= OFTEN
-            && let Some((sql, builder)) = few(tenant, plan, part)
+        let shape = shape(tenant, plan, part);
+        let streak = self.sparse_streaks.get(&shape).unwrap_or_default();
+        if streak >= SPARSE_STREAK
+            && let Some(search) = few(tenant, plan, part)
         {
-            match self.few.run((sql, builder)).await? {
-                Some(rows) if found_few(&rows)? != Some(false) => return Ok(rows),
-                _ => self.memory.invalidate(&form),
+            match self.sparse.run(search).await? {
+                Some(rows) if is_sparse(&rows)? != Some(false) => return Ok(rows),
+                _ => self.sparse_streaks.invalidate(&shape),
             }
         }
-        let waiting = self.waiting.try_acquire().map_err(|_| codes::OVERLOADED)?;
-        let turn = timeout(self.patience, self.running.acquire()).await;
-        let _running = turn.map_err(|_| codes::OVERLOADED)?.map_err(Error::internal)?;
-        drop(waiting);
+        let queued = self.queued.try_acquire().map_err(|_| codes::OVERLOADED)?;
+        let permit = timeout(self.queue_timeout, self.running.acquire()).await;
+        let _running = permit.map_err(|_| codes::OVERLOADED)?.map_err(Error::internal)?;
+        drop(queued);
         let (sql, builder) = statement(tenant, plan, part);
         let rows = self.fetch(&sql, &builder).await?;
-        match found_few(&rows)? {
-            Some(true) if before < OFTEN => self.memory.insert(form, before + 1),
-            Some(false) if before > 0 => self.memory.invalidate(&form),
+        match is_sparse(&rows)? {
+            Some(true) if streak < SPARSE_STREAK => self.sparse_streaks.insert(shape, streak + 1),
+            Some(false) if streak > 0 => self.sparse_streaks.invalidate(&shape),
             _ => {}
         }
         Ok(rows)
     }
 
     async fn fetch(&self, sql: &str, builder: &Builder) -> Result<Vec<PgRow>, Error> {
-        let kept = self.connections.idle();
-        let may_be_stale = kept.is_some();
-        let mut connection = self.connections.alive(kept).await?;
-        let mut result = builder.query(sql).fetch_all(&mut *connection).await;
+        let idle = self.connections.idle();
+        let may_be_stale = idle.is_some();
+        let run = async |connection: &mut PgConnection| builder.query(sql).fetch_all(connection).await;
+        let mut connection = self.connections.alive(idle).await?;
+        let mut result = connection.run(self.deadline, run).await;
         if may_be_stale && result.as_ref().is_err_and(is_disconnect) {
-            connection.discard();
             connection = self.connections.fresh().await?;
-            result = builder.query(sql).fetch_all(&mut *connection).await;
+            result = connection.run(self.deadline, run).await;
         }
-        if result.is_ok() {
-            self.connections.keep(connection);
-        }
-        result.map_err(refusal)
+        self.connections.keep(connection);
+        result.map_err(search_error)
     }
 }
 
-/// Searches that [`few`] answers: the statement, and the values of one of them.
-pub(crate) struct Few;
+/// The batch of searches with the statement of [`few`]. An item is the statement and the values of one
+/// search.
+pub(crate) struct SparseSearch;
 
-impl Batch for Few {
+impl Batch for SparseSearch {
     type Item = (String, Builder);
-    /// Nothing where there was too much to look at in time.
+    /// `None` after a timeout.
     type Output = Option<Vec<PgRow>>;
     type Key = ();
     const IDEMPOTENT: bool = true;
     const PER_THREAD: bool = true;
-    /// All of them have the time of one.
+    /// Small, because the batch as a whole has the timeout of one search.
     const CAP: usize = 16;
 
     fn slot() -> &'static Slot {
-        // Not registered: its queues belong to [`Searches`].
+        // Not registered, because [`Searches`] owns the queues.
         static UNUSED: Slot = Slot::new();
         &UNUSED
+    }
+
+    fn tenant((_, builder): &Self::Item) -> &str {
+        builder.tenant_id()
     }
 
     fn key(_: &Self::Item) -> Option<()> {
         None
     }
 
-    fn alike((one, _): &Self::Item, (other, _): &Self::Item) -> bool {
+    fn compatible((one, _): &Self::Item, (other, _): &Self::Item) -> bool {
         one == other
     }
 
@@ -171,9 +218,9 @@ impl Batch for Few {
     ) -> Result<Vec<Option<Self::Output>>, sqlx::Error> {
         let Some((sql, _)) = items.first() else { return Ok(Vec::new()) };
         let searches: Vec<&Builder> = items.iter().map(|(_, builder)| builder).collect();
-        let rows = match Builder::query_many(sql, &searches).fetch_all(connection).await {
-            // In company it may have been another one's fault.
-            Err(error) if took_too_long(&error) => {
+        let rows = match Builder::batch_query(sql, &searches).fetch_all(connection).await {
+            // Another search of the batch may have caused the timeout, so each one runs again alone.
+            Err(error) if is_timeout(&error) => {
                 return Ok(items.iter().map(|_| (items.len() == 1).then_some(None)).collect());
             }
             rows => rows?,
@@ -186,45 +233,50 @@ impl Batch for Few {
     }
 
     fn refusal(error: sqlx::Error) -> Error {
-        refusal(error)
+        search_error(error)
     }
 }
 
-fn found_few(rows: &[PgRow]) -> Result<Option<bool>, Error> {
-    Ok(rows.first().map(|row| row.try_get("few")).transpose()?.flatten())
+fn is_sparse(rows: &[PgRow]) -> Result<Option<bool>, Error> {
+    Ok(rows.first().map(|row| row.try_get("is_sparse")).transpose()?.flatten())
 }
 
-/// What searches have in common that ask the same fields in the same way for different values.
-fn form(tenant: &str, plan: &Plan, part: &Part<'_>) -> u64 {
-    fn put_is(is: &Is, hasher: &mut DefaultHasher) {
-        let leads = matches!(is, Is::Like(pattern) if pattern.leads_with_wildcard());
-        (std::mem::discriminant(is), leads).hash(hasher);
+/// A hash of everything in a search except its values: searches of one shape have the same fields and
+/// comparisons.
+fn shape(tenant: &str, plan: &Plan, part: &Part<'_>) -> u64 {
+    fn hash_comparison(comparison: &Comparison, hasher: &mut DefaultHasher) {
+        let leads = matches!(comparison, Comparison::Like(pattern) if pattern.leads_with_wildcard());
+        (std::mem::discriminant(comparison), leads).hash(hasher);
     }
-    fn put(plan: &Plan, hasher: &mut DefaultHasher) {
+    fn hash_plan(plan: &Plan, hasher: &mut DefaultHasher) {
         std::mem::discriminant(plan).hash(hasher);
         match plan {
             Plan::Constant(_) => {}
-            Plan::And(operands) | Plan::Or(operands) => operands.iter().for_each(|plan| put(plan, hasher)),
-            Plan::Not(operand) => put(operand, hasher),
-            Plan::Test(test) => {
-                std::mem::discriminant(test).hash(hasher);
-                match test {
-                    Test::Exists(field) | Test::Time(field, ..) => field.path.hash(hasher),
-                    Test::Text(field, is) => {
+            Plan::And(operands) | Plan::Or(operands) => {
+                for operand in operands {
+                    hash_plan(operand, hasher);
+                }
+            }
+            Plan::Not(operand) => hash_plan(operand, hasher),
+            Plan::Predicate(predicate) => {
+                std::mem::discriminant(predicate).hash(hasher);
+                match predicate {
+                    Predicate::Exists(field) | Predicate::Time(field, ..) => field.path.hash(hasher),
+                    Predicate::Text(field, comparison) => {
                         field.path.hash(hasher);
-                        put_is(is, hasher);
+                        hash_comparison(comparison, hasher);
                     }
-                    Test::Json(path, is) | Test::Number(path, is) => {
+                    Predicate::Json(path, comparison) | Predicate::Number(path, comparison) => {
                         (path.column, &path.keys).hash(hasher);
-                        put_is(is, hasher);
+                        hash_comparison(comparison, hasher);
                     }
-                    Test::JsonExists(path) => (path.column, &path.keys).hash(hasher),
+                    Predicate::JsonExists(path) => (path.column, &path.keys).hash(hasher),
                 }
             }
         }
     }
     let mut hasher = DefaultHasher::new();
     (tenant, part.behind.is_some(), part.connection).hash(&mut hasher);
-    put(plan, &mut hasher);
+    hash_plan(plan, &mut hasher);
     hasher.finish()
 }

@@ -1,50 +1,27 @@
-//! Searches of users: their fields, and the statement that answers a part of the list of those who are meant.
+//! The searchable fields of users, and the statements that search a page of them.
 
 use std::fmt::Write as _;
 
 use time::OffsetDateTime;
 
-use super::builder::{Bind, Builder, READ_WHOLE, rank};
-use crate::resources::users::store::{is_in_connection, known_as, user_columns};
-use crate::search::fields::Kind::{Boolean, Date, DateText, FoldedText, Number, Presence, Text};
-use crate::search::fields::{Field, Resource};
-use crate::search::plan::{Is, Plan, Test};
+use super::builder::{Bind, Builder, IndexAccess, index_access};
+use crate::resources::users::attributes;
+use crate::search::fields::Resource;
+use crate::search::plan::{Comparison, Plan, Predicate};
 
-/// The identities of a user.
-const IDENTITIES: &str = "jsonb_array_elements(u.identities) i(identity)";
+/// The columns of a [`User`](crate::resources::users::model::User), of a table or CTE `u`.
+const COLUMNS: &str = "u.user_id,
+            u.profile::text,
+            u.identities::text,
+            u.user_metadata::text,
+            u.app_metadata::text,
+            u.version,
+            u.created_at,
+            u.updated_at";
 
 /// Users, as their documents show them.
 pub static USERS: Resource = Resource {
-    fields: &[
-        Field::new(&["email"], FoldedText, "u.profile ->> 'email'").terms(&["email"]),
-        Field::new(&["name"], FoldedText, concat!("coalesce(u.profile ->> 'name', ", known_as!(), ")"))
-            .terms(&["name", "email", "username", "phone_number"]),
-        Field::new(&["given_name"], FoldedText, "u.profile ->> 'given_name'").terms(&["given_name"]),
-        Field::new(&["family_name"], FoldedText, "u.profile ->> 'family_name'").terms(&["family_name"]),
-        Field::new(
-            &["nickname"],
-            FoldedText,
-            concat!("coalesce(u.profile ->> 'nickname', split_part(", known_as!(), ", '@', 1))"),
-        )
-        .terms(&["nickname"]),
-        Field::new(&["username"], Text, "u.profile ->> 'username'").terms(&["username"]),
-        Field::new(&["phone_number"], Text, "u.profile ->> 'phone_number'").terms(&["phone_number"]),
-        Field::new(&["user_id"], Text, "u.user_id"),
-        Field::new(&["last_ip"], Text, "u.profile ->> 'last_ip'"),
-        Field::new(&["email", "domain"], Text, "substring(u.profile ->> 'email' from '[^@]*$')"),
-        Field::new(&["email_verified"], Boolean, "u.profile ->> 'email_verified'"),
-        Field::new(&["phone_verified"], Boolean, "u.profile ->> 'phone_verified'"),
-        Field::new(&["blocked"], Boolean, "u.profile ->> 'blocked'"),
-        Field::new(&["logins_count"], Number, "u.profile"),
-        Field::new(&["created_at"], Date, "u.created_at"),
-        Field::new(&["updated_at"], Date, "u.updated_at"),
-        Field::new(&["last_login"], DateText, "(u.profile ->> 'last_login')"),
-        Field::new(&["identities"], Presence, "u.identities"),
-        Field::new(&["identities", "connection"], Text, "i.identity ->> 'connection'").of(IDENTITIES),
-        Field::new(&["identities", "provider"], Text, "i.identity ->> 'provider'").of(IDENTITIES),
-        Field::new(&["identities", "user_id"], Text, "i.identity ->> 'user_id'").of(IDENTITIES),
-        Field::new(&["identities", "isSocial"], Boolean, "i.identity ->> 'isSocial'").of(IDENTITIES),
-    ],
+    fields: &attributes::search_fields(),
     objects: &[("user_metadata", "u.user_metadata"), ("app_metadata", "u.app_metadata")],
     words: &[
         &["email"],
@@ -58,133 +35,147 @@ pub static USERS: Resource = Resource {
     ],
 };
 
-/// Which part of those who are meant, in which order.
+/// The page of a list, its filter and its order.
 #[derive(Debug, Default)]
 pub struct Part<'a> {
-    /// How many at most.
+    /// The maximum number of users.
     pub limit: i64,
-    /// How many of the first are left out.
+    /// The number of skipped users.
     pub offset: i64,
-    /// Is the number of all of them wanted?
+    /// Whether to count all matches.
     pub total: bool,
-    /// Only those made after this time, or at it with a greater id.
+    /// The creation time and id of the last user before the page.
     pub behind: Option<(OffsetDateTime, &'a str)>,
-    /// Only those with an identity in a connection of this name.
+    /// Only users with an identity in the connection of this name.
     pub connection: Option<&'a str>,
-    /// An order other than that of creation: by what, and the order of `made`, `id` and `key`.
+    /// An order other than that of creation: the key, and an ORDER BY list of `made`, `id` and `key`.
     pub sort: Option<(Key<'a>, &'a str)>,
 }
 
-/// What users are sorted by.
+/// A sort key.
 #[derive(Debug)]
 pub enum Key<'a> {
     /// An expression over a user `u`.
     Sql(&'a str),
-    /// A value in an object: its column, and the keys that lead there.
+    /// A value in a JSON column: the column and the object keys.
     Path(&'a str, &'a [String]),
 }
 
-/// So many users are asked in the order of the list before any index is.
-const NEAR: u32 = 200;
-/// If so many of those are meant, many are.
-const SIGN: u32 = 4;
-/// So many candidates are fetched and sorted, whoever they are.
-const FEW: u32 = 1_500;
-/// Where there are more, or signs of it, so many users are asked in the order of the list before all candidates are.
-const FAR: u32 = 10_000;
+/// Rows probed in list order before any index is used.
+const PROBE_ROWS: u32 = 200;
+/// Matches among the probed rows from which on a search counts as dense.
+const DENSE_MATCHES: u32 = 4;
+/// The maximum number of candidates that are fetched and sorted, whether they match or not.
+const MAX_CANDIDATES: u32 = 1_500;
+/// The maximum number of rows scanned in list order for a dense search, or one with more candidates.
+const MAX_SCANNED: u32 = 10_000;
 
-/// The statement of a part of a list: a row for every user, or one without a user. In all of them `few` says whether
-/// [`few`] would have been enough.
+/// The statement of a page, for any search. It returns a row per user; a page without users has one row with
+/// null user columns. Column `is_sparse` says whether [`few`] would have returned the same page.
 pub fn statement(tenant: &str, plan: &Plan, part: &Part<'_>) -> (String, Builder) {
     let mut builder = Builder::new(tenant);
-    (written(&mut builder, plan, part, staged), builder)
+    (page_select(&mut builder, plan, part, staged), builder)
 }
 
-/// A statement for many searches that only looks at what an index proposes, and at that only if it is not much: a fraction
-/// of the price of the one that holds for all. `few` says whether it was not; if it was, what is answered is not the part that
-/// was asked for. `None` where there is no such one, or where an index has to be read from end to end.
+/// The statement of a page for a batch of sparse searches. It reads at most [`MAX_CANDIDATES`] candidates of
+/// an index, at a fraction of the cost of [`statement`]. If `is_sparse` is false, a search had more
+/// candidates and the page is incomplete. `None` if no such statement exists for the page, or if it would
+/// read a whole index.
 pub fn few(tenant: &str, plan: &Plan, part: &Part<'_>) -> Option<(String, Builder)> {
-    if part.sort.is_some() || part.total || rank(plan)? >= READ_WHOLE {
+    if part.sort.is_some() || part.total || index_access(plan)? == IndexAccess::FullScan {
         return None;
     }
     let is_first = part.offset == 0 && part.behind.is_none();
-    let mut builder = Builder::of_many(tenant);
-    // Where candidates are not meant after all, they have to be counted.
+    let mut builder = Builder::for_batch(tenant);
     if !is_first || part.connection.is_some() || !is_exact(plan) {
-        let select = written(&mut builder, plan, part, only_few);
-        return Some((builder.for_many(&select)?, builder));
+        let select = page_select(&mut builder, plan, part, candidates_only);
+        return Some((builder.batch_statement(&select)?, builder));
     }
-    let meant = builder.condition(plan);
+    // Nearly all candidates match, so the number of matches stands for that of candidates and one scan is
+    // enough.
+    let condition = builder.condition(plan);
     let candidates = builder.candidates(plan)?;
-    let proposed = candidates.condition()?;
+    let candidate_condition = candidates.condition()?;
     let limit = builder.bind(Bind::Integer(part.limit));
-    let (tenant, columns) = (builder.tenant(), user_columns!());
+    let tenant = builder.tenant();
     let select = format!(
         "select null::bigint as total,
-            u.found <= {FEW} as few,
-            {columns}
-           from (select u.*, count(*) over () as found
-                   from (select * from users u where (u.tenant_id = {tenant}) is true and {proposed} and {meant} limit {FEW} + 1) u) u
+            u.matches <= {MAX_CANDIDATES} as is_sparse,
+            {COLUMNS}
+           from (select u.*, count(*) over () as matches
+                   from (select * from users u where (u.tenant_id = {tenant}) is true and {candidate_condition} and {condition} limit {MAX_CANDIDATES} + 1) u) u
           order by u.created_at, u.user_id
           limit {limit}"
     );
-    Some((builder.for_many(&select)?, builder))
+    Some((builder.batch_statement(&select)?, builder))
 }
 
-/// What those have to meet who are meant, and what puts them behind the parts before.
+/// The condition of a match, and the condition that a user is after the previous page.
 fn conditions(builder: &mut Builder, plan: &Plan, part: &Part<'_>) -> (String, String) {
-    let mut meant = builder.condition(plan);
-    let behind = part.behind.map_or_else(String::new, |(created_at, user_id)| {
+    let mut condition = builder.condition(plan);
+    let after = part.behind.map_or_else(String::new, |(created_at, user_id)| {
         let created_at = builder.bind(Bind::Time(created_at));
         let user_id = builder.bind(Bind::Text(user_id.to_owned()));
         format!(" and (u.created_at, u.user_id) > ({created_at}, {user_id})")
     });
     if let Some(connection) = part.connection {
         let connection = builder.bind(Bind::Text(connection.to_owned()));
+        let tenant = builder.tenant();
         // Writing to a String cannot fail.
-        let _ = write!(meant, concat!(" and ", is_in_connection!("{}", "{}")), builder.tenant(), connection);
+        let _ = write!(
+            condition,
+            " and exists (select from identities i where i.tenant_id = {tenant} and i.user_id = u.user_id and i.connection = {connection})"
+        );
     }
-    (meant, behind)
+    (condition, after)
 }
 
-/// Does the index on metadata propose hardly anybody who is not meant?
+/// Whether nearly all candidates of the index on metadata match.
 fn is_exact(plan: &Plan) -> bool {
     match plan {
         Plan::And(operands) | Plan::Or(operands) => operands.iter().all(is_exact),
-        Plan::Test(Test::Json(_, Is::OneOf(_))) => true,
+        Plan::Predicate(Predicate::Json(_, Comparison::OneOf(_))) => true,
         _ => false,
     }
 }
 
-/// Where those who are meant come from, if an index proposes candidates.
+/// The part of a statement that finds the matches.
 struct Source {
     ctes: String,
-    hits: String,
-    few: String,
+    /// A FROM item with the columns of [`Fragments::match_columns`].
+    matches: String,
+    /// A boolean expression.
+    is_sparse: String,
 }
 
-/// What a [`Source`] is made of.
-struct Parts<'a> {
-    /// The name of the tenant.
+/// The SQL fragments that a [`Source`] is made of.
+struct Fragments<'a> {
+    /// The reference of the tenant.
     tenant: &'a str,
-    /// Selects of candidates' ids.
-    propose: String,
-    /// The columns of those who are meant.
-    hit: &'a str,
-    /// What they meet.
-    meant: &'a str,
-    behind: &'a str,
-    /// All of them, by any index.
-    all: &'a str,
-    /// Those among some ids.
-    of: &'a dyn Fn(&str) -> String,
-    /// How many are wanted.
-    wanted: String,
+    /// A SELECT of candidates' ids.
+    candidates: String,
+    /// The columns of a match.
+    match_columns: &'a str,
+    /// The condition of a match.
+    condition: &'a str,
+    /// The condition that a user is after the previous page.
+    after: &'a str,
+    /// A SELECT of all matches, by any index.
+    all_matches: &'a str,
+    /// A SELECT of the matches among the ids of a FROM item.
+    matches_among: &'a dyn Fn(&str) -> String,
+    /// The number of matches up to the end of the page.
+    needed: String,
 }
 
-fn written(builder: &mut Builder, plan: &Plan, part: &Part<'_>, source: fn(&Parts<'_>) -> Source) -> String {
+fn page_select(
+    builder: &mut Builder,
+    plan: &Plan,
+    part: &Part<'_>,
+    source: fn(&Fragments<'_>) -> Source,
+) -> String {
     let tenant = builder.tenant();
-    let (meant, behind) = conditions(builder, plan, part);
+    let (condition, after) = conditions(builder, plan, part);
     let candidates = builder.candidates(plan);
     let [limit, offset] =
         [part.limit, part.offset].map(|number| format!("{}::bigint", builder.bind(Bind::Integer(number))));
@@ -195,112 +186,126 @@ fn written(builder: &mut Builder, plan: &Plan, part: &Part<'_>, source: fn(&Part
             (format!("{column} #> {}", builder.bind(Bind::Texts(keys.to_vec()))), *order)
         }
     };
-    let hit = format!("u.user_id as id, u.created_at as made, {key} as key");
-    let of = |ids: &str| {
+    let match_columns = format!("u.user_id as id, u.created_at as made, {key} as key");
+    // `offset 0` makes the planner fetch candidates one by one by their key.
+    let matches_among = |ids: &str| {
         format!(
-            "select {hit}
+            "select {match_columns}
                 from (select distinct user_id from {ids}) c
                cross join lateral (select * from users where tenant_id = {tenant} and user_id = c.user_id offset 0) u
-               where {meant}{behind}"
+               where {condition}{after}"
         )
     };
-    let all = match &candidates {
-        None => format!("select {hit} from users u where u.tenant_id = {tenant} and {meant}{behind}"),
+    let all_matches = match &candidates {
+        None => {
+            format!("select {match_columns} from users u where u.tenant_id = {tenant} and {condition}{after}")
+        }
         Some(candidates) => match candidates.condition() {
-            Some(condition) => {
+            Some(candidate_condition) => {
                 format!(
-                    "select {hit} from users u where (u.tenant_id = {tenant}) is true and {condition} and {meant}{behind}"
+                    "select {match_columns} from users u where (u.tenant_id = {tenant}) is true and {candidate_condition} and {condition}{after}"
                 )
             }
-            None => of(&format!("({}) c", candidates.select(tenant))),
+            None => matches_among(&format!("({}) c", candidates.select(tenant))),
         },
     };
-    let in_order = part.sort.is_none() && !part.total;
-    let nothing = || "null::boolean".to_owned();
-    let Source { ctes, hits, few } = match candidates.filter(|_| in_order) {
-        Some(candidates) => source(&Parts {
+    let in_list_order = part.sort.is_none() && !part.total;
+    let unknown = || "null::boolean".to_owned();
+    let Source { ctes, matches, is_sparse } = match candidates.filter(|_| in_list_order) {
+        Some(candidates) => source(&Fragments {
             tenant,
-            propose: candidates.select(tenant),
-            hit: &hit,
-            meant: &meant,
-            behind: &behind,
-            all: &all,
-            of: &of,
-            wanted: format!("{limit} + {offset}"),
+            candidates: candidates.select(tenant),
+            match_columns: &match_columns,
+            condition: &condition,
+            after: &after,
+            all_matches: &all_matches,
+            matches_among: &matches_among,
+            needed: format!("{limit} + {offset}"),
         }),
-        None if part.total => {
-            Source { ctes: format!("hits as materialized ({all}),"), hits: "hits".to_owned(), few: nothing() }
+        None if part.total => Source {
+            ctes: format!("matches as materialized ({all_matches}),"),
+            matches: "matches".to_owned(),
+            is_sparse: unknown(),
+        },
+        None => {
+            Source { ctes: String::new(), matches: format!("({all_matches}) matches"), is_sparse: unknown() }
         }
-        None => Source { ctes: String::new(), hits: format!("({all}) hits"), few: nothing() },
     };
-    let total = if part.total { "(select count(*) from hits)" } else { "null::bigint" };
-    let columns = user_columns!();
+    let total = if part.total { "(select count(*) from matches)" } else { "null::bigint" };
     format!(
         "with {ctes} page as (
-             select * from {hits} order by {order} limit {limit} offset {offset}
+             select * from {matches} order by {order} limit {limit} offset {offset}
          )
          select t.total,
-            t.few,
-            {columns}
-           from (select {total} as total, {few} as few) t
+            t.is_sparse,
+            {COLUMNS}
+           from (select {total} as total, {is_sparse} as is_sparse) t
            left join (page cross join lateral (select * from users where tenant_id = {tenant} and user_id = page.id offset 0) u) on true
           order by {order}"
     )
 }
 
-/// Those who are meant, in the order of creation, where an index proposes candidates. How many it would propose nobody
-/// knows before they are counted, so a few users are asked in the order of the list. If hardly any is meant, a few candidates
-/// are fetched and sorted. If many are meant, or the candidates are more than a few, the first come soon enough in the order
-/// of the list; and if they do not, all candidates have to be sorted.
-fn staged(parts: &Parts<'_>) -> Source {
-    let Parts { tenant, propose, hit, meant, behind, all, of, wanted } = parts;
-    let few = of(&format!("few where (select count(*) from few) <= {FEW}"));
-    let walk = |most: &str| {
+/// The matches in the order of creation, by the cheapest of four sources. The number of candidates is unknown
+/// before they are counted, so the first rows in list order are probed:
+///
+/// 1. `probe` alone, if it completes the page;
+/// 2. up to [`MAX_CANDIDATES`] candidates, fetched and sorted, if the probe has hardly any match;
+/// 3. a longer scan in list order, if the probe is dense or the candidates are more;
+/// 4. all candidates, sorted, if that scan does not complete the page.
+fn staged(fragments: &Fragments<'_>) -> Source {
+    let Fragments { tenant, candidates, match_columns, condition, after, all_matches, matches_among, needed } =
+        fragments;
+    let candidate_matches =
+        matches_among(&format!("candidates where (select count(*) from candidates) <= {MAX_CANDIDATES}"));
+    let list_scan = |max_rows: &str| {
         format!(
-            "select {hit}
-               from (select * from users u where u.tenant_id = {tenant}{behind} order by u.created_at, u.user_id limit {most}) u
-              where {meant}
+            "select {match_columns}
+               from (select * from users u where u.tenant_id = {tenant}{after} order by u.created_at, u.user_id limit {max_rows}) u
+              where {condition}
               order by u.created_at, u.user_id
-              limit {wanted}"
+              limit {needed}"
         )
     };
-    let (near, far) =
-        (walk(&NEAR.to_string()), walk(&format!("case when (select so from many) then {FAR} else 0 end")));
+    let probe = list_scan(&PROBE_ROWS.to_string());
+    let scan = list_scan(&format!("case when (select is_dense from density) then {MAX_SCANNED} else 0 end"));
     let ctes = format!(
-        "near as materialized (
-             {near}
-         ), few as materialized (
-             select user_id from ({propose}) c where (select count(*) from near) < least({SIGN}, {wanted}) limit {FEW} + 1
-         ), many as materialized (
-             select near.n < {wanted} and (near.n >= {SIGN} or (select count(*) from few) > {FEW}) as so,
-                    near.n < least({SIGN}, {wanted}) and (select count(*) from few) <= {FEW} as few
-               from (select count(*) as n from near) near
-         ), of_few as (
-             {few}
-         ), far as materialized (
-             {far}
-         ), of_all as (
-             {all}
-                and (select so from many)
-                and (select count(*) from far) < {wanted}
+        "probe as materialized (
+             {probe}
+         ), candidates as materialized (
+             select user_id from ({candidates}) c where (select count(*) from probe) < least({DENSE_MATCHES}, {needed}) limit {MAX_CANDIDATES} + 1
+         ), density as materialized (
+             select probe.n < {needed} and (probe.n >= {DENSE_MATCHES} or (select count(*) from candidates) > {MAX_CANDIDATES}) as is_dense,
+                    probe.n < least({DENSE_MATCHES}, {needed}) and (select count(*) from candidates) <= {MAX_CANDIDATES} as is_sparse
+               from (select count(*) as n from probe) probe
+         ), candidate_matches as (
+             {candidate_matches}
+         ), scan as materialized (
+             {scan}
+         ), all_matches as (
+             {all_matches}
+                and (select is_dense from density)
+                and (select count(*) from scan) < {needed}
          ),"
     );
-    let hits = format!(
-        "(select * from near where (select count(*) from near) >= {wanted}
-             union all select * from of_few
-             union all select * from far where (select count(*) from far) >= {wanted}
-             union all select * from of_all) hits"
+    let matches = format!(
+        "(select * from probe where (select count(*) from probe) >= {needed}
+             union all select * from candidate_matches
+             union all select * from scan where (select count(*) from scan) >= {needed}
+             union all select * from all_matches) matches"
     );
-    Source { ctes, hits, few: "(select few from many)".to_owned() }
+    Source { ctes, matches, is_sparse: "(select is_sparse from density)".to_owned() }
 }
 
-/// Only a few candidates, sorted.
-fn only_few(parts: &Parts<'_>) -> Source {
-    let found = (parts.of)(&format!("few where (select count(*) from few) <= {FEW}"));
-    let propose = &parts.propose;
+/// The matches among up to [`MAX_CANDIDATES`] candidates; none if there are more candidates.
+fn candidates_only(fragments: &Fragments<'_>) -> Source {
+    let is_sparse = format!("(select count(*) from candidates) <= {MAX_CANDIDATES}");
+    let matches = (fragments.matches_among)(&format!("candidates where {is_sparse}"));
+    let candidates = &fragments.candidates;
     Source {
-        ctes: format!("few as materialized (select user_id from ({propose}) c limit {FEW} + 1),"),
-        hits: format!("({found}) hits"),
-        few: format!("(select count(*) from few) <= {FEW}"),
+        ctes: format!(
+            "candidates as materialized (select user_id from ({candidates}) c limit {MAX_CANDIDATES} + 1),"
+        ),
+        matches: format!("({matches}) matches"),
+        is_sparse,
     }
 }

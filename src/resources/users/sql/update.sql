@@ -1,6 +1,7 @@
--- Changes the attributes and metadata of users: a row for each request. A row that another transaction changes is
--- waited for; users.update_many passes over it and is otherwise the same.
--- The journal's differences look at the keys of the patch alone. `|| '{}'` reads a stored document once, not once a key.
+-- Changes the attributes and metadata of users: a row for each request. A row that another transaction
+-- changes is waited for; users.update_many passes over it and is otherwise the same.
+-- The journal's differences look at the keys of the patch alone. `|| '{}'` reads a stored document once, not
+-- once a key.
 -- $1 tenant_id text[]
 -- $2 user_id text[]
 -- $3 set_profile text[]: attributes to set, a JSON object each
@@ -21,7 +22,8 @@ with patch as (
            p.author::journal_author
       from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
       with ordinality as p(
-               tenant_id, user_id, set_profile, unset_profile, user_metadata_patch, app_metadata_patch, if_match, author, n)
+               tenant_id, user_id, set_profile, unset_profile,
+               user_metadata_patch, app_metadata_patch, if_match, author, n)
 ), before as (
     select u.*,
            p.n,
@@ -66,25 +68,37 @@ with patch as (
            c.user_id,
            case when c.profile is distinct from c.old_profile then (
                select coalesce(jsonb_object_agg(k.key,
-                          case when c.old_profile ? k.key then jsonb_build_object('before', c.old_profile -> k.key) else '{}' end
-                          || case when c.profile ? k.key then jsonb_build_object('after', c.profile -> k.key) else '{}' end), '{}')
-                 from (select jsonb_object_keys(c.set_profile) union all select unnest(c.unset_profile)) as k(key)
+                          case when c.old_profile ? k.key
+                               then jsonb_build_object('before', c.old_profile -> k.key) else '{}' end
+                          || case when c.profile ? k.key
+                                  then jsonb_build_object('after', c.profile -> k.key) else '{}' end), '{}')
+                 from (select jsonb_object_keys(c.set_profile)
+                        union all
+                       select unnest(c.unset_profile)) as k(key)
                 where c.old_profile -> k.key is distinct from c.profile -> k.key
            ) else '{}' end
            || case when c.user_metadata is distinct from c.old_user_metadata then jsonb_build_object('user_metadata', (
                select coalesce(jsonb_object_agg(k.key,
-                          case when d.old ? k.key then jsonb_build_object('before', d.old -> k.key) else '{}' end
-                          || case when d.new ? k.key then jsonb_build_object('after', d.new -> k.key) else '{}' end), '{}')
-                 from (select coalesce(c.old_user_metadata || '{}', '{}') as old, c.user_metadata || '{}' as new offset 0) d
+                          case when d.old ? k.key
+                               then jsonb_build_object('before', d.old -> k.key) else '{}' end
+                          || case when d.new ? k.key
+                                  then jsonb_build_object('after', d.new -> k.key) else '{}' end), '{}')
+                 from (select coalesce(c.old_user_metadata || '{}', '{}') as old,
+                              c.user_metadata || '{}' as new
+                       offset 0) d
                 cross join jsonb_object_keys(
                           case when c.user_metadata_patch = '{}' then d.old else c.user_metadata_patch end) as k(key)
                 where d.old -> k.key is distinct from d.new -> k.key
            )) else '{}' end
            || case when c.app_metadata is distinct from c.old_app_metadata then jsonb_build_object('app_metadata', (
                select coalesce(jsonb_object_agg(k.key,
-                          case when d.old ? k.key then jsonb_build_object('before', d.old -> k.key) else '{}' end
-                          || case when d.new ? k.key then jsonb_build_object('after', d.new -> k.key) else '{}' end), '{}')
-                 from (select coalesce(c.old_app_metadata || '{}', '{}') as old, coalesce(c.app_metadata || '{}', '{}') as new offset 0) d
+                          case when d.old ? k.key
+                               then jsonb_build_object('before', d.old -> k.key) else '{}' end
+                          || case when d.new ? k.key
+                                  then jsonb_build_object('after', d.new -> k.key) else '{}' end), '{}')
+                 from (select coalesce(c.old_app_metadata || '{}', '{}') as old,
+                              coalesce(c.app_metadata || '{}', '{}') as new
+                       offset 0) d
                 cross join jsonb_object_keys(
                           case when c.app_metadata_patch = '{}' then d.old else c.app_metadata_patch end) as k(key)
                 where d.old -> k.key is distinct from d.new -> k.key

@@ -1,0 +1,2 @@
+-- Collects statistics on the expressions of new indexes of `users`.
+analyze users
