@@ -16,8 +16,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub(crate) use sqlx::FromRow;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::time::timeout;
 
 use self::batch::{Batch, Queues};
@@ -62,7 +62,6 @@ pub struct Db {
     batches: Pool,
     /// The deadline of a statement.
     deadline: Duration,
-    legacy: PgPool,
     components: Arc<[Box<dyn Component>]>,
 }
 
@@ -133,14 +132,8 @@ impl Db {
             silence: silence.clone(),
         };
         let components = registrations.iter().enumerate().map(|(index, r)| r.open(index, &opening)).collect();
-        let pool = Pool::new(connect.clone(), options.max_connections as usize, wait, silence);
-        Ok(Self {
-            pool,
-            batches,
-            deadline,
-            legacy: PgPoolOptions::new().connect_lazy_with(connect),
-            components,
-        })
+        let pool = Pool::new(connect, options.max_connections as usize, wait, silence);
+        Ok(Self { pool, batches, deadline, components })
     }
 
     /// Runs one request of a batched statement, together with concurrent ones.
@@ -153,11 +146,6 @@ impl Db {
         let component = slot.index().and_then(|index| self.components.get(index));
         let component = component.and_then(|component| (&**component as &dyn std::any::Any).downcast_ref());
         component.ok_or_else(|| Error::internal(format!("{} is not registered", std::any::type_name::<C>())))
-    }
-
-    /// The pool, for the statements of a store.
-    pub(crate) fn pool(&self) -> &PgPool {
-        &self.legacy
     }
 
     /// Checks that the database answers and has the schema of this binary.
@@ -185,7 +173,6 @@ impl Db {
         futures_util::future::join_all(self.components.iter().map(|component| component.close())).await;
         self.batches.close();
         self.pool.close();
-        self.legacy.close().await;
     }
 }
 

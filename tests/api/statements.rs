@@ -38,7 +38,8 @@ async fn statements_can_be_prepared_with_their_declared_types() {
         let mut text = String::new();
         for statement in statements() {
             let parameters: Vec<_> = statement.parameters().collect();
-            let types: Vec<PgTypeInfo> = parameters.iter().map(|p| PgTypeInfo::with_name(p.sql_type)).collect();
+            let types: Vec<PgTypeInfo> =
+                parameters.iter().map(|p| PgTypeInfo::with_name(p.sql_type)).collect();
             let sql = sqlx::SqlStr::from_static(statement.sql);
             let described = (&mut connection).prepare_with(sql, &types).await;
             let described =
@@ -50,7 +51,8 @@ async fn statements_can_be_prepared_with_their_declared_types() {
                 .collect();
             let parameters: Vec<String> =
                 parameters.iter().map(|p| format!("{} {}", p.name, p.sql_type)).collect();
-            writeln!(text, "{}({}) -> {}", statement.name, parameters.join(", "), columns.join(", ")).unwrap();
+            writeln!(text, "{}({}) -> {}", statement.name, parameters.join(", "), columns.join(", "))
+                .unwrap();
         }
         connection.close().await.unwrap();
         text

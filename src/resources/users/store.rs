@@ -34,11 +34,6 @@ pub(crate) const STATEMENTS: &[&Statement] =
 /// How long a change waits before it is repeated after a deadlock.
 const DEADLOCK_PAUSE: Duration = Duration::from_millis(50);
 
-/// To be deleted with its last caller: [`User`] maps a row by itself.
-pub(crate) fn user(row: &sqlx::postgres::PgRow) -> Result<User, sqlx::Error> {
-    sqlx::FromRow::from_row(row)
-}
-
 static FETCH: Statement = Statement::new("users.fetch", include_str!("sql/fetch.sql"));
 
 /// The batch of reads by tenant and id.
@@ -124,7 +119,7 @@ impl Batch for Update {
     }
 
     fn tenant(change: &Change) -> &str {
-        &change.tenant
+        &change.tenant_id
     }
 
     fn key(change: &Change) -> Option<Self::Key> {
