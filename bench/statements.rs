@@ -30,9 +30,14 @@ fn main() {
         if wanted.is_empty() {
             println!("{}", statement.name);
         } else if statement.name == wanted {
-            println!("{}", statement.sql);
+            println!("{}", without_comments(statement.sql));
         }
     }
+}
+
+/// Scripts of pgbench have a statement on one line, where a comment would hide the rest of it.
+fn without_comments(sql: &str) -> String {
+    sql.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>().join("\n")
 }
 
 fn search(tenant: &str, q: &str, more: &[&str]) {

@@ -13,7 +13,8 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Options, Statement};
+use super::session::Session;
+use super::{Db, Options, Statement};
 
 mod embedded {
     refinery::embed_migrations!("migrations");
@@ -21,16 +22,20 @@ mod embedded {
 
 const NO_TRANSACTION: &str = "-- refinery: no-transaction";
 const NEXT_STATEMENT: &str = "\n-- refinery: next-statement";
+/// The schema that the migrations make.
+const SCHEMA: &str = include_str!("../../migrations/schema.sql");
 /// "roster" and a number, as a bigint.
 const LOCK: i64 = 0x726f_7374_6572_0001;
 
 /// The statements of this module.
-pub const STATEMENTS: &[&Statement] = &[&TRY_LOCK, &HISTORY_EXISTS];
+pub const STATEMENTS: &[&Statement] = &[&TRY_LOCK, &HISTORY_EXISTS, &MISSING_TABLES];
 
 static TRY_LOCK: Statement = Statement::global("migrate.try_lock", include_str!("sql/try_lock.sql"));
 static HISTORY_EXISTS: Statement =
     Statement::global("migrate.history_exists", include_str!("sql/history_exists.sql"));
-/// Not in [`STATEMENTS`]: the table it reads is refinery's and not there before the first run.
+static MISSING_TABLES: Statement =
+    Statement::global("migrate.missing_tables", include_str!("sql/missing_tables.sql"));
+/// Not in [`STATEMENTS`]: its table belongs to refinery and does not exist before the first migration.
 static APPLIED: Statement = Statement::global("migrate.applied", include_str!("sql/applied.sql"));
 
 /// A migration of this binary.
@@ -61,18 +66,27 @@ pub fn newest() -> i32 {
     steps().last().map_or(0, |s| s.version)
 }
 
-/// The number of the last migration a database has; `None` before the first.
-pub(crate) async fn applied(connection: &mut PgConnection) -> Result<Option<i32>, sqlx::Error> {
-    if !HISTORY_EXISTS.raw().fetch_one(&mut *connection).await?.try_get::<bool, _>(0)? {
+/// The version of the last migration of a database; `None` before the first.
+pub(crate) async fn applied(mut session: Session<'_>) -> Result<Option<i32>, sqlx::Error> {
+    let (has_history,) = HISTORY_EXISTS.query().fetch_one::<(bool,)>(session.reborrow()).await?;
+    if !has_history {
         return Ok(None);
     }
-    APPLIED.raw().fetch_one(connection).await?.try_get(0)
+    Ok(APPLIED.query().fetch_one::<(Option<i32>,)>(session).await?.0)
 }
 
-/// The same for a command that has no pool.
+/// The tables of the schema that a database lacks.
+pub(crate) async fn missing_tables(db: &Db) -> Result<Vec<String>, sqlx::Error> {
+    let tables: Vec<&str> =
+        SCHEMA.lines().filter_map(|line| line.strip_prefix("CREATE TABLE ")?.split(' ').next()).collect();
+    let missing = MISSING_TABLES.bind("tables", tables).fetch_all::<(String,)>(db).await?;
+    Ok(missing.into_iter().map(|(name,)| name).collect())
+}
+
+/// The version of a database, for a command without a pool.
 pub async fn version(options: &Options) -> anyhow::Result<Option<i32>> {
     let mut connection = super::connect(options).await?;
-    let version = applied(&mut connection).await?;
+    let version = applied((&mut connection).into()).await?;
     connection.close().await?;
     Ok(version)
 }
@@ -97,7 +111,7 @@ pub async fn run_with(options: &Options, runner: &Runner) -> anyhow::Result<Vec<
         super::connect(&Options { statement_timeout: Duration::ZERO, ..options.clone() }).await?;
     // Polled, not waited for: a session that waits in pg_advisory_lock holds a snapshot, and the winner's
     // create index concurrently would wait for that snapshot for ever.
-    while !TRY_LOCK.raw().bind(LOCK).fetch_one(&mut connection).await?.try_get::<bool, _>(0)? {
+    while !TRY_LOCK.bind("lock", LOCK).fetch_one::<(bool,)>(&mut connection).await?.0 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let runner = Runner::new(runner.get_migrations()).set_abort_missing(false);

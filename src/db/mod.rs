@@ -1,8 +1,11 @@
-//! The only general code that knows sqlx: the pool, what its errors mean, migrations, coalescing.
+//! PostgreSQL: pools, sessions, statements, batching, migrations. The only general code that knows sqlx; it knows no
+//! resource.
 
 pub(crate) mod batch;
 pub(crate) mod connections;
+mod error;
 pub mod migrate;
+mod nullable;
 pub(crate) mod pool;
 mod queue;
 pub(crate) mod registry;
@@ -10,38 +13,41 @@ mod session;
 mod statement;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+pub(crate) use sqlx::FromRow;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+use tokio::time::timeout;
 
 use self::batch::{Batch, Queues};
 use self::pool::{Pool, Silence};
 use self::registry::{Component, Opening, Slot};
-use crate::base::error::{Error, Meaning, codes};
+use crate::base::error::{Error, codes};
 
+pub(crate) use error::{is_deadlock, is_disconnect, refusal};
 pub use registry::Registration;
 
+pub(crate) use nullable::Nullable;
 pub(crate) use session::Tx;
 pub use statement::Statement;
 
-/// Server threads that have connections of their own, at most: one for reads by id, and one of each kind of those that are
-/// kept for requests that are alone.
+/// The largest number of server threads with connections of their own.
 const THREADS: usize = 4;
 
-/// Lanes of a queue that all threads share: while one waits for its commit another one works.
+/// The workers of a queue that all threads share: while one waits for its commit the other one works.
 const WORKERS: usize = 2;
 
-/// The deadline of a statement on this side is that of PostgreSQL and this, for the answer to arrive.
+/// Connections for the workers that replace slow ones.
+const EXTRA_CONNECTIONS: usize = 6;
+
+/// The time beyond the statement timeout of PostgreSQL until a statement fails on this side.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Connections for batches that take long.
-const SPARE: usize = 6;
-
-/// One plan for each statement over arrays, made once: every row by its key. Left alone, Postgres plans anew for every
-/// short array, and may keep a plan that reads a whole table, made when the table was nearly empty.
-/// Somebody who holds a row keeps those who want it waiting for two seconds only: each of them takes a lane.
-const PINNED: [(&str, &str); 5] = [
+/// Settings of sessions that run batches. Each statement gets one plan that reads every row by its key: by default
+/// PostgreSQL plans anew for every short array, and may keep a plan that scans a table, made while it was nearly empty.
+/// A held row delays the requests that need it for two seconds at most, since each of them takes a worker.
+const BATCH_SETTINGS: [(&str, &str); 5] = [
     ("lock_timeout", "2s"),
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
@@ -65,12 +71,12 @@ pub struct Db {
 pub struct Options {
     /// `postgres://user:password@host:port/database`, or with `?host=/socket/directory`.
     pub url: String,
-    /// Connections at most, beside up to 24 for the hot statements and half as many and nine for searches; about twice
-    /// the cores of the database.
+    /// The size of the general pool. Batches take up to 24 connections beside it, searches half as many and nine.
+    /// About twice the cores of the database.
     pub max_connections: u32,
-    /// How long a request waits for a connection before it is told that the database cannot be reached.
+    /// The longest wait for a connection.
     pub acquire_timeout: Duration,
-    /// How long one statement may take.
+    /// The time limit of a statement in PostgreSQL.
     pub statement_timeout: Duration,
 }
 
@@ -86,18 +92,23 @@ impl Options {
         }
     }
 
-    /// sqlx's form of the URL. An error never repeats the URL: it holds a password.
+    /// The options of sqlx. An error never repeats the URL, which holds a password.
     pub fn connect_options(&self) -> anyhow::Result<PgConnectOptions> {
         let options: PgConnectOptions = self.url.parse().map_err(|_| {
             anyhow::anyhow!("the database URL is not of the form postgres://user:password@host:port/database")
         })?;
-        // Compiling a plan takes longer than all but the longest of our statements do.
+        // JIT compilation takes longer than nearly all statements do.
         let timeout = self.statement_timeout.as_millis().to_string();
-        // A line with the whole statement: a search has hundreds of kilobytes.
-        Ok(options
-            .disable_statement_logging()
-            .application_name("roster")
-            .options([("statement_timeout", timeout.as_str()), ("jit", "off")]))
+        // sqlx logs whole statements, and a search has hundreds of kilobytes.
+        Ok(options.disable_statement_logging().application_name("roster").options([
+            ("statement_timeout", timeout.as_str()),
+            ("jit", "off"),
+            // PostgreSQL ends sessions whose client went away, and releases their locks. Our side has deadlines.
+            ("tcp_keepalives_idle", "30"),
+            ("tcp_keepalives_interval", "10"),
+            ("tcp_keepalives_count", "3"),
+            ("tcp_user_timeout", "60s"),
+        ]))
     }
 }
 
@@ -107,10 +118,11 @@ impl Db {
     pub fn open(options: &Options, registrations: &[Registration]) -> anyhow::Result<Self> {
         let connect = options.connect_options()?;
         let threads = std::thread::available_parallelism().map_or(2, usize::from).min(THREADS);
-        let connections = registrations.iter().map(|r| r.batch_connections(threads)).sum::<usize>() + SPARE;
+        let connections =
+            registrations.iter().map(|r| r.batch_connections(threads)).sum::<usize>() + EXTRA_CONNECTIONS;
         let (silence, wait) = (Silence::new(), options.acquire_timeout);
-        let pinned = connect.clone().options(PINNED);
-        let batches = Pool::new(pinned, connections, wait, silence.clone());
+        let batched = connect.clone().options(BATCH_SETTINGS);
+        let batches = Pool::new(batched, connections, wait, silence.clone());
         let deadline = options.statement_timeout + GRACE;
         let opening = Opening {
             options,
@@ -148,16 +160,24 @@ impl Db {
         &self.legacy
     }
 
-    /// Does the database answer, and does it have the schema this binary was built for?
+    /// Checks that the database answers and has the schema of this binary.
+    ///
+    /// # Errors
+    /// 503 if it does not answer, if migrations are missing, or if a table is missing.
     pub async fn ready(&self) -> Result<(), Error> {
-        let mut connection = self.legacy.acquire().await.map_err(unavailable)?;
-        let version = migrate::applied(&mut connection).await.map_err(unavailable)?;
-        if version >= Some(migrate::newest()) {
-            Ok(())
-        } else {
-            Err(codes::UNAVAILABLE
-                .because("The database's schema is not the one this version of Roster needs."))
+        let missing = migrate::missing_tables(self).await.map_err(error::unavailable)?;
+        if !missing.is_empty() {
+            let cause = format!("tables are missing: {}", missing.join(", "));
+            let error = codes::UNAVAILABLE.because("The database lacks tables of Roster.");
+            return Err(Error { cause: Some(cause), ..error });
         }
+        let version = migrate::applied(self.into()).await.map_err(error::unavailable)?;
+        if version < Some(migrate::newest()) {
+            let reason =
+                "The database's schema is older than this version of Roster. Migrate it with: roster migrate";
+            return Err(codes::UNAVAILABLE.because(reason));
+        }
+        Ok(())
     }
 
     /// Closes all connections after the running statements and all accepted batches.
@@ -169,65 +189,7 @@ impl Db {
     }
 }
 
-fn unavailable(error: sqlx::Error) -> Error {
-    Error { cause: Some(error.to_string()), ..Error::from(codes::UNAVAILABLE) }
-}
-
-/// Could the statement not be run at all, or did the connection break under it?
-pub(crate) fn is_disconnect(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::WorkerCrashed
-        | sqlx::Error::Protocol(_) => true,
-        // 57P01..57P03: shut down, crashed, starting up. 53300: too many connections. 08: connection exceptions.
-        sqlx::Error::Database(e) => {
-            e.code().is_some_and(|c| c.starts_with("57P0") || c == "53300" || c.starts_with("08"))
-        }
-        _ => false,
-    }
-}
-
-const DEADLOCK: &str = "40P01";
-const LOCK_TIMEOUT: &str = "55P03";
-
-/// Was the statement, which changed nothing, the one of two waiting for each other that had to give way?
-pub(crate) fn is_deadlock(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(|e| e.code().as_deref() == Some(DEADLOCK))
-}
-
-/// What a failed statement means. `conflicts` tells, by the name of the constraint, what a duplicate means here.
-pub(crate) fn refusal(error: sqlx::Error, conflicts: &[(&str, Meaning)]) -> Error {
-    if is_disconnect(&error) {
-        return unavailable(error);
-    }
-    if let Some(database) = error.as_database_error() {
-        let meant = conflicts.iter().find(|(constraint, _)| Some(*constraint) == database.constraint());
-        if let Some((_, meaning)) = meant {
-            return (*meaning).into();
-        }
-        let reason = match database.code().as_deref() {
-            Some("57014") => Some("The query exceeded the timeout."),
-            Some(DEADLOCK | LOCK_TIMEOUT) => Some("Other changes got in the way. Please try again."),
-            _ => None,
-        };
-        if let Some(reason) = reason {
-            return Error { cause: Some(error.to_string()), ..codes::UNAVAILABLE.because(reason) };
-        }
-    }
-    Error::internal(error)
-}
-
-/// The same where nothing can conflict.
-impl From<sqlx::Error> for Error {
-    fn from(error: sqlx::Error) -> Self {
-        refusal(error, &[])
-    }
-}
-
-/// One connection outside of the pool, for commands.
+/// A connection outside of the pools, for commands.
 pub async fn connect(options: &Options) -> anyhow::Result<PgConnection> {
     let options = options.connect_options()?;
     PgConnection::connect_with(&options).await.map_err(|e| {
@@ -242,9 +204,71 @@ impl Db {
     }
 }
 
-/// Postgres's text form of a `text[]`.
+/// The text of a `text[]`, for statements over arrays of arrays.
 pub(crate) fn array_literal<'a>(elements: impl Iterator<Item = Option<&'a str>>) -> String {
     let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
     let elements: Vec<String> = elements.map(|e| e.map_or_else(|| "NULL".to_owned(), quoted)).collect();
     format!("{{{}}}", elements.join(","))
 }
+
+/// Waits until the database accepts connections and a session of it is ours alone.
+///
+/// # Errors
+/// A database that does not start within `limit`; an error that waiting does not resolve, such as a wrong password; a
+/// pooler in transaction mode.
+pub async fn wait(options: &Options, limit: Duration) -> anyhow::Result<()> {
+    let connect_options = options.connect_options()?;
+    let (until, mut logged) = (Instant::now() + limit, Instant::now() - LOG_EVERY);
+    loop {
+        let attempt = timeout(options.acquire_timeout, PgConnection::connect_with(&connect_options)).await;
+        let error = match attempt {
+            Ok(Ok(connection)) => return ensure_own_session(connection, &connect_options).await,
+            Ok(Err(error)) if is_disconnect(&error) => error.to_string(),
+            Ok(Err(error)) => {
+                anyhow::bail!("cannot connect to the database at {}: {error}", address(&connect_options))
+            }
+            Err(_) => "no answer".to_owned(),
+        };
+        if Instant::now() >= until {
+            anyhow::bail!("cannot reach the database at {}: {error}", address(&connect_options));
+        }
+        if logged.elapsed() >= LOG_EVERY {
+            logged = Instant::now();
+            tracing::warn!(address = address(&connect_options), error, "waiting for the database");
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+const LOG_EVERY: Duration = Duration::from_secs(5);
+
+fn address(options: &PgConnectOptions) -> String {
+    format!("{}:{}", options.get_host(), options.get_port())
+}
+
+/// Two open sessions have two backends, and each keeps its own, unless a pooler assigns backends by transaction. There a
+/// prepared statement may run on the session of another client.
+async fn ensure_own_session(mut first: PgConnection, options: &PgConnectOptions) -> anyhow::Result<()> {
+    let mut second = PgConnection::connect_with(options).await?;
+    let mut backends = Vec::new();
+    for _ in 0..3 {
+        for connection in [&mut first, &mut second] {
+            backends.push(BACKEND.query().fetch_one::<(i32,)>(connection).await?.0);
+        }
+    }
+    let is_stable = backends.chunks(2).all(|pair| pair == &backends[..2]);
+    if !is_stable || backends[0] == backends[1] {
+        anyhow::bail!(
+            "the database at {} shares sessions between clients, as a pooler in transaction mode does. Roster needs \
+             sessions of its own: connect to PostgreSQL directly, or set pool_mode = session in pgbouncer",
+            address(options)
+        );
+    }
+    first.close().await?;
+    second.close().await?;
+    Ok(())
+}
+
+static BACKEND: Statement = Statement::global("db.backend", include_str!("sql/backend.sql"));
+
+pub(crate) const STATEMENTS: &[&Statement] = &[&BACKEND];

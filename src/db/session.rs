@@ -84,6 +84,15 @@ impl<'s> From<&'s mut PgConnection> for Session<'s> {
 }
 
 impl Session<'_> {
+    /// The same session for one of several statements.
+    pub(super) fn reborrow(&mut self) -> Session<'_> {
+        match self {
+            Self::Pool(db) => Session::Pool(db),
+            Self::Transaction(tx) => Session::Transaction(tx),
+            Self::Connection(connection) => Session::Connection(connection),
+        }
+    }
+
     pub(super) async fn run<T>(
         self,
         statement: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,

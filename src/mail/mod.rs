@@ -1,19 +1,20 @@
-//! Mail: a queue in the database, and the worker that empties it.
+//! Mail: a queue in the database, and the worker that sends its mails.
 //!
-//! A mail is a row, written by the statement that makes its cause ([`crate::resources::tickets`]): there is never one without the
-//! other, and no caller waits for a mail server. A worker, started by `roster serve` and `roster dev`, claims what is
-//! due and hands it to a [`Sender`]; any number of instances may run one.
+//! A mail is a row, written by the statement of its cause (a ticket, a job or a user), so neither exists
+//! without the other, and no request waits for a mail server. `roster serve` and `roster dev` start a worker,
+//! which claims mails that are due and hands them to a [`Sender`]. Any number of instances may run one.
 //!
 //! Decisions:
-//! - A claim is a lease: what a worker took and did not settle (because it died) is tried again after the lease. So a
-//!   mail can arrive twice, always under the same Message-ID; it is never lost.
-//! - A failed attempt is repeated with growing pauses ([`model::backoff`]), [`model::ATTEMPTS`] times at most. A server
-//!   that refuses a mail for good (5yz) is not asked again. What was given up stays, marked, with the reason.
-//! - A mail whose link has ended is not sent any more.
-//! - The content is sealed, and erased once the mail was sent or given up: it holds a link that lets its reader act.
-//! - Without a mail server `roster serve` keeps mail in the queue and says so at its start; `roster dev` logs each
-//!   link.
-//! - Tickets are deleted, and their mails with them, thirty days after they ended.
+//! - A claim is a lease: a mail whose worker died is sent after the lease has ended. So a mail can arrive
+//!   twice, with the same Message-ID; it is never lost.
+//! - A failed attempt is repeated after growing pauses ([`model::backoff`]), [`model::MAX_ATTEMPTS`] times at
+//!   most. A permanent failure (SMTP 5yz) is not repeated. A mail that was given up stays in the table with
+//!   the reason.
+//! - A mail whose link has expired is not sent.
+//! - The content contains a secret link, so it is sealed, and erased when the mail is sent or given up.
+//! - Without a mail server `roster serve` keeps mails in the queue and logs that at its start; `roster dev`
+//!   logs each link.
+//! - Tickets are deleted, with their mails, thirty days after they expired.
 
 pub mod model;
 pub mod smtp;
@@ -28,18 +29,19 @@ use crate::base::error::Result;
 use crate::base::vault::Vault;
 use crate::base::worker::Rounds;
 use crate::db::Db;
-use model::{ATTEMPTS, Content, Due, Refusal, backoff};
+use model::{Content, Failure, MAX_ATTEMPTS, backoff};
 use smtp::Smtp;
+use store::ClaimedMail;
 
-/// How many mails a worker sends at once.
+/// The mails that a worker sends concurrently.
 const BATCH: i64 = 16;
-/// How long a claimed mail is the worker's own: longer than the time limits of a delivery taken together.
+/// The time after which another worker can claim a mail: longer than all time limits of a delivery together.
 const LEASE: time::Duration = time::Duration::minutes(5);
-/// How often what has ended is deleted, and how long after its end.
-const SWEEP_EVERY: time::Duration = time::Duration::hours(1);
-const KEPT: time::Duration = time::Duration::days(30);
+const SWEEP_INTERVAL: time::Duration = time::Duration::hours(1);
+/// How long tickets are stored after they expired.
+const RETENTION: time::Duration = time::Duration::days(30);
 
-/// What mail is handed to.
+/// Where mails are sent to.
 pub enum Sender {
     /// A mail server.
     Smtp(Box<Smtp>),
@@ -48,7 +50,7 @@ pub enum Sender {
 }
 
 impl Sender {
-    async fn send(&self, mail: &Due, content: Content) -> std::result::Result<(), Refusal> {
+    async fn send(&self, mail: &ClaimedMail, content: Content) -> std::result::Result<(), Failure> {
         match self {
             Self::Smtp(smtp) => smtp.send(mail, content).await,
             Self::Log => {
@@ -56,7 +58,7 @@ impl Sender {
                     tenant = mail.tenant_id,
                     subject = mail.subject,
                     link = content.link,
-                    "no mail server is set, so here is the link of a mail"
+                    "no mail server is configured, so the link of a mail is logged"
                 );
                 Ok(())
             }
@@ -64,54 +66,65 @@ impl Sender {
     }
 }
 
-/// Sends what is due at a time, at most a batch, of one tenant or of all. How many mails were tried.
+/// Sends mails that are due at a time, at most a batch, of one tenant or of all. The number of mails that
+/// were attempted.
 pub async fn deliver_due(
     db: &Db,
     vault: &Vault,
     sender: &Sender,
     now: OffsetDateTime,
-    only: Option<&str>,
+    tenant: Option<&str>,
 ) -> Result<usize> {
-    let due = store::claim(db, now, now + LEASE, BATCH, only).await?;
-    let settled = join_all(due.iter().map(|mail| deliver(db, vault, sender, mail, now))).await;
-    settled.into_iter().collect::<Result<Vec<()>>>()?;
-    Ok(due.len())
+    let mails = store::claim(db, now, now + LEASE, BATCH, tenant).await?;
+    let delivered = join_all(mails.iter().map(|mail| deliver(db, vault, sender, mail, now))).await;
+    delivered.into_iter().collect::<Result<Vec<()>>>()?;
+    Ok(mails.len())
 }
 
-async fn deliver(db: &Db, vault: &Vault, sender: &Sender, mail: &Due, now: OffsetDateTime) -> Result<()> {
+async fn deliver(
+    db: &Db,
+    vault: &Vault,
+    sender: &Sender,
+    mail: &ClaimedMail,
+    now: OffsetDateTime,
+) -> Result<()> {
+    let tenant = &mail.tenant_id;
     let outcome = if mail.expires_at <= now {
-        Err(Refusal::for_good("the link ended before the mail could be sent"))
+        Err(Failure::permanent("the link expired before the mail could be sent"))
     } else {
-        match Content::open(vault, &mail.tenant_id, &mail.mail_id, &mail.content) {
+        match Content::open(vault, tenant, &mail.mail_id, &mail.content) {
             Ok(content) => sender.send(mail, content).await,
-            Err(error) => Err(Refusal::for_now(error.to_string())),
+            Err(error) => Err(Failure::temporary(error.to_string())),
         }
     };
-    let Err(Refusal { is_final, reason }) = outcome else { return store::sent(db, mail, now).await };
-    let again_at = (!is_final && mail.attempts < ATTEMPTS).then(|| now + backoff(mail.attempts));
-    // The reason stays in the row: a server's words may repeat the address, which has no place in a log.
+    let Err(Failure { is_permanent, reason }) = outcome else {
+        return store::mark_sent(db, tenant, mail, now).await;
+    };
+    let next_attempt_at =
+        (!is_permanent && mail.attempts < MAX_ATTEMPTS).then(|| now + backoff(mail.attempts));
+    // The reason stays in the row: the answer of a server can contain the address, which must not be logged.
     tracing::warn!(
         tenant = mail.tenant_id,
         mail.id = mail.mail_id,
         attempts = mail.attempts,
-        given_up = again_at.is_none(),
+        given_up = next_attempt_at.is_none(),
         "a mail could not be sent, see mails.last_error"
     );
-    store::refused(db, mail, &reason, again_at, now).await
+    store::record_failure(db, tenant, mail, &reason, next_attempt_at, now).await
 }
 
-/// The work of one worker: to deliver mail and to delete what has ended.
+/// A worker: sends mails and deletes expired tickets.
 pub struct Mailer {
     db: Db,
     vault: Arc<Vault>,
     sender: Option<Sender>,
-    swept: OffsetDateTime,
+    swept_at: OffsetDateTime,
 }
 
 impl Mailer {
-    /// Without a sender it only deletes what has ended.
+    /// A worker; without a sender it only deletes expired tickets.
     pub fn new(db: Db, vault: Arc<Vault>, sender: Option<Sender>) -> Self {
-        Self { db, vault, sender, swept: OffsetDateTime::UNIX_EPOCH }
+        Self { db, vault, sender, swept_at: OffsetDateTime::UNIX_EPOCH }
     }
 }
 
@@ -120,8 +133,8 @@ impl Rounds for Mailer {
 
     async fn round(&mut self) -> Result<bool> {
         let now = OffsetDateTime::now_utc();
-        if now - self.swept > SWEEP_EVERY && store::sweep(&self.db, now - KEPT).await? == 0 {
-            self.swept = now;
+        if now - self.swept_at > SWEEP_INTERVAL && store::sweep(&self.db, now - RETENTION).await? == 0 {
+            self.swept_at = now;
         }
         let Some(sender) = &self.sender else { return Ok(false) };
         Ok(i64::try_from(deliver_due(&self.db, &self.vault, sender, now, None).await?) == Ok(BATCH))

@@ -1,4 +1,5 @@
-//! Handing mail to a server (RFC 5321). Every step has a time limit: lettre's own covers the connecting only.
+//! Sends mails to a server (RFC 5321). Each step has a time limit, because lettre limits the connection
+//! alone.
 
 use std::future::Future;
 use std::time::Duration;
@@ -14,23 +15,23 @@ use lettre::{Address, Message};
 use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
-use super::model::{Content, Due, Refusal};
+use super::model::{Content, Failure};
+use super::store::ClaimedMail;
 
-/// How long connecting may take, up to the server's greeting and the log-in, and how long handing over one mail.
+/// The time limit of each step: the connection, with greeting and authentication, and the transfer of a mail.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// When the connection is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Encryption {
-    /// Never: for a server on the same machine or network.
+    /// For a server on the same machine or network.
     None,
-    /// By STARTTLS, or no mail is sent.
+    /// By STARTTLS; a server without it gets no mail.
     StartTls,
-    /// From the first byte on.
+    /// From the first byte.
     Tls,
 }
 
-/// A mail server, as `mail.smtp_url` names it.
+/// The mail server of `mail.smtp_url`.
 pub(crate) struct Server {
     host: String,
     port: u16,
@@ -39,8 +40,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Reads `smtps://user:password@host:465` or `smtp://user:password@host:587?tls=required`; `smtp://host:25` is not
-    /// encrypted, so there is no password in it.
+    /// Reads `smtps://user:password@host:465`, `smtp://user:password@host:587?tls=required`, or
+    /// `smtp://host:25`, which is not encrypted and therefore has no password.
     pub(crate) fn parse(url: &str) -> Option<Self> {
         let url = Url::parse(url).ok()?;
         let (encryption, port) = match (url.scheme(), url.query()) {
@@ -63,12 +64,12 @@ impl Server {
     }
 }
 
-/// Is this a sender such as `Roster <no-reply@example.com>`?
+/// Is the text a sender such as `Roster <no-reply@example.com>`?
 pub(crate) fn is_mailbox(text: &str) -> bool {
     text.parse::<Mailbox>().is_ok()
 }
 
-/// Sends mail through a server.
+/// A mail server and the sender of all mails.
 pub struct Smtp {
     server: Server,
     tls: TlsParameters,
@@ -77,7 +78,7 @@ pub struct Smtp {
 }
 
 impl Smtp {
-    /// A server by its URL, and the sender of all mail.
+    /// A server by its URL.
     pub fn new(url: &str, from: &str) -> anyhow::Result<Self> {
         let server = Server::parse(url)
             .ok_or_else(|| anyhow!("mail.smtp_url is not of the form smtps://user:password@host"))?;
@@ -86,26 +87,26 @@ impl Smtp {
         Ok(Self { server, tls, from, timeout: TIMEOUT })
     }
 
-    /// The same with another time limit for each of the two steps.
+    /// Changes the time limit of each step.
     pub fn with_timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
 
-    /// Hands over a mail. Once the server has taken it, nothing that happens to the connection matters any more.
-    pub(crate) async fn send(&self, mail: &Due, content: Content) -> Result<(), Refusal> {
+    /// Sends a mail. After the server has accepted it, errors of the connection are ignored.
+    pub(crate) async fn send(&self, mail: &ClaimedMail, content: Content) -> Result<(), Failure> {
         let message = self.message(mail, content)?;
         let mut connection =
-            self.limited(self.connect()).await?.map_err(|e| Refusal::for_now(e.to_string()))?;
-        self.limited(connection.send(message.envelope(), &message.formatted()))
-            .await?
-            .map_err(|e| Refusal { is_final: e.is_permanent() || e.is_client(), reason: e.to_string() })?;
+            self.limited(self.connect()).await?.map_err(|e| Failure::temporary(e.to_string()))?;
+        self.limited(connection.send(message.envelope(), &message.formatted())).await?.map_err(|e| {
+            Failure { is_permanent: e.is_permanent() || e.is_client(), reason: e.to_string() }
+        })?;
         let timeout = self.timeout;
         tokio::spawn(async move { tokio::time::timeout(timeout, connection.quit()).await });
         Ok(())
     }
 
-    async fn limited<T>(&self, step: impl Future<Output = T>) -> Result<T, Refusal> {
-        let late = |_| Refusal::for_now("the mail server did not answer in time");
+    async fn limited<T>(&self, step: impl Future<Output = T>) -> Result<T, Failure> {
+        let late = |_| Failure::temporary("the mail server did not answer in time");
         tokio::time::timeout(self.timeout, step).await.map_err(late)
     }
 
@@ -126,23 +127,23 @@ impl Smtp {
         Ok(connection)
     }
 
-    fn message(&self, mail: &Due, content: Content) -> Result<Message, Refusal> {
-        let refused = |e: &dyn std::fmt::Display| Refusal::for_good(e.to_string());
+    fn message(&self, mail: &ClaimedMail, content: Content) -> Result<Message, Failure> {
+        let invalid = |e: &dyn std::fmt::Display| Failure::permanent(e.to_string());
         let (local, domain) = mail.recipient.rsplit_once('@').unwrap_or_default();
-        // Servers know a domain of other letters by its ASCII form (RFC 5891).
-        let domain = Host::parse(domain).map_err(|e| refused(&e))?.to_string();
-        let recipient = Address::new(local, domain).map_err(|e| refused(&e))?;
+        // SMTP uses the ASCII form of an internationalized domain (RFC 5891).
+        let domain = Host::parse(domain).map_err(|e| invalid(&e))?.to_string();
+        let recipient = Address::new(local, domain).map_err(|e| invalid(&e))?;
         let automatic =
             HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned());
         Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, recipient))
             .subject(&mail.subject)
-            // The same at every attempt: if one succeeds without our knowing, the next is recognised as a copy.
+            // The same for every attempt: a mail that arrives twice is recognised as a copy.
             .message_id(Some(format!("<{}@{}>", mail.mail_id, self.from.email.domain())))
             .raw_header(automatic)
             .multipart(MultiPart::alternative_plain_html(content.text, content.html))
-            .map_err(|e| refused(&e))
+            .map_err(|e| invalid(&e))
     }
 }
 
@@ -151,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_is_named_by_a_url() {
+    fn smtp_url_names_server_encryption_and_login() {
         let read = |url| Server::parse(url).map(|s| (s.host, s.port, s.encryption, s.login));
         let login = Some(("a@b".to_owned(), "p/w".to_owned()));
         let host = || "mx.example.com".to_owned();

@@ -1,71 +1,93 @@
-use sqlx::Row;
+//! Table `mails`. Its rows are written with their tickets by `users`, `tickets` and `jobs`, resealed by
+//! `keys`, and deleted with their tickets by foreign key. The outcome of a mail also sets the status of its
+//! job in `jobs`; `sweep` deletes from `tickets`.
+//!
+//! Locks: `claim` and `sweep` skip locked rows, so workers do not wait for each other.
+
+use sqlx::FromRow;
 use time::OffsetDateTime;
 
-use super::model::Due;
 use crate::base::error::Error;
 use crate::db::{Db, Statement};
 
-pub(crate) const STATEMENTS: &[&Statement] = &[&CLAIM, &SENT, &REFUSED, &SWEEP];
+pub(crate) const STATEMENTS: &[&Statement] = &[&CLAIM, &MARK_SENT, &RECORD_FAILURE, &SWEEP];
+
+/// A mail that a worker has claimed.
+#[derive(Debug, FromRow)]
+pub(crate) struct ClaimedMail {
+    pub tenant_id: String,
+    /// `mail_` and 16 letters and digits.
+    pub mail_id: String,
+    pub recipient: String,
+    pub subject: String,
+    /// [`Content`](super::model::Content), sealed.
+    pub content: Vec<u8>,
+    /// When the link of the mail expires.
+    pub expires_at: OffsetDateTime,
+    /// Attempts to send it, with the present one.
+    pub attempts: i32,
+}
 
 static CLAIM: Statement = Statement::global("mail.claim", include_str!("sql/claim.sql"));
 
-/// Takes up to `most` mails that are due, of one tenant or of all. Nobody else takes them before `until`.
+/// Claims up to `limit` mails that are due, of one tenant or of all. No other worker claims them before
+/// `leased_until`.
 pub(crate) async fn claim(
     db: &Db,
     now: OffsetDateTime,
-    until: OffsetDateTime,
-    most: i64,
-    only: Option<&str>,
-) -> Result<Vec<Due>, Error> {
-    let rows = CLAIM.raw().bind(now).bind(until).bind(most).bind(only).fetch_all(db.pool()).await?;
-    let due = |row: &sqlx::postgres::PgRow| {
-        Ok(Due {
-            tenant_id: row.try_get("tenant_id")?,
-            mail_id: row.try_get("mail_id")?,
-            recipient: row.try_get("recipient")?,
-            subject: row.try_get("subject")?,
-            content: row.try_get("content")?,
-            expires_at: row.try_get("expires_at")?,
-            attempts: row.try_get("attempts")?,
-        })
-    };
-    rows.iter().map(due).collect()
+    leased_until: OffsetDateTime,
+    limit: i64,
+    tenant: Option<&str>,
+) -> Result<Vec<ClaimedMail>, Error> {
+    let mails = CLAIM
+        .bind("now", now)
+        .bind("leased_until", leased_until)
+        .bind("limit", limit)
+        .bind("tenant_id", tenant)
+        .fetch_all(db)
+        .await?;
+    Ok(mails)
 }
 
-static SENT: Statement = Statement::new("mail.sent", include_str!("sql/sent.sql"));
+static MARK_SENT: Statement = Statement::new("mail.mark_sent", include_str!("sql/mark_sent.sql"));
 
-pub(crate) async fn sent(db: &Db, mail: &Due, now: OffsetDateTime) -> Result<(), Error> {
-    SENT.raw().bind(&mail.tenant_id).bind(&mail.mail_id).bind(now).execute(db.pool()).await?;
+pub(crate) async fn mark_sent(
+    db: &Db,
+    tenant: &str,
+    mail: &ClaimedMail,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    MARK_SENT.bind("tenant_id", tenant).bind("mail_id", &mail.mail_id).bind("now", now).execute(db).await?;
     Ok(())
 }
 
-/// The attempt is named, so that a worker that was believed dead cannot undo what happened since.
-static REFUSED: Statement = Statement::new("mail.refused", include_str!("sql/refused.sql"));
+static RECORD_FAILURE: Statement =
+    Statement::new("mail.record_failure", include_str!("sql/record_failure.sql"));
 
-/// Writes down a failed attempt; without a time for the next one the mail is given up.
-pub(crate) async fn refused(
+/// Records a failed attempt; without a next one the mail is given up.
+pub(crate) async fn record_failure(
     db: &Db,
-    mail: &Due,
+    tenant: &str,
+    mail: &ClaimedMail,
     reason: &str,
-    again_at: Option<OffsetDateTime>,
+    next_attempt_at: Option<OffsetDateTime>,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    REFUSED
-        .raw()
-        .bind(&mail.tenant_id)
-        .bind(&mail.mail_id)
-        .bind(mail.attempts)
-        .bind(reason)
-        .bind(again_at)
-        .bind(now)
-        .execute(db.pool())
+    RECORD_FAILURE
+        .bind("tenant_id", tenant)
+        .bind("mail_id", &mail.mail_id)
+        .bind("attempts", mail.attempts)
+        .bind("reason", reason)
+        .bind("next_attempt_at", next_attempt_at)
+        .bind("now", now)
+        .execute(db)
         .await?;
     Ok(())
 }
 
 static SWEEP: Statement = Statement::global("mail.sweep", include_str!("sql/sweep.sql"));
 
-/// Deletes up to a thousand tickets that ended before a time, and their mails with them.
+/// Deletes up to a thousand tickets that expired before a time, with their mails; the number of tickets.
 pub(crate) async fn sweep(db: &Db, before: OffsetDateTime) -> Result<u64, Error> {
-    Ok(SWEEP.raw().bind(before).execute(db.pool()).await?.rows_affected())
+    Ok(SWEEP.bind("before", before).execute(db).await?.rows_affected())
 }

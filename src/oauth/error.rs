@@ -2,16 +2,16 @@
 
 use crate::base::error::Error;
 
-/// A refusal of the token endpoint, in the shape of RFC 6749, 5.2.
+/// An error response of the token endpoint (RFC 6749, 5.2).
 #[derive(Debug)]
 pub struct OAuthError {
     /// HTTP status.
     pub status: u16,
     /// The code of the RFC, or Auth0's.
     pub error: &'static str,
-    /// What happened, for a developer.
+    /// The description for a developer.
     pub description: String,
-    /// What the log reads.
+    /// The cause for the log.
     pub cause: Option<String>,
 }
 
@@ -20,8 +20,12 @@ impl OAuthError {
         Self { status, error, description: description.into(), cause: None }
     }
 
+    pub(crate) fn invalid_request(description: impl Into<String>) -> Self {
+        Self::new(400, "invalid_request", description)
+    }
+
     pub(crate) fn missing(parameter: &str) -> Self {
-        Self::new(400, "invalid_request", format!("Missing required parameter: {parameter}"))
+        Self::invalid_request(format!("Missing required parameter: {parameter}"))
     }
 
     pub(crate) fn unauthorized() -> Self {

@@ -1,11 +1,11 @@
-//! The queue of mail and its worker, against a mail server on a real socket.
+//! The mail queue and its worker, with a mail server on a real socket.
 
 use serde_json::{Value, json};
 
-use crate::support::smtp::{MailServer, Manner};
+use crate::support::smtp::{Behaviour, MailServer};
 use crate::support::{Tenant, sql};
 
-/// The rows of a tenant's mails: attempts, whether sent, failed, erased, and the last error.
+/// The mails of a tenant: attempts, is sent, is failed, is erased, last error.
 async fn rows(tenant: &Tenant) -> Vec<Vec<Value>> {
     sql(
         "select attempts, sent_at is not null as sent, failed_at is not null as failed, content is null as erased, last_error from mails where tenant_id = $1",
@@ -15,7 +15,7 @@ async fn rows(tenant: &Tenant) -> Vec<Vec<Value>> {
 }
 
 #[tokio::test]
-async fn a_mail_is_delivered_once_whoever_delivers() {
+async fn mail_is_delivered_once_by_concurrent_workers() {
     let (tenant, server) = (Tenant::new().await, MailServer::start().await);
     let mut addresses = Vec::new();
     for _ in 0..12 {
@@ -34,7 +34,7 @@ async fn a_mail_is_delivered_once_whoever_delivers() {
 }
 
 #[tokio::test]
-async fn a_mail_says_who_sends_it_and_that_no_person_did() {
+async fn mail_has_the_headers_of_an_automatic_sender() {
     let (tenant, server) = (Tenant::new().await, MailServer::start().await);
     tenant.user(json!({})).await;
     server.deliver(&tenant, 0).await;
@@ -48,72 +48,72 @@ async fn a_mail_says_who_sends_it_and_that_no_person_did() {
 }
 
 #[tokio::test]
-async fn a_server_that_refuses_for_now_is_asked_again_later() {
+async fn temporary_failure_is_repeated_later() {
     let (tenant, server) = (Tenant::new().await, MailServer::start().await);
     tenant.user(json!({})).await;
-    server.set(Manner::Refuses("451 try again later"));
+    server.set(Behaviour::Rejects("451 try again later"));
     assert_eq!((server.deliver(&tenant, 0).await, server.deliver(&tenant, 0).await), (1, 0));
     let row = rows(&tenant).await.remove(0);
     assert_eq!(row[..4], [json!(1), json!(false), json!(false), json!(false)]);
     assert!(row[4].as_str().unwrap().contains("try again later"));
-    server.set(Manner::Takes);
+    server.set(Behaviour::Accepts);
     assert_eq!(server.deliver(&tenant, 1).await, 1);
     server.mail();
     assert_eq!(rows(&tenant).await[0][..3], [json!(2), json!(true), json!(false)]);
 }
 
 #[tokio::test]
-async fn a_server_that_refuses_for_good_is_not_asked_again() {
+async fn permanent_failure_is_not_repeated() {
     let (tenant, server) = (Tenant::new().await, MailServer::start().await);
     tenant.user(json!({})).await;
-    server.set(Manner::Refuses("550 no such mailbox"));
+    server.set(Behaviour::Rejects("550 no such mailbox"));
     assert_eq!((server.deliver(&tenant, 0).await, server.deliver(&tenant, 24).await), (1, 0));
     assert_eq!(rows(&tenant).await[0][..4], [json!(1), json!(false), json!(true), json!(true)]);
 }
 
 #[tokio::test]
-async fn a_mail_is_given_up_after_many_attempts() {
+async fn mail_is_given_up_after_the_last_attempt() {
     let (tenant, server) = (Tenant::new().await, MailServer::start().await);
     tenant.user(json!({})).await;
-    server.set(Manner::Refuses("451 try again later"));
+    server.set(Behaviour::Rejects("451 try again later"));
     let mut attempts = 0;
     while server.deliver(&tenant, 2 * attempts).await == 1 {
         attempts += 1;
     }
-    assert_eq!(attempts, i64::from(roster::mail::model::ATTEMPTS));
+    assert_eq!(attempts, i64::from(roster::mail::model::MAX_ATTEMPTS));
     assert_eq!(rows(&tenant).await[0][..4], [json!(attempts), json!(false), json!(true), json!(true)]);
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_costs_no_caller_anything_and_no_mail() {
+async fn unresponsive_server_delays_no_request_and_loses_no_mail() {
     let (tenant, server) = (Tenant::new().await, MailServer::start().await);
-    server.set(Manner::Hangs);
+    server.set(Behaviour::Hangs);
     tenant.user(json!({})).await;
     let (tried, created) =
         tokio::join!(server.deliver(&tenant, 0), tenant.user(json!({ "verify_email": false })));
     assert_eq!((tried, created["email_verified"].clone()), (1, json!(false)));
     assert_eq!(rows(&tenant).await[0][4], "the mail server did not answer in time");
-    server.set(Manner::Takes);
+    server.set(Behaviour::Accepts);
     assert_eq!(server.deliver(&tenant, 1).await, 1);
     server.mail();
 }
 
 #[tokio::test]
-async fn a_server_that_disappears_gets_the_same_mail_again() {
+async fn broken_connection_repeats_the_mail_with_its_message_id() {
     let (tenant, server) = (Tenant::new().await, MailServer::start().await);
     tenant.user(json!({})).await;
-    server.set(Manner::Disappears);
+    server.set(Behaviour::Disconnects);
     assert_eq!(server.deliver(&tenant, 0).await, 1);
-    server.set(Manner::Takes);
+    server.set(Behaviour::Accepts);
     assert_eq!((server.deliver(&tenant, 1).await, server.deliver(&tenant, 2).await), (1, 0));
     let ids: Vec<_> =
         server.mails().iter().map(|mail| mail.header("Message-ID").map(str::to_owned)).collect();
     assert_eq!(ids.len(), 2);
-    assert_eq!(ids[0], ids[1], "a copy can be recognised");
+    assert_eq!(ids[0], ids[1], "a copy is recognisable");
 }
 
 #[tokio::test]
-async fn what_nobody_could_send_in_time_is_not_sent() {
+async fn mail_with_an_expired_link_is_not_sent() {
     let (tenant, server) = (Tenant::new().await, MailServer::start().await);
     tenant.user(json!({})).await;
     assert_eq!((server.deliver(&tenant, 121).await, server.mails().len()), (1, 0));
@@ -121,7 +121,7 @@ async fn what_nobody_could_send_in_time_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_user_that_is_gone_gets_no_mail() {
+async fn deleted_user_gets_no_mail() {
     let (tenant, server) = (Tenant::new().await, MailServer::start().await);
     let user = tenant.user(json!({})).await;
     tenant.delete(&crate::support::path_of(&user)).await;
@@ -129,7 +129,7 @@ async fn a_user_that_is_gone_gets_no_mail() {
 }
 
 #[tokio::test]
-async fn a_new_user_gets_a_verification_mail_unless_there_is_no_need() {
+async fn new_user_gets_a_verification_mail_if_unverified() {
     let (tenant, server) = (Tenant::new().await, MailServer::start().await);
     tenant.user(json!({ "verify_email": false })).await;
     tenant.user(json!({ "email_verified": true })).await;
@@ -143,7 +143,7 @@ async fn a_new_user_gets_a_verification_mail_unless_there_is_no_need() {
 }
 
 #[tokio::test]
-async fn a_change_sends_a_verification_mail_only_when_asked_to() {
+async fn update_sends_a_verification_mail_only_on_request() {
     let (tenant, server) = (Tenant::new().await, MailServer::start().await);
     let user = tenant.user(json!({ "email_verified": true })).await;
     let path = crate::support::path_of(&user);
@@ -162,20 +162,20 @@ async fn a_change_sends_a_verification_mail_only_when_asked_to() {
 }
 
 #[tokio::test]
-async fn a_domain_of_other_letters_gets_its_mail() {
+async fn internationalized_domain_gets_its_mail() {
     let (tenant, server) = (Tenant::new().await, MailServer::start().await);
     tenant.user(json!({ "email": "jörg@exämple.org" })).await;
     tenant.user(json!({ "email": "jane@exämple.org" })).await;
     assert_eq!(server.deliver(&tenant, 0).await, 2);
     assert_eq!(server.mail().to, "jane@xn--exmple-cua.org");
-    let told =
+    let errors =
         sql("select last_error from mails where tenant_id = $1 and failed_at is not null", &[&tenant.name])
             .await;
-    assert!(told[0][0].as_str().unwrap().contains("SMTPUTF8"), "{told:?}");
+    assert!(errors[0][0].as_str().unwrap().contains("SMTPUTF8"), "{errors:?}");
 }
 
 #[tokio::test]
-async fn the_queue_holds_no_link_in_the_clear() {
+async fn queue_contains_no_link_in_the_clear() {
     let (tenant, server) = (Tenant::new().await, MailServer::start().await);
     tenant.user(json!({})).await;
     let before = sql(

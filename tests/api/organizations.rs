@@ -11,23 +11,23 @@ const UNKNOWN_TO_GRANTS: (u16, Option<&str>, &str) = (404, None, "No organizatio
 const UNKNOWN_GRANT: (u16, Option<&str>, &str) =
     (404, Some("inexistent_client_grant"), "The grant does not exist.");
 
-async fn made(tenant: &Tenant, path: &str, body: Value) -> Value {
+async fn created(tenant: &Tenant, path: &str, body: Value) -> Value {
     let answer = tenant.post(path, body).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
     answer.json
 }
 
 async fn organization(tenant: &Tenant) -> Value {
-    made(tenant, PATH, json!({ "name": unique("org") })).await
+    created(tenant, PATH, json!({ "name": unique("org") })).await
 }
 
-/// A grant of a client of its own for the Management API.
+/// A grant of a new client for the Management API.
 async fn grant(tenant: &Tenant, more: Value) -> Value {
-    let client = made(tenant, "/api/v2/clients", json!({ "name": "Grantee" })).await;
+    let client = created(tenant, "/api/v2/clients", json!({ "name": "Grantee" })).await;
     let mut body =
         json!({ "client_id": client["client_id"], "audience": tenant.audience, "scope": ["read:users"] });
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    made(tenant, "/api/v2/client-grants", body).await
+    created(tenant, "/api/v2/client-grants", body).await
 }
 
 fn path_of(organization: &Value) -> String {
@@ -43,10 +43,10 @@ fn organizations_of(grant: &Value) -> String {
 }
 
 async fn add(tenant: &Tenant, organization: &Value, grant: &Value) {
-    made(tenant, &grants_of(organization), json!({ "grant_id": grant["id"] })).await;
+    created(tenant, &grants_of(organization), json!({ "grant_id": grant["id"] })).await;
 }
 
-/// The ids in a list, in an order of their own.
+/// The ids in a list, sorted.
 fn ids(list: &Value) -> Vec<&str> {
     let mut ids: Vec<&str> = list.as_array().unwrap().iter().map(|o| o["id"].as_str().unwrap()).collect();
     ids.sort_unstable();
@@ -54,22 +54,22 @@ fn ids(list: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn an_organization_is_what_was_sent_until_it_is_deleted() {
+async fn organization_is_answered_as_sent_until_its_deletion() {
     let tenant = Tenant::new().await;
-    let mut whole = json!({
+    let mut expected = json!({
         "name": "acme-1_x",
         "display_name": "Acme <Users>",
         "branding": { "logo_url": "https://example.com/logo.gif", "colors": { "primary": "#fff", "page_background": "#00Ff00" } },
         "metadata": { "plan": "gold", "größe.$": "" },
         "token_quota": { "client_credentials": { "enforce": true, "per_day": 5 } },
     });
-    let organization = made(&tenant, PATH, whole.clone()).await;
+    let organization = created(&tenant, PATH, expected.clone()).await;
     let id = organization["id"].as_str().unwrap();
     assert!(id.len() == 20 && id.starts_with("org_"), "{id}");
-    whole["id"] = json!(id);
-    assert_eq!(organization, whole);
-    assert_eq!(tenant.get(&path_of(&organization)).await.json, whole);
-    assert_eq!(tenant.get(&format!("{PATH}/name/acme-1_x")).await.json, whole);
+    expected["id"] = json!(id);
+    assert_eq!(organization, expected);
+    assert_eq!(tenant.get(&path_of(&organization)).await.json, expected);
+    assert_eq!(tenant.get(&format!("{PATH}/name/acme-1_x")).await.json, expected);
     assert_eq!(tenant.get(&format!("{PATH}/acme-1_x")).await.refusal(), UNKNOWN);
     assert_eq!(tenant.delete(&path_of(&organization)).await.status, 204);
     assert_eq!(
@@ -93,10 +93,10 @@ async fn an_organization_is_what_was_sent_until_it_is_deleted() {
 }
 
 #[tokio::test]
-async fn a_change_replaces_what_it_names_and_metadata_as_a_whole() {
+async fn update_replaces_named_members_and_metadata_as_a_whole() {
     let tenant = Tenant::new().await;
     let body = json!({ "name": "first", "display_name": "First", "metadata": { "a": "1", "b": "2" } });
-    let organization = made(&tenant, PATH, body).await;
+    let organization = created(&tenant, PATH, body).await;
     let path = path_of(&organization);
     let patch =
         json!({ "name": "second", "metadata": { "b": "3", "c": null }, "branding": { "logo_url": null } });
@@ -114,7 +114,7 @@ async fn a_change_replaces_what_it_names_and_metadata_as_a_whole() {
         json!({ "id": organization["id"], "name": "second", "display_name": "First", "branding": {} })
     );
     let journal = tenant.journal(organization["id"].as_str().unwrap()).await;
-    assert_eq!(journal.len(), 3, "what changed nothing is not in it");
+    assert_eq!(journal.len(), 3, "an update without effect has no entry");
     assert_eq!(
         journal[1],
         (
@@ -129,7 +129,7 @@ async fn a_change_replaces_what_it_names_and_metadata_as_a_whole() {
 }
 
 #[tokio::test]
-async fn a_name_is_one_organizations_of_a_tenant_however_many_ask_at_once() {
+async fn name_is_unique_in_its_tenant_under_concurrency() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     let taken = (409, None, "An organization with this name already exists.");
     let answers = join_all((0..4).map(|_| tenant.post(PATH, json!({ "name": "acme" })))).await;
@@ -140,11 +140,11 @@ async fn a_name_is_one_organizations_of_a_tenant_however_many_ask_at_once() {
     let second = organization(&tenant).await;
     assert_eq!(tenant.patch(&path_of(&second), json!({ "name": "acme" })).await.refusal(), taken);
     assert_eq!(tenant.get(&path_of(&second)).await.json, second);
-    made(&other, PATH, json!({ "name": "acme" })).await;
+    created(&other, PATH, json!({ "name": "acme" })).await;
 }
 
 #[tokio::test]
-async fn what_an_organization_cannot_be_is_refused_and_changes_nothing() {
+async fn invalid_body_is_rejected_and_changes_nothing() {
     let tenant = Tenant::new().await;
     let organization = organization(&tenant).await;
     let pattern = "String does not match pattern ^(?!org_)[a-z0-9][a-z0-9_-]*$";
@@ -197,7 +197,7 @@ async fn what_an_organization_cannot_be_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn organizations_are_listed_by_page_and_by_checkpoint() {
+async fn list_is_paged_by_number_and_by_checkpoint() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     assert_eq!(tenant.get(&format!("{PATH}?take=2")).await.json, json!({ "organizations": [] }));
     for _ in 0..3 {
@@ -224,12 +224,12 @@ async fn organizations_are_listed_by_page_and_by_checkpoint() {
 }
 
 #[tokio::test]
-async fn a_client_grant_is_associated_once_and_taken_away() {
+async fn client_grant_is_added_once_and_removed() {
     let tenant = Tenant::new().await;
     let (organization, grant) =
         (organization(&tenant).await, grant(&tenant, json!({ "organization_usage": "require" })).await);
     let grants = grants_of(&organization);
-    let associated = made(&tenant, &grants, json!({ "grant_id": grant["id"] })).await;
+    let associated = created(&tenant, &grants, json!({ "grant_id": grant["id"] })).await;
     assert_eq!(
         associated,
         json!({
@@ -260,7 +260,7 @@ async fn a_client_grant_is_associated_once_and_taken_away() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_cannot_be_associated() {
+async fn unknown_organization_or_grant_is_not_associated() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     let (mine, granted) = (organization(&tenant).await, grant(&tenant, json!({})).await);
     let theirs = (organization(&other).await, grant(&other, json!({})).await);
@@ -287,7 +287,7 @@ async fn what_is_not_there_cannot_be_associated() {
 }
 
 #[tokio::test]
-async fn an_association_goes_with_the_organization_the_grant_or_the_client() {
+async fn association_is_deleted_with_either_side() {
     let tenant = Tenant::new().await;
     let (kept, gone) = (organization(&tenant).await, organization(&tenant).await);
     let (first, second) = (grant(&tenant, json!({})).await, grant(&tenant, json!({})).await);
@@ -311,7 +311,7 @@ async fn an_association_goes_with_the_organization_the_grant_or_the_client() {
 }
 
 #[tokio::test]
-async fn the_grants_of_an_organization_and_the_organizations_of_a_grant_are_listed_in_parts() {
+async fn lists_of_associations_are_filtered_and_paged() {
     let tenant = Tenant::new().await;
     let (organization, other) = (organization(&tenant).await, organization(&tenant).await);
     let (first, second) = (grant(&tenant, json!({})).await, grant(&tenant, json!({})).await);
@@ -355,19 +355,19 @@ async fn the_grants_of_an_organization_and_the_organizations_of_a_grant_are_list
 }
 
 #[tokio::test]
-async fn an_organization_has_at_most_a_hundred_grants_however_many_are_added_at_once() {
+async fn grants_are_limited_to_100_under_concurrency() {
     let tenant = Tenant::new().await;
     let organization = organization(&tenant).await;
     let base = grant(&tenant, json!({})).await;
     let parameters =
         [tenant.name.as_str(), base["client_id"].as_str().unwrap(), organization["id"].as_str().unwrap()];
-    let made = execute(
+    let inserted = execute(
         "insert into client_grants (tenant_id, grant_id, client_id, audience, scope)
          select $1, 'cgr_' || n, $2, 'urn:' || n, '{}' from generate_series(1, 102) n where $3 <> ''",
         &parameters,
     )
     .await;
-    assert_eq!(made, 102);
+    assert_eq!(inserted, 102);
     execute(
         "insert into organization_client_grants (tenant_id, organization_id, grant_id)
          select $1, $3, 'cgr_' || n from generate_series(1, 99) n where $2 <> ''",
@@ -388,7 +388,7 @@ async fn an_organization_has_at_most_a_hundred_grants_however_many_are_added_at_
 }
 
 #[tokio::test]
-async fn clients_are_found_by_what_their_grants_have_to_do_with_organizations() {
+async fn clients_are_found_by_organizations_of_their_grants() {
     let tenant = Tenant::new().await;
     let organization = organization(&tenant).await;
     let any = grant(&tenant, json!({ "allow_any_organization": true })).await;

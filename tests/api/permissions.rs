@@ -20,7 +20,7 @@ async fn remove(tenant: &Tenant, path: &str, body: Value) -> Response {
     send(tenant.authorized("DELETE", path).json(&body)).await
 }
 
-/// A tenant with an API of some scopes; the path of the API.
+/// A tenant with an API with these scopes; the path of the API.
 async fn tenant_with(scopes: &[&str]) -> (Tenant, String) {
     let tenant = Tenant::new().await;
     let scopes: Vec<Value> =
@@ -43,7 +43,7 @@ async fn names(tenant: &Tenant, path: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_roles_permissions_come_and_go() {
+async fn permissions_of_a_role_are_added_listed_and_removed() {
     let (tenant, _) = tenant_with(&["read", "write"]).await;
     let role = role(&tenant).await;
     let path = format!("/api/v2/roles/{role}/permissions");
@@ -69,7 +69,7 @@ async fn a_roles_permissions_come_and_go() {
 }
 
 #[tokio::test]
-async fn a_users_permissions_tell_all_their_sources() {
+async fn permissions_of_a_user_have_all_their_sources() {
     let (tenant, _) = tenant_with(&["read", "write"]).await;
     let user = tenant.user(json!({})).await;
     let path = format!("{}/permissions", path_of(&user));
@@ -113,7 +113,7 @@ async fn a_users_permissions_tell_all_their_sources() {
 }
 
 #[tokio::test]
-async fn what_does_not_exist_is_404_and_nothing_is_added() {
+async fn unknown_permission_is_404_and_nothing_is_added() {
     let (tenant, _) = tenant_with(&["read"]).await;
     let (role, user) = (role(&tenant).await, path_of(&tenant.user(json!({})).await));
     let (of_role, of_user) = (format!("/api/v2/roles/{role}/permissions"), format!("{user}/permissions"));
@@ -152,7 +152,7 @@ async fn what_does_not_exist_is_404_and_nothing_is_added() {
 }
 
 #[tokio::test]
-async fn removing_a_scope_or_an_api_takes_its_assignments_along() {
+async fn deletions_of_scopes_and_apis_delete_assignments() {
     let (tenant, api) = tenant_with(&["read", "write", "fly"]).await;
     let (role, user) = (role(&tenant).await, path_of(&tenant.user(json!({})).await));
     let paths = [format!("/api/v2/roles/{role}/permissions"), format!("{user}/permissions")];
@@ -174,7 +174,7 @@ async fn removing_a_scope_or_an_api_takes_its_assignments_along() {
 }
 
 #[tokio::test]
-async fn adding_while_the_scope_is_removed_leaves_nothing_behind() {
+async fn add_while_the_scope_is_deleted_leaves_no_row() {
     let (tenant, api) = tenant_with(&["read"]).await;
     let path = format!("/api/v2/roles/{}/permissions", role(&tenant).await);
     for _ in 0..10 {
@@ -191,7 +191,7 @@ async fn adding_while_the_scope_is_removed_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_role_and_a_user_have_at_most_1000_permissions_whatever_the_race() {
+async fn limit_of_1000_permissions_holds_for_concurrent_requests() {
     let scopes: Vec<String> = (0..1100).map(|n| format!("scope:{n}")).collect();
     let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
     let (tenant, _) = tenant_with(&scopes).await;
@@ -212,7 +212,7 @@ async fn a_role_and_a_user_have_at_most_1000_permissions_whatever_the_race() {
 }
 
 #[tokio::test]
-async fn two_tenants_do_not_share_permissions() {
+async fn permissions_of_another_tenant_are_not_found() {
     let ((one, _), other) = (tenant_with(&["read"]).await, Tenant::new().await);
     let (mine, theirs) = (role(&one).await, role(&other).await);
     let path = |role: &str| format!("/api/v2/roles/{role}/permissions");

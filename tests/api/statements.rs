@@ -55,7 +55,7 @@ fn every_statement_names_the_tenant_unless_it_is_global() {
             "migrate.try_lock",
             "migrate.history_exists",
             "tenancy.by_host",
-            "tenancy.all",
+            "tenancy.list",
             "connections.claim_deletion",
             "search.try_lock",
             "search.list_indexes",

@@ -1,4 +1,4 @@
-//! `/api/v2/tenants/settings`: the merge, its limits, and what obeys it.
+//! `/api/v2/tenants/settings`: the merge, its limits and its effects.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::support::{CONNECTION, PASSWORD, Response, Tenant, form, send, sql, un
 
 const PATH: &str = "/api/v2/tenants/settings";
 
-async fn patched(tenant: &Tenant, body: Value) -> Value {
+async fn updated(tenant: &Tenant, body: Value) -> Value {
     let answer = tenant.patch(PATH, body).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     answer.json
@@ -19,7 +19,7 @@ async fn settings(tenant: &Tenant) -> Value {
 }
 
 #[tokio::test]
-async fn a_tenant_begins_with_defaults() {
+async fn new_tenant_has_defaults() {
     let tenant = Tenant::new().await;
     assert_eq!(
         settings(&tenant).await,
@@ -46,49 +46,49 @@ async fn a_tenant_begins_with_defaults() {
 }
 
 #[tokio::test]
-async fn objects_merge_at_their_first_level_and_an_empty_one_clears() {
+async fn objects_merge_at_their_first_level_and_empty_ones_clear() {
     let tenant = Tenant::new().await;
     let flags = settings(&tenant).await["flags"].clone();
     let answer =
-        patched(&tenant, json!({ "flags": { "genai_trial": true, "enable_sso": false }, "error_page": { "html": "a", "url": "" } })).await;
+        updated(&tenant, json!({ "flags": { "genai_trial": true, "enable_sso": false }, "error_page": { "html": "a", "url": "" } })).await;
     assert_eq!(answer["error_page"], json!({ "html": "a", "url": "" }));
-    patched(&tenant, json!({ "error_page": { "html": "b", "show_log_link": true } })).await;
+    updated(&tenant, json!({ "error_page": { "html": "b", "show_log_link": true } })).await;
     let now = settings(&tenant).await;
     assert_eq!(now["error_page"], json!({ "html": "b", "url": "", "show_log_link": true }));
     let mut expected = flags.clone();
     (expected["genai_trial"], expected["enable_sso"]) = (json!(true), json!(false));
     assert_eq!(now["flags"], expected);
-    patched(&tenant, json!({ "error_page": {}, "flags": {}, "session_cookie": {} })).await;
+    updated(&tenant, json!({ "error_page": {}, "flags": {}, "session_cookie": {} })).await;
     let now = settings(&tenant).await;
     assert_eq!(
         (&now["error_page"], &now["flags"], &now["session_cookie"]),
         (&json!({}), &json!({}), &json!({}))
     );
     let quota = |n: i64| json!({ "client_credentials": { "per_day": n } });
-    patched(&tenant, json!({ "default_token_quota": { "clients": quota(1), "organizations": quota(2) } }))
+    updated(&tenant, json!({ "default_token_quota": { "clients": quota(1), "organizations": quota(2) } }))
         .await;
-    let answer = patched(
+    let answer = updated(
         &tenant,
         json!({ "default_token_quota": { "clients": { "client_credentials": { "per_hour": 3 } } } }),
     )
     .await;
     let expected =
         json!({ "clients": { "client_credentials": { "per_hour": 3 } }, "organizations": quota(2) });
-    assert_eq!(answer["default_token_quota"], expected, "below the first level it is replaced");
+    assert_eq!(answer["default_token_quota"], expected, "an object below the first level is replaced");
 }
 
 #[tokio::test]
-async fn null_removes_and_an_empty_list_stays() {
+async fn null_removes_and_an_empty_array_is_stored() {
     let tenant = Tenant::new().await;
     let body = json!({
         "acr_values_supported": ["foo", "bar"], "mtls": { "enable_endpoint_aliases": true }, "allowed_logout_urls": ["https://*.example.com/{organization_name}"],
         "change_password": { "enabled": true }, "customize_mfa_in_postlogin_action": true, "enabled_locales": ["fr", "en"],
     });
-    let answer = patched(&tenant, body.clone()).await;
+    let answer = updated(&tenant, body.clone()).await;
     for (name, value) in body.as_object().unwrap() {
         assert_eq!(&answer[name], value);
     }
-    let answer = patched(
+    let answer = updated(
         &tenant,
         json!({ "acr_values_supported": [], "allowed_logout_urls": [], "enabled_locales": ["de"] }),
     )
@@ -105,15 +105,15 @@ async fn null_removes_and_an_empty_list_stays() {
         "device_flow",
     ];
     let nulls: Value = names.map(|name| (name, Value::Null)).into_iter().collect();
-    patched(&tenant, nulls).await;
+    updated(&tenant, nulls).await;
     let now = settings(&tenant).await;
     assert!(names.iter().all(|name| now.get(name).is_none()), "{now}");
 }
 
 #[tokio::test]
-async fn a_change_answers_more_flags_and_fewer_sandboxes_than_a_read() {
+async fn update_answers_more_flags_and_no_sandbox_versions() {
     let tenant = Tenant::new().await;
-    let answer = patched(&tenant, json!({ "friendly_name": "Acme" })).await;
+    let answer = updated(&tenant, json!({ "friendly_name": "Acme" })).await;
     assert_eq!(answer["flags"]["cannot_change_enforce_client_authentication_on_passwordless_start"], true);
     assert_eq!(answer["universal_login"]["is_custom_template_set"], false);
     assert!(answer.get("sandbox_versions_available").is_none());
@@ -124,7 +124,7 @@ async fn a_change_answers_more_flags_and_fewer_sandboxes_than_a_read() {
 }
 
 #[tokio::test]
-async fn fields_choose_but_for_the_sandbox() {
+async fn fields_select_members_except_the_sandbox() {
     let tenant = Tenant::new().await;
     let some = tenant.get(&format!("{PATH}?fields=session_lifetime,nothing")).await.json;
     assert_eq!(
@@ -140,10 +140,10 @@ async fn fields_choose_but_for_the_sandbox() {
 }
 
 #[tokio::test]
-async fn minutes_are_answered_in_hours() {
+async fn lifetimes_in_minutes_are_answered_in_hours() {
     let tenant = Tenant::new().await;
     let body = json!({ "session_lifetime_in_minutes": 120, "idle_session_lifetime_in_minutes": 90 });
-    let answer = patched(&tenant, body).await;
+    let answer = updated(&tenant, body).await;
     assert_eq!((&answer["session_lifetime"], &answer["idle_session_lifetime"]), (&json!(2), &json!(1.5)));
     assert!(answer.get("session_lifetime_in_minutes").is_none());
     let both = tenant.patch(PATH, json!({ "session_lifetime": 1, "session_lifetime_in_minutes": 60 })).await;
@@ -158,7 +158,7 @@ async fn minutes_are_answered_in_hours() {
 }
 
 #[tokio::test]
-async fn what_settings_cannot_be_is_refused_and_nothing_changes() {
+async fn invalid_body_is_rejected_and_changes_nothing() {
     let tenant = Tenant::new().await;
     let before = settings(&tenant).await;
     for (body, reason) in [
@@ -222,12 +222,12 @@ async fn what_settings_cannot_be_is_refused_and_nothing_changes() {
 }
 
 #[tokio::test]
-async fn each_change_is_in_the_journal_and_what_changes_nothing_is_not() {
+async fn journal_has_an_entry_for_each_effective_update() {
     let tenant = Tenant::new().await;
     let body = json!({ "friendly_name": "Acme", "flags": { "enable_sso": false } });
-    patched(&tenant, body.clone()).await;
+    updated(&tenant, body.clone()).await;
     let etag = tenant.get(PATH).await.header("etag").unwrap().to_owned();
-    patched(&tenant, body).await;
+    updated(&tenant, body).await;
     assert_eq!(tenant.get(PATH).await.header("etag"), Some(etag.as_str()));
     let entries = tenant.journal(&tenant.name).await;
     let entries: Vec<&Value> = entries
@@ -241,7 +241,7 @@ async fn each_change_is_in_the_journal_and_what_changes_nothing_is_not() {
 }
 
 #[tokio::test]
-async fn a_change_can_be_tied_to_a_version() {
+async fn etag_serves_304_and_rejects_a_stale_update() {
     let tenant = Tenant::new().await;
     let conditional = |etag: &str, name: &str| {
         send(
@@ -262,10 +262,10 @@ async fn a_change_can_be_tied_to_a_version() {
 }
 
 #[tokio::test]
-async fn settings_are_a_tenants_own() {
+async fn settings_belong_to_one_tenant() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     let before = settings(&other).await;
-    patched(&tenant, json!({ "friendly_name": "Acme", "flags": {} })).await;
+    updated(&tenant, json!({ "friendly_name": "Acme", "flags": {} })).await;
     assert_eq!(settings(&other).await, before);
     assert_eq!(
         sql(
@@ -277,9 +277,8 @@ async fn settings_are_a_tenants_own() {
     );
 }
 
-/// 16 writers of 16 flags: none of them is lost.
 #[tokio::test]
-async fn concurrent_changes_are_all_there() {
+async fn concurrent_updates_all_remain() {
     let tenant = Tenant::new().await;
     let names = [
         "enable_pipeline2",
@@ -306,24 +305,25 @@ async fn sign_up(tenant: &Tenant, client_id: &Value, email: &str) -> Response {
 }
 
 #[tokio::test]
-async fn a_signup_tells_who_is_there_as_the_flag_says_at_once() {
+async fn signup_reports_an_existing_user_according_to_the_flag() {
     let tenant = Tenant::new().await;
     let client = tenant.post("/api/v2/clients", json!({ "name": "Site" })).await.json;
     let email = tenant.user(json!({})).await["email"].as_str().unwrap().to_owned();
-    let flag = |told: bool| json!({ "flags": { "enable_public_signup_user_exists_error": told } });
-    for told in [false, true, false] {
-        patched(&tenant, flag(told)).await;
+    let flag =
+        |is_reported: bool| json!({ "flags": { "enable_public_signup_user_exists_error": is_reported } });
+    for is_reported in [false, true, false] {
+        updated(&tenant, flag(is_reported)).await;
         let answer = sign_up(&tenant, &client["client_id"], &email).await;
-        let code = if told { "user_exists" } else { "invalid_signup" };
+        let code = if is_reported { "user_exists" } else { "invalid_signup" };
         assert_eq!((answer.status, &answer.json["code"]), (400, &json!(code)));
     }
-    patched(&tenant, json!({ "flags": {} })).await;
+    updated(&tenant, json!({ "flags": {} })).await;
     assert_eq!(sign_up(&tenant, &client["client_id"], &email).await.json["code"], "user_exists");
     let new = format!("{}@example.com", unique("new"));
     assert_eq!(sign_up(&tenant, &client["client_id"], &new).await.status, 200);
 }
 
-/// A client that may log people in and have tokens of its own.
+/// A client for logins and for client credentials.
 async fn client(tenant: &Tenant) -> Value {
     let grant_types = ["password", "http://auth0.com/oauth/grant-type/password-realm", "client_credentials"];
     let body = json!({ "name": "Site", "grant_types": grant_types, "token_endpoint_auth_method": "client_secret_post" });
@@ -340,7 +340,7 @@ async fn token(tenant: &Tenant, client: &Value, more: &[(&str, &str)]) -> Respon
 }
 
 #[tokio::test]
-async fn the_default_audience_is_that_of_a_request_without_one() {
+async fn default_audience_applies_to_a_request_without_one() {
     let tenant = Tenant::new().await;
     let client = client(&tenant).await;
     let user = tenant.user(json!({})).await;
@@ -366,16 +366,16 @@ async fn the_default_audience_is_that_of_a_request_without_one() {
         (400, &json!("Missing required parameter: audience"))
     );
     assert_eq!(token(&tenant, &client, &person).await.json["access_token"].as_str().unwrap().len(), 32);
-    patched(&tenant, json!({ "default_audience": api })).await;
+    updated(&tenant, json!({ "default_audience": api })).await;
     let answer = token(&tenant, &client, &credentials).await;
     assert_eq!((answer.status, &answer.json["scope"]), (200, &json!("read")), "{}", answer.text);
     assert_eq!(crate::oauth::claims(&answer.json["access_token"])["aud"], api);
     let answer = token(&tenant, &client, &person).await;
     assert_eq!(crate::oauth::claims(&answer.json["access_token"])["aud"][0], api);
-    // Any name of the Management API is the Management API.
+    // Other names of the Management API become its identifier.
     let other_name = format!("https://{}:8443/api/v2/", tenant.host);
     assert_eq!(
-        patched(&tenant, json!({ "default_audience": other_name })).await["default_audience"],
+        updated(&tenant, json!({ "default_audience": other_name })).await["default_audience"],
         tenant.audience.as_str()
     );
     assert_eq!(token(&tenant, &client, &credentials).await.status, 403);
@@ -383,12 +383,12 @@ async fn the_default_audience_is_that_of_a_request_without_one() {
         json!({ "client_id": client["client_id"], "audience": tenant.audience, "scope": ["read:users"] });
     tenant.post("/api/v2/client-grants", body).await;
     assert_eq!(token(&tenant, &client, &credentials).await.json["scope"], "read:users");
-    patched(&tenant, json!({ "default_audience": "" })).await;
+    updated(&tenant, json!({ "default_audience": "" })).await;
     assert_eq!(token(&tenant, &client, &credentials).await.status, 400);
 }
 
 #[tokio::test]
-async fn the_default_directory_is_where_people_log_in_without_a_realm() {
+async fn default_directory_applies_to_a_login_without_a_realm() {
     let tenant = Tenant::with(|config| {
         let mut second = config.connections[0].clone();
         second.name = "second".into();
@@ -400,9 +400,9 @@ async fn the_default_directory_is_where_people_log_in_without_a_realm() {
     let person =
         [("grant_type", "password"), ("username", user["email"].as_str().unwrap()), ("password", PASSWORD)];
     assert_eq!(token(&tenant, &client, &person).await.status, 403);
-    patched(&tenant, json!({ "default_directory": "second" })).await;
+    updated(&tenant, json!({ "default_directory": "second" })).await;
     assert_eq!(token(&tenant, &client, &person).await.status, 200);
-    patched(&tenant, json!({ "default_directory": "nowhere" })).await;
+    updated(&tenant, json!({ "default_directory": "nowhere" })).await;
     let answer = token(&tenant, &client, &person).await;
     let expected = "Authorization server not configured with default connection.";
     assert_eq!((answer.status, &answer.json["error_description"]), (403, &json!(expected)));

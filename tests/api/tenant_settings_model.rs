@@ -1,4 +1,4 @@
-//! Random sequences of PATCHes of tenant settings equal an independent model in memory.
+//! Random sequences of PATCHes of tenant settings, compared with an independent model in memory.
 
 use proptest::collection::vec;
 use proptest::option::of;
@@ -10,7 +10,7 @@ use crate::support::Tenant;
 
 const PATH: &str = "/api/v2/tenants/settings";
 
-/// What a PATCH makes of the settings, by the rules and not by the product's code.
+/// The merge of a PATCH, written from its rules, independent of the code under test.
 fn apply(settings: &mut Map<String, Value>, patch: &Map<String, Value>) {
     for (name, value) in patch {
         match value {
@@ -26,7 +26,7 @@ fn apply(settings: &mut Map<String, Value>, patch: &Map<String, Value>) {
     }
 }
 
-/// An object of some of these members, which may be none.
+/// An object with any subset of the members.
 fn some_of(members: Vec<(&'static str, BoxedStrategy<Value>)>) -> BoxedStrategy<Value> {
     let members = members
         .into_iter()
@@ -90,7 +90,7 @@ fn patch() -> impl Strategy<Value = Map<String, Value>> {
 }
 
 #[test]
-fn sequences_equal_the_model() {
+fn update_sequences_equal_the_model() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let tenant = runtime.block_on(Tenant::new());
     let stored = || async {

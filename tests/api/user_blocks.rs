@@ -1,4 +1,4 @@
-//! Too many wrong passwords, and `/api/v2/user-blocks`.
+//! Blocks after failed logins, and `/api/v2/user-blocks`.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::oauth::{known_client, log_in, login, tenant};
 use crate::support::{CONNECTION, PASSWORD, Response, Tenant, execute, path_of, send, server};
 
-/// How many wrong passwords an account allows from one address, and from all.
+/// The failed attempts that block an account for an IP address, and for all.
 const LIMIT: usize = 10;
 const LIMIT_FOR_ALL: usize = 100;
 
@@ -28,12 +28,12 @@ fn blocks_of(user: &Value) -> String {
 }
 
 #[tokio::test]
-async fn ten_wrong_passwords_block_the_account_for_the_address_until_somebody_lifts_it() {
+async fn ten_wrong_passwords_block_one_address_until_it_is_unblocked() {
     let tenant = tenant().await;
     let user = tenant.user(json!({ "username": "jane" })).await;
     let email = user["email"].as_str().unwrap();
     assert_eq!(tenant.get(&blocks_of(&user)).await.text, r#"{"blocked_for":[]}"#);
-    // Address and username are one account.
+    // E-mail address and username are one account.
     wrong(&tenant, email, 5).await;
     wrong(&tenant, "jane", 5).await;
     let blocked = log_in(&tenant, "JANE", PASSWORD, json!({})).await;
@@ -68,7 +68,7 @@ async fn ten_wrong_passwords_block_the_account_for_the_address_until_somebody_li
 }
 
 #[tokio::test]
-async fn a_login_that_succeeds_begins_the_count_anew() {
+async fn successful_login_resets_the_count() {
     let tenant = tenant().await;
     let user = tenant.user(json!({})).await;
     let email = user["email"].as_str().unwrap();
@@ -82,7 +82,7 @@ async fn a_login_that_succeeds_begins_the_count_anew() {
 }
 
 #[tokio::test]
-async fn a_new_password_lifts_the_blocks() {
+async fn new_password_deletes_the_blocks() {
     let tenant = tenant().await;
     let user = tenant.user(json!({})).await;
     let email = user["email"].as_str().unwrap();
@@ -92,7 +92,7 @@ async fn a_new_password_lifts_the_blocks() {
 }
 
 #[tokio::test]
-async fn blocks_go_with_their_user() {
+async fn deletion_of_a_user_deletes_the_blocks() {
     let tenant = tenant().await;
     let jane = json!({ "email": "jane@example.com", "user_id": "jane" });
     let user = tenant.user(jane.clone()).await;
@@ -103,7 +103,7 @@ async fn blocks_go_with_their_user() {
 }
 
 #[tokio::test]
-async fn what_nobody_has_is_blocked_like_what_somebody_has() {
+async fn unknown_identifier_is_blocked_like_a_known_one() {
     let tenant = tenant().await;
     wrong(&tenant, "nobody@example.com", LIMIT).await;
     assert_eq!(log_in(&tenant, "Nobody@example.com", PASSWORD, json!({})).await.status, 429);
@@ -114,18 +114,18 @@ async fn what_nobody_has_is_blocked_like_what_somebody_has() {
 }
 
 #[tokio::test]
-async fn guesses_made_at_once_are_no_more_than_the_limit() {
+async fn concurrent_guesses_do_not_exceed_the_limit() {
     let tenant = tenant().await;
     let user = tenant.user(json!({})).await;
     let email = user["email"].as_str().unwrap();
     let answers = join_all((0..40).map(|_| log_in(&tenant, email, "wrong", json!({})))).await;
     let verified = answers.iter().filter(|a| a.status == 403).count();
-    let refused = answers.iter().filter(|a| a.status == 429).count();
-    assert_eq!((verified, refused), (LIMIT, 40 - LIMIT));
+    let rejected = answers.iter().filter(|a| a.status == 429).count();
+    assert_eq!((verified, rejected), (LIMIT, 40 - LIMIT));
 }
 
 #[tokio::test]
-async fn guesses_logins_and_unblocking_at_once_do_not_wait_for_each_other() {
+async fn concurrent_guesses_logins_and_unblocks_do_not_deadlock() {
     let tenant = tenant().await;
     let user = tenant.user(json!({})).await;
     let (email, path) = (user["email"].as_str().unwrap(), blocks_of(&user));
@@ -145,7 +145,7 @@ async fn guesses_logins_and_unblocking_at_once_do_not_wait_for_each_other() {
 }
 
 #[tokio::test]
-async fn a_hundred_wrong_passwords_from_wherever_block_the_account_for_all() {
+async fn hundred_wrong_passwords_block_all_addresses() {
     let tenant = tenant().await;
     let user = tenant.user(json!({})).await;
     let email = user["email"].as_str().unwrap();
@@ -159,19 +159,19 @@ async fn a_hundred_wrong_passwords_from_wherever_block_the_account_for_all() {
     let blocks = tenant.get(&blocks_of(&user)).await.json["blocked_for"].as_array().unwrap().clone();
     assert_eq!(blocks.len(), 11, "{blocks:?}");
     assert_eq!(blocks[0], json!({ "identifier": email, "connection": CONNECTION }));
-    // Refused attempts do not count, so that one address alone cannot block the account for the others.
+    // Rejected attempts do not count, so one address alone cannot block the account for the others.
     let other = tenant.user(json!({})).await;
     let email = other["email"].as_str().unwrap();
     wrong(&tenant, email, LIMIT).await;
     for _ in 0..LIMIT_FOR_ALL / LIMIT {
-        let refused = join_all((0..LIMIT).map(|_| log_in(&tenant, email, "wrong", json!({})))).await;
-        assert!(refused.iter().all(|a| a.status == 429));
+        let rejected = join_all((0..LIMIT).map(|_| log_in(&tenant, email, "wrong", json!({})))).await;
+        assert!(rejected.iter().all(|a| a.status == 429));
     }
     assert_eq!(log_in_from([127, 0, 2, 1], &tenant, email, PASSWORD).await.status, 200);
 }
 
 #[tokio::test]
-async fn blocks_lapse() {
+async fn blocks_lapse_after_thirty_days() {
     let tenant = tenant().await;
     let user = tenant.user(json!({})).await;
     let email = user["email"].as_str().unwrap();
@@ -189,11 +189,11 @@ async fn blocks_lapse() {
         &[&tenant.name],
     )
     .await;
-    assert!(left.is_empty(), "old counts are swept out: {left:?}");
+    assert!(left.is_empty(), "lapsed rows are deleted: {left:?}");
 }
 
 #[tokio::test]
-async fn a_connection_may_count_nothing() {
+async fn connection_without_protection_counts_no_attempts() {
     let tenant = Tenant::with(|config| {
         known_client(config);
         config.connections[0].brute_force_protection = false;
@@ -206,7 +206,7 @@ async fn a_connection_may_count_nothing() {
 }
 
 #[tokio::test]
-async fn refusals() {
+async fn unknown_users_and_missing_parameters_are_rejected() {
     let tenant = tenant().await;
     let unknown = tenant.get("/api/v2/user-blocks/auth0%7Cnobody").await;
     assert_eq!(unknown.refusal(), (404, Some("inexistent_user"), "The user does not exist."));

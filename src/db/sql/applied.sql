@@ -1,1 +1,2 @@
+-- The version of the last applied migration.
 select max(version) from refinery_schema_history

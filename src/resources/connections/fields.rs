@@ -1,8 +1,11 @@
-//! What a request may say about a connection: each property with its limits, and what is known of a database's options.
+//! The schemas of requests: the documents of connections, and the known options of a database.
 
 use crate::base::schema::{Field, Format, Kind, Schema, Text};
 
-/// All strategies of Auth0's API.
+/// The strategy of a database of users in Roster.
+pub const DATABASE: &str = "auth0";
+
+/// The strategies of Auth0's API.
 const STRATEGIES: Kind = Kind::OneOf(&[
     "ad",
     "adfs",
@@ -60,7 +63,8 @@ const STRATEGIES: Kind = Kind::OneOf(&[
     "yahoo",
     "yandex",
 ]);
-/// Those of companies, which have a button and a name to show from the start, as a recorded one did.
+/// The enterprise strategies. Their connections get `display_name` and `show_as_button` by default, as
+/// recorded.
 pub(super) const ENTERPRISE: &[&str] = &[
     "ad",
     "adfs",
@@ -82,11 +86,9 @@ const NAME: Kind =
 const WORD: Kind = Kind::Text(Text::at_least(1));
 const CLIENT_ID: Kind = Kind::Text(Text::format(Format::ClientId));
 pub(super) const METADATA: &str = "Metadata associated with the connection";
-/// How many keys `metadata` can have, and how many characters a key or a value of it.
-pub(super) const METADATA_KEYS: usize = 10;
-pub(super) const METADATA_LENGTH: usize = 255;
-/// How many clients one request can enable and disable.
-pub(super) const CLIENTS: usize = 50;
+pub(super) const MAX_METADATA_KEYS: usize = 10;
+/// Of a key and of a value, in characters.
+pub(super) const MAX_METADATA_LENGTH: usize = 255;
 
 const fn switch(name: &'static str, about: &'static str) -> Field {
     Field::new(name, Kind::Boolean, about)
@@ -98,19 +100,31 @@ static CONNECTED_ACCOUNTS: Schema = Schema::closed(&[
     switch("cross_app_access", "Whether cross app access is enabled"),
 ]);
 
-/// `$own` is what creations and changes have each for themselves.
+/// `$own`: the fields that a creation and a change do not share.
 macro_rules! schema {
     ($($own:expr),+) => {
         Schema::closed(&[
             $($own,)+
-            Field::new("display_name", Kind::Text(Text::between(0, 128)), "Connection name used in the new universal login experience"),
+            Field::new(
+                "display_name",
+                Kind::Text(Text::between(0, 128)),
+                "Connection name used in the new universal login experience",
+            ),
             switch("is_domain_connection", "Whether the connection is domain level"),
             switch("show_as_button", "Whether a button is shown for it"),
             Field::new("realms", Kind::Array(0, &WORD), "Realms for which the connection is used"),
             Field::new("metadata", Kind::AnyObject, METADATA),
             Field::new("authentication", Kind::Object(&ACTIVE), "Whether the connection is for logging in"),
-            Field::new("connected_accounts", Kind::Object(&CONNECTED_ACCOUNTS), "Whether the connection is for connected accounts"),
-            Field::new("cross_app_access_requesting_app", Kind::Object(&ACTIVE), "Whether it is a requesting app of cross app access"),
+            Field::new(
+                "connected_accounts",
+                Kind::Object(&CONNECTED_ACCOUNTS),
+                "Whether the connection is for connected accounts",
+            ),
+            Field::new(
+                "cross_app_access_requesting_app",
+                Kind::Object(&ACTIVE),
+                "Whether it is a requesting app of cross app access",
+            ),
         ])
     };
 }
@@ -139,12 +153,6 @@ pub(super) static UPDATE: Schema = schema!(
 )
 .at_least(1);
 
-/// An element of the body of `PATCH /api/v2/connections/{id}/clients`.
-pub(super) static CLIENT: Schema = Schema::closed(&[
-    Field::new("client_id", CLIENT_ID, "The client_id of the client").required(),
-    switch("status", "Whether the connection is enabled for the client").required(),
-]);
-
 const OPTIONS_ABOUT: &str = "The connection's options (depend on the connection strategy)";
 const IDENTIFIER: Kind = Kind::OneOf(&["email", "phone_number", "username"]);
 const LENGTH: Kind = Kind::Integer(1, 128);
@@ -152,14 +160,14 @@ const LENGTH: Kind = Kind::Integer(1, 128);
 static VALIDATION: Schema = Schema::closed(&[Field::new(
     "username",
     Kind::Object(&Schema::closed(&[
-        Field::new("min", LENGTH, "The least characters").required(),
-        Field::new("max", LENGTH, "The most characters").required(),
+        Field::new("min", LENGTH, "Minimum length").required(),
+        Field::new("max", LENGTH, "Maximum length").required(),
     ])),
     "Lengths of usernames",
 )
 .nullable()]);
 
-/// `$own` is what one kind of attribute has for itself.
+/// `$own`: the fields of one attribute alone.
 macro_rules! attribute {
     ($($own:expr),*) => {
         Kind::Object(&Schema::closed(&[
@@ -167,17 +175,21 @@ macro_rules! attribute {
             Field::new(
                 "identifier",
                 Kind::Object(&Schema::closed(&[
-                    switch("active", "Whether people log in by it"),
-                    Field::new("default_method", WORD, "The method people log in by first"),
+                    switch("active", "Whether users log in by it"),
+                    Field::new("default_method", WORD, "The default method of login"),
                 ])),
-                "Whether people log in by it",
+                "Whether users log in by it",
             ),
             switch("unique", "Whether only one user has it"),
             switch("profile_required", "Whether users must have it"),
             Field::new(
                 "signup",
                 Kind::Object(&Schema::closed(&[
-                    Field::new("status", Kind::OneOf(&["required", "optional", "inactive"]), "Whether signup asks for it"),
+                    Field::new(
+                        "status",
+                        Kind::OneOf(&["required", "optional", "inactive"]),
+                        "Whether signup asks for it",
+                    ),
                     Field::new("verification", Kind::Object(&VERIFICATION), "Whether signup verifies it"),
                 ])),
                 "Whether signup asks for it",
@@ -203,9 +215,9 @@ static ATTRIBUTES: Schema = Schema::closed(&[
         attribute!(Field::new(
             "validation",
             Kind::Object(&Schema::closed(&[
-                Field::new("min_length", LENGTH, "The least characters"),
-                Field::new("max_length", LENGTH, "The most characters"),
-                Field::new("allowed_types", Kind::AnyObject, "What else a username may be"),
+                Field::new("min_length", LENGTH, "Minimum length"),
+                Field::new("max_length", LENGTH, "Maximum length"),
+                Field::new("allowed_types", Kind::AnyObject, "Other forms of usernames"),
             ])),
             "Lengths of usernames"
         )),
@@ -221,14 +233,14 @@ const fn enable(name: &'static str, of: &'static Schema, about: &'static str) ->
 static ENABLE: Schema = Schema::closed(&[switch("enable", "Whether it is enabled").required()]);
 static HISTORY: Schema = Schema::closed(&[
     switch("enable", "Whether it is enabled").required(),
-    Field::new("size", Kind::Integer(0, 24), "How many passwords are remembered"),
+    Field::new("size", Kind::Integer(0, 24), "Number of remembered passwords"),
 ]);
 static DICTIONARY: Schema = Schema::closed(&[
     switch("enable", "Whether it is enabled").required(),
     Field::new(
         "dictionary",
         Kind::Array(0, &Kind::Text(Text::between(0, 50))),
-        "Words that are no passwords",
+        "Words that passwords must not be",
     ),
 ]);
 static COMPLEXITY: Schema = Schema::closed(&[Field::new("min_length", LENGTH, "Minimum password length")]);
@@ -240,14 +252,14 @@ static PASSWORD_OPTIONS: Schema = Schema::closed(&[
     Field::new(
         "complexity",
         Kind::Object(&Schema::open(&[Field::new("min_length", LENGTH, "Minimum password length")])),
-        "What passwords are made of",
+        "Password complexity",
     ),
-    Field::new("dictionary", Kind::AnyObject, "Words that are no passwords"),
-    Field::new("history", Kind::AnyObject, "Passwords of before"),
-    Field::new("profile_data", Kind::AnyObject, "What is known of the user"),
+    Field::new("dictionary", Kind::AnyObject, "Words that passwords must not be"),
+    Field::new("history", Kind::AnyObject, "Password history"),
+    Field::new("profile_data", Kind::AnyObject, "Profile data in passwords"),
 ]);
 
-/// What is known of the options of a database connection; others are kept as they are.
+/// The known options of a database; others are stored as they are sent.
 pub(super) static OPTIONS: Schema = Schema::open(&[
     enable("validation", &VALIDATION, "Options for validation"),
     Field::new("non_persistent_attrs", Kind::Array(0, &WORD), "Attributes that are not stored").nullable(),
@@ -272,7 +284,7 @@ pub(super) static OPTIONS: Schema = Schema::open(&[
     enable("password_no_personal_info", &ENABLE, "Options for personal info in passwords policy"),
     enable("password_dictionary", &DICTIONARY, "Options for password dictionary policy"),
     Field::new("password_options", Kind::Object(&PASSWORD_OPTIONS), "Password policy options"),
-    switch("disable_self_service_change_password", "Whether people cannot change their password"),
+    switch("disable_self_service_change_password", "Whether users cannot change their password"),
     Field::new("upstream_params", Kind::AnyObject, "Parameters for the upstream provider").nullable(),
     switch("requires_username", "Whether a username is required"),
     switch("disable_signup", "Whether signup is disabled"),

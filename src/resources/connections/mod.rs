@@ -1,63 +1,64 @@
-//! Connections: where users are kept, and what is asked of them there.
+//! Connections: where users come from, and the rules for their identifiers and passwords.
 //!
-//! | endpoint | scopes (any of) |
+//! | endpoint | scope |
 //! | --- | --- |
 //! | `POST /api/v2/connections` | `create:connections` |
-//! | `GET /api/v2/connections`, `GET /api/v2/connections/{id}`, `GET /api/v2/connections/{id}/clients` | `read:connections` |
-//! | `PATCH /api/v2/connections/{id}`, `PATCH /api/v2/connections/{id}/clients` | `update:connections` |
+//! | `GET /api/v2/connections`, `GET /api/v2/connections/{id}` | `read:connections` |
+//! | `PATCH /api/v2/connections/{id}` | `update:connections` |
 //! | `DELETE /api/v2/connections/{id}` | `delete:connections` |
-//! | `DELETE /api/v2/connections/{id}/users` | `delete:users` |
-//! | `GET /api/v2/clients/{id}/connections` | `read:connections` with `read:clients` or `read:client_summary` |
+//! | `/api/v2/connections/{id}/clients`, `/api/v2/clients/{id}/connections` | see [`clients`] |
+//! | `DELETE /api/v2/connections/{id}/users` | `delete:users`; see `users/erasure` |
 //!
-//! A connection of strategy `auth0` is a database of users. Its options are kept and answered as they were sent; what is
-//! enforced of them is in [`model::Options`]. A change replaces `options` whole: of what it leaves out only
-//! `authentication_methods`, `passkey_options` and `brute_force_protection` come back, with their defaults. The rest of
-//! the document is replaced member by member.
+//! A connection of strategy `auth0` is a database of users. Its options are stored and answered as they are
+//! sent; the enforced ones are [`Options`]. A PATCH replaces `options` as a whole: of the members it leaves
+//! out, `authentication_methods`, `passkey_options` and `brute_force_protection` return to their defaults and
+//! the others are gone. It replaces the rest of the document member by member.
 //!
-//! A connection of any other strategy is a document, so that tools that manage whole tenants find it as they left it.
-//! Nobody logs in by it; the Management API makes users in it if it is passwordless (`email`, `sms`).
+//! A connection of another strategy is a document alone, so that tools that manage whole tenants read what
+//! they wrote. Nobody logs in by it. The Management API creates users in it if it is passwordless (`email`,
+//! `sms`).
 //!
-//! What is secret ([`model::hide`]) is sealed by the vault, all of a connection's together, and answered to
-//! whoever may read connections, as Auth0 does; the journal shows `*****`. Nothing about connections is cached: a change
-//! holds for the next request on every instance.
+//! Secrets among the options (`secrets.rs`) are sealed by the vault, all of a connection together, and
+//! answered to every caller that may read connections, as Auth0 does. The journal shows `*****`. Connections
+//! are not cached: the next request on any instance sees a change.
 //!
-//! They are listed in the order of their names. `fields` always leaves `is_domain_connection` in, as recorded. Of a
-//! connection that a tenant file enables for every client, `enabled_clients` shows all there are; disabling it for one
-//! of them enables it for all others that there are by then. Deleting a client takes it out of all connections.
+//! Lists are in the order of the names. `fields` always includes `is_domain_connection`, as recorded. The
+//! deletion of a client disables it for all connections.
 //!
-//! Users are known by identifiers: an e-mail address and, with `requires_username`, a username; or, where a connection
-//! has `attributes`, by those that these name ([`Connection::demand`], [`Connection::identifies`]).
+//! The identifiers of users are the e-mail address and, with `requires_username`, the username; or those that
+//! `attributes` name ([`Connection::requirement`], [`Connection::identifies`]).
 //!
-//! Deleting a connection is told in [`deletion`].
+//! The deletion of a connection leaves its users to `users/erasure`.
 //!
 //! Deviations and decisions:
-//! - `requires_username` allows usernames and makes signup ask for one; the Management API makes a user without one all
-//!   the same, as the recorded imports do. What `attributes` require is required everywhere.
+//! - `requires_username` allows usernames and makes signup require one. The Management API creates users
+//!   without one, as recorded imports do. Identifiers that `attributes` require are required everywhere.
 //! - A phone number is a plain attribute unless `attributes` make it an identifier.
-//! - Without `passwordPolicy` passwords have to be good. Of `password_options` the least length is enforced.
-//!   `password_history`, `password_dictionary` and `password_no_personal_info` are kept, not enforced; neither are
-//!   `unique: false` and `allowed_types` of attributes.
-//! - Custom databases are kept, not carried out: users are in Roster's own store whatever `customScripts` say.
-//! - `realms` are kept; people log in by the connection's name. They may repeat those of another connection.
-//! - Options are answered to `read:connections`; the newer `read:connections_options` is not asked for.
-//! - A secret that a change of `options` leaves out is gone, as whatever else it leaves out.
-//! - Providers are not asked for their metadata: an OpenID Connect connection has the `options` that were sent.
-//! - A client that a request enables has to be there: 404 on `/clients`, 400 in `enabled_clients`.
-//! - Beyond Auth0: `ETag` and `If-Match`. That a client was deleted changes no tag.
+//! - Without `passwordPolicy` the policy is `good`. Of `password_options` the minimum length is enforced.
+//!   `password_history`, `password_dictionary` and `password_no_personal_info` are stored, not enforced, as
+//!   are `unique: false` and `allowed_types` of attributes.
+//! - Custom databases are stored, not executed: users are in Roster's own store whatever `customScripts`
+//!   contain.
+//! - `realms` are stored. Users log in by the connection's name. Two connections may have the same realms.
+//! - `read:connections` shows options; the newer `read:connections_options` is not required.
+//! - A secret that a replacement of `options` leaves out is gone, as any other option.
+//! - Metadata of providers is not fetched: an OpenID Connect connection has the `options` that were sent.
+//! - A client in `enabled_clients` must exist: 400.
+//! - Beyond Auth0: `ETag`, `If-Match`, `If-None-Match`. The deletion of a client changes no tag.
 
+pub mod clients;
 mod fields;
 pub mod model;
+mod options;
 pub mod routes;
+mod secrets;
 pub(crate) mod store;
 
-pub use model::{
-    Active, Attribute, Attributes, Connection, Lengths, Options, PasswordComplexity, Range, Signup,
-    Validation,
+pub use model::Connection;
+pub use options::{
+    Active, Attribute, Attributes, Lengths, Options, PasswordComplexity, Range, Signup, Validation,
 };
 
-use std::collections::BTreeMap;
-
-use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::app::Context;
@@ -66,13 +67,14 @@ use crate::base::ids;
 use crate::base::page::{List, Page};
 use crate::base::vault::Location;
 use crate::db::Db;
-use model::{ClientsPatch, ConnectionPatch, Document, Filter, NewConnection};
+use model::{ConnectionPatch, Document, Filter, NewConnection};
+use secrets::Secrets;
 use store::{Change, Stored};
 
-/// Makes a connection.
+/// Creates a connection.
 pub async fn create(ctx: &Context, mut new: NewConnection) -> Result<Document> {
     let id = ids::prefixed("con");
-    let secrets = seal(ctx, &id, &model::hide(&new.strategy, &mut new.options))?;
+    let secrets = seal(ctx, &id, &secrets::mask(&new.strategy, &mut new.options))?;
     let stored = store::create(ctx.db(), &ctx.tenant.id, &id, &new, secrets.as_deref(), &ctx.author).await?;
     open(ctx, stored)
 }
@@ -83,27 +85,10 @@ pub async fn fetch(ctx: &Context, id: &str) -> Result<Document> {
     open(ctx, stored.ok_or(codes::UNKNOWN_CONNECTION)?)
 }
 
-/// All connections, or those a filter lets through; with the clients that may use them only where that is asked.
+/// A page of the connections, with their clients on request.
 pub async fn list(ctx: &Context, filter: &Filter, with_clients: bool, page: &Page) -> Result<List<Document>> {
-    let stored = store::list(ctx.db(), &ctx.tenant.id, filter, with_clients, page).await?;
-    stored.try_map(|stored| open(ctx, stored))
-}
-
-/// The connections that a client may use, without the other clients that may.
-pub async fn list_of_client(
-    ctx: &Context,
-    client_id: &str,
-    mut filter: Filter,
-    page: &Page,
-) -> Result<List<Document>> {
-    if !ctx.has("read:clients") && !ctx.has("read:client_summary") {
-        return Err(codes::INSUFFICIENT_SCOPE.because(
-            "Insufficient scope; expected: read:connections and any of: read:clients or read:client_summary",
-        ));
-    }
-    crate::resources::clients::must_exist(ctx, client_id).await?;
-    filter.client_id = Some(client_id.to_owned());
-    list(ctx, &filter, false, page).await
+    let connections = store::list(ctx.db(), &ctx.tenant.id, filter, with_clients, page).await?;
+    connections.try_map(|stored| open(ctx, stored))
 }
 
 /// Changes a connection.
@@ -113,13 +98,13 @@ pub async fn update(
     patch: &ConnectionPatch<'_>,
     if_match: Option<Vec<String>>,
 ) -> Result<Document> {
-    let begun = store::begin_change(ctx.db(), &ctx.tenant.id, id).await?;
-    let (tx, strategy) = begun.ok_or(codes::UNKNOWN_CONNECTION)?;
+    let mut tx = ctx.db().begin().await?;
+    let strategy = store::lock(&mut tx, &ctx.tenant.id, id).await?.ok_or(codes::UNKNOWN_CONNECTION)?;
     let options = match &patch.options {
         None => None,
         Some(sent) => {
-            let mut options = model::options(&strategy, sent, false)?;
-            let secrets = seal(ctx, id, &model::hide(&strategy, &mut options))?;
+            let mut options = options::of_replacement(&strategy, sent)?;
+            let secrets = seal(ctx, id, &secrets::mask(&strategy, &mut options))?;
             Some((options, secrets))
         }
     };
@@ -129,32 +114,37 @@ pub async fn update(
         enabled_clients: patch.enabled_clients.as_deref(),
         if_match: if_match.as_deref(),
     };
-    match store::update(tx, &ctx.tenant.id, id, &change, &ctx.author).await? {
-        Ok(stored) => open(ctx, stored),
-        Err(etag) => Err(Error::mismatch(etag)),
-    }
+    let updated = store::update(&mut tx, &ctx.tenant.id, id, &change, &ctx.author).await?;
+    let stored = updated.map_err(|etag| Error::mismatch(quoted(&etag)))?;
+    tx.commit().await?;
+    open(ctx, stored)
 }
 
-/// Deletes a connection; since when it is being deleted, and nothing if it is not there any more.
+/// Deletes a connection; the time of the deletion, or `None` if neither the connection nor users of it are
+/// left.
 pub async fn delete(ctx: &Context, id: &str) -> Result<Option<OffsetDateTime>> {
     store::delete(ctx.db(), &ctx.tenant.id, id, ctx.now, &ctx.author).await
 }
 
-/// The ids of the clients that may use a connection.
-pub async fn clients(ctx: &Context, id: &str, page: &Page) -> Result<List<String>> {
-    let clients = store::clients(ctx.db(), &ctx.tenant.id, id, page).await?;
-    clients.ok_or_else(|| codes::UNKNOWN_CONNECTION.into())
+/// The connection with a name.
+pub async fn by_name(db: &Db, tenant: &str, name: &str) -> Result<Option<Connection>> {
+    store::find_by_name(db, tenant, name).await
 }
 
-/// Enables a connection for clients, disables it for others, and leaves it as it is for the rest.
-pub async fn set_clients(ctx: &Context, id: &str, patch: &ClientsPatch) -> Result<()> {
-    let begun = store::begin_change(ctx.db(), &ctx.tenant.id, id).await?;
-    let (tx, _) = begun.ok_or(codes::UNKNOWN_CONNECTION)?;
-    let done = store::set_clients(tx, &ctx.tenant.id, id, patch, &ctx.author).await?;
-    if done { Ok(()) } else { Err(codes::UNKNOWN_CLIENT.into()) }
+/// The database connection with a name, or the oldest one without a name, if it is enabled for a client.
+pub async fn for_client(
+    db: &Db,
+    tenant: &str,
+    client_id: &str,
+    name: Option<&str>,
+) -> Result<Option<Connection>> {
+    match name {
+        Some(name) => store::find_by_name_for_client(db, tenant, client_id, name).await,
+        None => store::find_first_for_client(db, tenant, client_id).await,
+    }
 }
 
-fn seal(ctx: &Context, id: &str, secrets: &BTreeMap<String, Value>) -> Result<Option<Vec<u8>>> {
+fn seal(ctx: &Context, id: &str, secrets: &Secrets) -> Result<Option<Vec<u8>>> {
     if secrets.is_empty() {
         return Ok(None);
     }
@@ -164,9 +154,9 @@ fn seal(ctx: &Context, id: &str, secrets: &BTreeMap<String, Value>) -> Result<Op
 
 fn open(ctx: &Context, mut stored: Stored) -> Result<Document> {
     if let Some(sealed) = &stored.secrets {
-        let text =
-            ctx.app.vault.open(&Location::Connections.row(&ctx.tenant.id, &stored.connection_id), sealed)?;
-        model::reveal(&mut stored.options, serde_json::from_slice(&text).map_err(Error::internal)?);
+        let location = Location::Connections.row(&ctx.tenant.id, &stored.connection_id);
+        let text = ctx.app.vault.open(&location, sealed)?;
+        secrets::unmask(&mut stored.options, serde_json::from_slice(&text).map_err(Error::internal)?);
     }
     Ok(Document {
         id: stored.connection_id,
@@ -175,24 +165,10 @@ fn open(ctx: &Context, mut stored: Stored) -> Result<Document> {
         options: stored.options,
         settings: stored.settings,
         enabled_clients: stored.enabled_clients,
-        etag: stored.etag,
+        etag: quoted(&stored.etag),
     })
 }
 
-/// A connection by its name.
-pub async fn by_name(db: &Db, tenant: &str, name: &str) -> Result<Option<Connection>> {
-    store::by_name(db, tenant, name).await
-}
-
-/// A database connection that a client of the tenant may use: by its name, or the first one there is for this client.
-pub async fn for_client(
-    db: &Db,
-    tenant: &str,
-    client_id: &str,
-    name: Option<&str>,
-) -> Result<Option<Connection>> {
-    match name {
-        Some(name) => store::by_name_for_client(db, tenant, client_id, name).await,
-        None => store::first_for_client(db, tenant, client_id).await,
-    }
+fn quoted(etag: &str) -> String {
+    format!("\"{etag}\"")
 }

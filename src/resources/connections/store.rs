@@ -1,108 +1,105 @@
+//! `connections` and `connection_clients`, the clients that a connection is enabled for.
+//!
+//! Changes lock the connection's row first, in a statement of their own ([`lock`]). Other writers: tenant
+//! files (both tables), the deletion of a client (`connection_clients`, without the lock of the connection:
+//! its holder may be waiting for the client). [`delete`] fills `connection_deletions`, the queue that
+//! `users/erasure` works off.
+
 use serde_json::{Map, Value};
-use sqlx::Row;
-use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use time::OffsetDateTime;
 
-use super::model::{ClientsPatch, Connection, DATABASE, Filter, NewConnection, Options};
+use super::model::{Connection, Filter, NewConnection};
+use super::options::Options;
 use crate::base::error::{Error, Meaning, codes};
 use crate::base::page::{List, Page};
-use crate::db::{self, Db, Statement, Tx};
+use crate::db::{self, Db, Nullable, Statement, Tx};
 use crate::journal::Author;
 
 pub(crate) const STATEMENTS: &[&Statement] = &[
-    &BY_NAME,
-    &BY_NAME_FOR_CLIENT,
-    &FIRST_FOR_CLIENT,
+    &FIND_BY_NAME,
+    &FIND_BY_NAME_FOR_CLIENT,
+    &FIND_FIRST_FOR_CLIENT,
     &CREATE,
     &FETCH,
     &LIST,
     &LOCK,
     &UPDATE,
     &DELETE,
-    &CLIENTS,
-    &SET_CLIENTS,
 ];
 
-fn connection(row: &PgRow) -> Result<Connection, Error> {
-    let strategy: String = row.try_get("strategy")?;
-    // The options of others are whatever somebody sent.
-    let options =
-        if strategy == DATABASE { row.try_get::<Json<Options>, _>("options")?.0 } else { Options::default() };
-    Ok(Connection {
-        connection_id: row.try_get("connection_id")?,
-        name: row.try_get("name")?,
-        strategy,
-        options,
-        is_enabled: row.try_get("is_enabled")?,
-    })
+/// The columns of a [`Connection`].
+type Found = (String, String, String, Json<Options>, bool);
+
+fn connection((connection_id, name, strategy, Json(options), is_enabled): Found) -> Connection {
+    Connection { connection_id, name, strategy, options, is_enabled }
 }
 
-static BY_NAME: Statement = Statement::new("connections.by_name", include_str!("sql/by_name.sql"));
+static FIND_BY_NAME: Statement =
+    Statement::new("connections.find_by_name", include_str!("sql/find_by_name.sql"));
 
-pub(crate) async fn by_name(db: &Db, tenant: &str, name: &str) -> Result<Option<Connection>, Error> {
-    let row = BY_NAME.raw().bind(tenant).bind(name).fetch_optional(db.pool()).await?;
-    row.as_ref().map(connection).transpose()
+pub(super) async fn find_by_name(db: &Db, tenant: &str, name: &str) -> Result<Option<Connection>, Error> {
+    let found = FIND_BY_NAME.bind("tenant_id", tenant).bind("name", name).fetch_optional(db).await?;
+    Ok(found.map(connection))
 }
 
-static BY_NAME_FOR_CLIENT: Statement =
-    Statement::new("connections.by_name_for_client", include_str!("sql/by_name_for_client.sql"));
+static FIND_BY_NAME_FOR_CLIENT: Statement =
+    Statement::new("connections.find_by_name_for_client", include_str!("sql/find_by_name_for_client.sql"));
 
-pub(crate) async fn by_name_for_client(
+pub(super) async fn find_by_name_for_client(
     db: &Db,
     tenant: &str,
     client_id: &str,
     name: &str,
 ) -> Result<Option<Connection>, Error> {
-    let query = BY_NAME_FOR_CLIENT.raw().bind(tenant).bind(client_id).bind(name);
-    query.fetch_optional(db.pool()).await?.as_ref().map(connection).transpose()
+    let found = FIND_BY_NAME_FOR_CLIENT
+        .bind("tenant_id", tenant)
+        .bind("client_id", client_id)
+        .bind("name", name)
+        .fetch_optional(db)
+        .await?;
+    Ok(found.map(connection))
 }
 
-static FIRST_FOR_CLIENT: Statement =
-    Statement::new("connections.first_for_client", include_str!("sql/first_for_client.sql"));
+static FIND_FIRST_FOR_CLIENT: Statement =
+    Statement::new("connections.find_first_for_client", include_str!("sql/find_first_for_client.sql"));
 
-pub(crate) async fn first_for_client(
+pub(super) async fn find_first_for_client(
     db: &Db,
     tenant: &str,
     client_id: &str,
 ) -> Result<Option<Connection>, Error> {
-    let query = FIRST_FOR_CLIENT.raw().bind(tenant).bind(client_id);
-    query.fetch_optional(db.pool()).await?.as_ref().map(connection).transpose()
+    let found = FIND_FIRST_FOR_CLIENT
+        .bind("tenant_id", tenant)
+        .bind("client_id", client_id)
+        .fetch_optional(db)
+        .await?;
+    Ok(found.map(connection))
 }
 
-/// A connection with its secrets still sealed.
-pub(crate) struct Stored {
-    pub connection_id: String,
-    pub name: String,
-    pub strategy: String,
-    pub options: Value,
-    pub secrets: Option<Vec<u8>>,
-    pub settings: Map<String, Value>,
-    pub enabled_clients: Option<Vec<String>>,
-    pub etag: String,
-}
-
-fn stored(row: &PgRow) -> Result<Option<Stored>, sqlx::Error> {
-    let Some(connection_id) = row.try_get("connection_id")? else { return Ok(None) };
-    Ok(Some(Stored {
-        connection_id,
-        name: row.try_get("name")?,
-        strategy: row.try_get("strategy")?,
-        options: row.try_get("options")?,
-        secrets: row.try_get("secrets")?,
-        settings: row.try_get::<Json<_>, _>("settings")?.0,
-        enabled_clients: row.try_get("enabled_clients")?,
-        etag: format!("\"{}\"", row.try_get::<&str, _>("etag")?),
-    }))
+/// A connection whose secrets are masked in `options` and sealed in `secrets`.
+#[derive(sqlx::FromRow)]
+pub(super) struct Stored {
+    pub(super) connection_id: String,
+    pub(super) name: String,
+    pub(super) strategy: String,
+    pub(super) options: Value,
+    pub(super) secrets: Option<Vec<u8>>,
+    #[sqlx(json)]
+    pub(super) settings: Map<String, Value>,
+    /// Not read by some lists.
+    pub(super) enabled_clients: Option<Vec<String>>,
+    /// Without quotes.
+    pub(super) etag: String,
 }
 
 static CREATE: Statement = Statement::new("connections.create", include_str!("sql/create.sql"));
 
-/// What keeps a new connection from inheriting the users of one that is gone.
+/// The constraint that a new connection violates while users of a deleted one with its name are left.
 pub(crate) const NAME_IN_DELETION: (&str, Meaning) =
     ("connection_deletions_name", codes::CONNECTION_BEING_DELETED);
 
-pub(crate) async fn create(
+pub(super) async fn create(
     db: &Db,
     tenant: &str,
     id: &str,
@@ -110,151 +107,138 @@ pub(crate) async fn create(
     secrets: Option<&[u8]>,
     author: &Author,
 ) -> Result<Stored, Error> {
-    let query = CREATE.raw().bind(tenant).bind(id).bind(&new.name).bind(&new.strategy).bind(&new.options);
-    let query =
-        query.bind(secrets).bind(Json(&new.settings)).bind(&new.enabled_clients).bind(author.literal());
-    let row = query.fetch_one(db.pool()).await.map_err(|e| {
-        db::refusal(
-            e,
-            &[
-                NAME_IN_DELETION,
-                ("connections_name_key", codes::CONNECTION_EXISTS),
-                ("connection_clients_client_fkey", codes::INEXISTENT_CLIENT),
-            ],
-        )
-    })?;
-    stored(&row)?.ok_or_else(|| sqlx::Error::RowNotFound.into())
+    let created = CREATE
+        .bind("tenant_id", tenant)
+        .bind("connection_id", id)
+        .bind("name", &new.name)
+        .bind("strategy", &new.strategy)
+        .bind("options", &new.options)
+        .bind("secrets", secrets)
+        .bind("settings", Json(&new.settings))
+        .bind("enabled_clients", &new.enabled_clients)
+        .bind("author", author.literal())
+        .fetch_one(db)
+        .await;
+    created.map_err(|error| {
+        let conflicts = [
+            NAME_IN_DELETION,
+            ("connections_name_key", codes::CONNECTION_EXISTS),
+            ("connection_clients_client_fkey", codes::INEXISTENT_CLIENT),
+        ];
+        db::refusal(error, &conflicts)
+    })
 }
 
 static FETCH: Statement = Statement::new("connections.fetch", include_str!("sql/fetch.sql"));
 
-pub(crate) async fn fetch(db: &Db, tenant: &str, id: &str) -> Result<Option<Stored>, Error> {
-    let row = FETCH.raw().bind(tenant).bind(id).fetch_optional(db.pool()).await?;
-    Ok(row.as_ref().map(stored).transpose()?.flatten())
+pub(super) async fn fetch(db: &Db, tenant: &str, id: &str) -> Result<Option<Stored>, Error> {
+    Ok(FETCH.bind("tenant_id", tenant).bind("connection_id", id).fetch_optional(db).await?)
 }
 
 static LIST: Statement = Statement::new("connections.list", include_str!("sql/list.sql"));
 
-/// One more than a checkpoint asks for is looked at, to know whether anything follows. How many there are in all is told
-/// of every numbered page.
-pub(crate) async fn list(
+#[derive(sqlx::FromRow)]
+struct Listed {
+    total: Option<i64>,
+    #[sqlx(flatten)]
+    connection: Nullable<Stored>,
+}
+
+/// A page of the connections. A numbered page always has the total, which its `Link` header needs.
+pub(super) async fn list(
     db: &Db,
     tenant: &str,
     filter: &Filter,
     with_clients: bool,
     page: &Page,
 ) -> Result<List<Stored>, Error> {
-    let query = LIST.raw().bind(tenant).bind(&filter.name).bind(&filter.strategies).bind(&filter.client_id);
-    let query = query
-        .bind(page.from())
-        .bind(page.fetched())
-        .bind(page.start())
-        .bind(matches!(page, Page::Offset { .. }))
-        .bind(with_clients);
-    let rows = query.fetch_all(db.pool()).await?;
-    let mut list = List { items: Vec::with_capacity(rows.len()), total: None, next: None };
-    for row in &rows {
-        list.total = row.try_get("total")?;
-        list.items.extend(stored(row)?);
-    }
+    let rows: Vec<Listed> = LIST
+        .bind("tenant_id", tenant)
+        .bind("name", &filter.name)
+        .bind("strategies", &filter.strategies)
+        .bind("from", page.from())
+        .bind("limit", page.fetched())
+        .bind("offset", page.start())
+        .bind("with_total", matches!(page, Page::Offset { .. }))
+        .bind("with_clients", with_clients)
+        .fetch_all(db)
+        .await?;
+    let total = rows.first().and_then(|row| row.total);
+    let items = rows.into_iter().filter_map(|row| row.connection.0).collect();
+    let mut list = List { items, total, next: None };
     list.end_at(page.limit(), |connection| connection.name.clone());
     Ok(list)
 }
 
-/// What holds everybody else off a connection while its clients are changed: a statement that waited would not see which
-/// clients it has by now.
 static LOCK: Statement = Statement::new("connections.lock", include_str!("sql/lock.sql"));
 
-/// Begins a change of a connection, unless there is none; its strategy.
-pub(crate) async fn begin_change(db: &Db, tenant: &str, id: &str) -> Result<Option<(Tx, String)>, Error> {
-    let mut tx = db.begin().await?;
-    let row = LOCK.raw().bind(tenant).bind(id).fetch_optional(&mut *tx).await?;
-    Ok(row.map(|row| row.try_get("strategy")).transpose()?.map(|strategy| (tx, strategy)))
+/// Locks a connection until the transaction ends; its strategy, or `None` without the connection.
+pub(super) async fn lock(tx: &mut Tx, tenant: &str, id: &str) -> Result<Option<String>, Error> {
+    let locked = LOCK.bind("tenant_id", tenant).bind("connection_id", id).fetch_optional(tx).await?;
+    Ok(locked.map(|(strategy,)| strategy))
 }
 
 static UPDATE: Statement = Statement::new("connections.update", include_str!("sql/update.sql"));
 
-/// What of a connection to change.
-pub(crate) struct Change<'a> {
-    /// Options, with what hides in them sealed.
-    pub options: Option<(Value, Option<Vec<u8>>)>,
-    pub settings: &'a Map<String, Value>,
-    pub enabled_clients: Option<&'a [String]>,
-    pub if_match: Option<&'a [String]>,
+/// A change of a connection; `None` keeps what is stored.
+pub(super) struct Change<'a> {
+    /// New options with masked secrets, and the sealed secrets.
+    pub(super) options: Option<(Value, Option<Vec<u8>>)>,
+    pub(super) settings: &'a Map<String, Value>,
+    pub(super) enabled_clients: Option<&'a [String]>,
+    pub(super) if_match: Option<&'a [String]>,
 }
 
-/// Changes the connection that a transaction has locked, and ends it. The present tag if it is not the one named.
-pub(crate) async fn update(
-    mut tx: Tx,
+#[derive(sqlx::FromRow)]
+struct Updated {
+    old_etag: String,
+    #[sqlx(flatten)]
+    connection: Nullable<Stored>,
+}
+
+/// Changes the connection that the transaction has locked. The inner error is the present tag, which does not
+/// match.
+pub(super) async fn update(
+    tx: &mut Tx,
     tenant: &str,
     id: &str,
     change: &Change<'_>,
     author: &Author,
 ) -> Result<Result<Stored, String>, Error> {
-    let query = UPDATE.raw().bind(tenant).bind(id);
-    let query = query.bind(change.options.as_ref().map(|(options, _)| options));
-    let query = query.bind(change.options.as_ref().and_then(|(_, secrets)| secrets.as_deref()));
-    let query = query.bind(Json(change.settings)).bind(change.enabled_clients).bind(change.if_match);
-    let row = query.bind(author.literal()).fetch_one(&mut *tx).await;
-    let row =
-        row.map_err(|e| db::refusal(e, &[("connection_clients_client_fkey", codes::INEXISTENT_CLIENT)]))?;
-    tx.commit().await?;
-    Ok(stored(&row)?.ok_or(format!("\"{}\"", row.try_get::<&str, _>("tag")?)))
+    let (options, secrets) = change.options.as_ref().map(|(options, secrets)| (options, secrets)).unzip();
+    let updated = UPDATE
+        .bind("tenant_id", tenant)
+        .bind("connection_id", id)
+        .bind("options", options)
+        .bind("secrets", secrets.and_then(Option::as_deref))
+        .bind("settings", Json(change.settings))
+        .bind("enabled_clients", change.enabled_clients)
+        .bind("if_match", change.if_match)
+        .bind("author", author.literal())
+        .fetch_one(tx)
+        .await;
+    let conflicts = [("connection_clients_client_fkey", codes::INEXISTENT_CLIENT)];
+    let Updated { old_etag, connection } = updated.map_err(|error| db::refusal(error, &conflicts))?;
+    Ok(connection.0.ok_or(old_etag))
 }
 
 static DELETE: Statement = Statement::new("connections.delete", include_str!("sql/delete.sql"));
 
-/// Deletes a connection and lets its users be erased. When that began; `None` if there is nothing to delete.
-pub(crate) async fn delete(
+/// Deletes a connection and queues the erasure of its users; the time of the deletion, which may be an
+/// earlier one whose users are not erased yet. `None` if there is nothing to delete.
+pub(super) async fn delete(
     db: &Db,
     tenant: &str,
     id: &str,
     now: OffsetDateTime,
     author: &Author,
 ) -> Result<Option<OffsetDateTime>, Error> {
-    let query = DELETE.raw().bind(tenant).bind(id).bind(now).bind(author.literal());
-    Ok(query.fetch_optional(db.pool()).await?.map(|row| row.try_get("deleted_at")).transpose()?)
-}
-
-static CLIENTS: Statement = Statement::new("connections.clients", include_str!("sql/clients.sql"));
-
-/// The ids of the clients that may use a connection; `None` if there is none.
-pub(crate) async fn clients(
-    db: &Db,
-    tenant: &str,
-    id: &str,
-    page: &Page,
-) -> Result<Option<List<String>>, Error> {
-    let from = if let Page::Checkpoint { from, .. } = page { from.as_deref() } else { None };
-    let query = CLIENTS.raw().bind(tenant).bind(id).bind(from).bind(page.limit() + 1);
-    let rows = query.fetch_all(db.pool()).await?;
-    if rows.is_empty() {
-        return Ok(None);
-    }
-    let ids: Vec<Option<String>> =
-        rows.iter().map(|row| row.try_get("client_id")).collect::<Result<_, _>>()?;
-    let mut list = List { items: ids.into_iter().flatten().collect(), ..List::default() };
-    list.end_at(page.limit(), String::clone);
-    Ok(Some(list))
-}
-
-// Of a connection that all clients may use, those that are not disabled become the ones that may.
-static SET_CLIENTS: Statement =
-    Statement::new("connections.set_clients", include_str!("sql/set_clients.sql"));
-
-/// Enables and disables the connection that a transaction has locked for clients, and ends it; whether all of them are
-/// there.
-pub(crate) async fn set_clients(
-    mut tx: Tx,
-    tenant: &str,
-    id: &str,
-    patch: &ClientsPatch,
-    author: &Author,
-) -> Result<bool, Error> {
-    let query = SET_CLIENTS.raw().bind(tenant).bind(id).bind(&patch.enable).bind(&patch.disable);
-    let row = query.bind(author.literal()).fetch_one(&mut *tx).await;
-    let row =
-        row.map_err(|e| db::refusal(e, &[("connection_clients_client_fkey", codes::UNKNOWN_CLIENT)]))?;
-    tx.commit().await?;
-    Ok(!row.try_get::<bool, _>("is_missing")?)
+    let deleted = DELETE
+        .bind("tenant_id", tenant)
+        .bind("connection_id", id)
+        .bind("now", now)
+        .bind("author", author.literal())
+        .fetch_optional(db)
+        .await?;
+    Ok(deleted.map(|(deleted_at,)| deleted_at))
 }

@@ -1,24 +1,29 @@
-//! What people do with database connections themselves, without a token: signing up, and asking for a new password.
+//! Signup and the request for a new password, which users of database connections make without a token.
 //!
-//! `POST /dbconnections/change_password` sends a link to the address and changes nothing. It answers the same, after the
-//! same time, whether the address is somebody's or not; one identity gets ten mails an hour at most, and a
-//! tenant can limit what one IP address asks for ([`crate::base::rate_limits`]). `client_id` and
-//! `organization` are checked for their form only, because nothing depends on them.
+//! | endpoint | authentication |
+//! | --- | --- |
+//! | `POST /dbconnections/signup` | none: a `client_id` that is enabled for the connection |
+//! | `POST /dbconnections/change_password` | none |
 //!
-//! `POST /dbconnections/signup` makes a user through one of the clients that may use the connection. The answer has the user's bare id as `_id` (the user is
-//! `auth0|_id`) and what was kept. Refusals are 400 and not in the Management API's shape:
-//! `{"name", "code", "description", "statusCode"}`, with the whole password policy for `invalid_password`; those of
-//! `user_metadata` have an `error` alone.
+//! `change_password` sends a link to the address and changes nothing. The answer and its time are the same
+//! whether or not a user has the address. An identity gets at most ten mails an hour, and a tenant can limit
+//! the requests of an IP address ([`crate::base::rate_limits`]). Of `client_id` and `organization` only the
+//! form is checked, because nothing depends on them.
 //!
-//! Rules: identifiers as the connection asks for them; `user_metadata` of at most ten texts, names of at most 100
-//! characters and values of at most 500. What a body has beyond the known fields (`app_metadata`, `user_id`,
-//! `email_verified` ...) is ignored.
+//! `signup` creates a user. The answer has the user's id without the provider as `_id` (the user is
+//! `auth0|_id`) and the stored attributes. Error responses are 400 and not in the Management API's shape:
+//! `{"name", "code", "description", "statusCode"}`, with the password policy for `invalid_password`; those
+//! about `user_metadata` have an `error` alone.
+//!
+//! Rules: identifiers as the connection requires them; `user_metadata` of at most ten strings, names of at
+//! most 100 characters and values of at most 500. Unknown properties of a body (`app_metadata`, `user_id`,
+//! `email_verified` ...) are ignored.
 //!
 //! Deviations and decisions, where nothing is documented or recorded:
-//! - A connection that does not exist and one that the client may not use are the same refusal, `invalid_signup`; so is
-//!   a disabled signup. Fields that are missing or of a wrong form are `invalid_request`.
-//! - Where the flag `enable_public_signup_user_exists_error` is off, a taken username is `invalid_signup` as well.
-//! - An identifier that the connection does not ask for is refused: what was given should not vanish.
+//! - An unknown connection, one that the client may not use and one with signup disabled are the same error,
+//!   `invalid_signup`. Missing or malformed properties are `invalid_request`.
+//! - Without the flag `enable_public_signup_user_exists_error` a taken username is `invalid_signup` as well.
+//! - An identifier that the connection does not use is rejected, so that no given value is lost.
 
 pub mod model;
 pub mod routes;
@@ -35,7 +40,7 @@ use crate::resources::users;
 use crate::resources::users::model::User;
 use model::{PasswordChange, Signup, SignupError};
 
-/// Makes a user.
+/// Creates a user.
 pub async fn signup(ctx: &Context, signup: Signup) -> Result<User, SignupError> {
     let new = signup.new;
     let connection =
@@ -61,7 +66,7 @@ pub async fn signup(ctx: &Context, signup: Signup) -> Result<User, SignupError> 
         Err(error) if error.meaning == codes::INEXISTENT_CONNECTION => Err(SignupError::invalid_signup()),
         Err(error)
             if [codes::USER_EXISTS, codes::USERNAME_IN_USE].contains(&error.meaning)
-                && !tenant_settings::tells_that_user_exists(ctx).await? =>
+                && !tenant_settings::signup_reports_existing_users(ctx).await? =>
         {
             Err(SignupError::invalid_signup())
         }
@@ -69,17 +74,17 @@ pub async fn signup(ctx: &Context, signup: Signup) -> Result<User, SignupError> 
     }
 }
 
-/// How long the request for a link takes at least: far longer than the work, whose amount tells whether there is such a
-/// user.
-const AT_LEAST: Duration = Duration::from_millis(50);
+/// The least time of a request for a link. It exceeds the time of the work, which depends on whether the user
+/// exists.
+const MIN_DURATION: Duration = Duration::from_millis(50);
 
-/// Sends a link for a new password to an address, if it is somebody's.
+/// Sends a link for a new password to an address, if a user of the connection has it.
 pub async fn change_password(ctx: &Context, request: &PasswordChange) -> Result<(), SignupError> {
     let connection = connections::by_name(ctx.db(), &ctx.tenant.id, &request.connection).await?;
     if !connection.is_some_and(|connection| connection.is_database()) {
         return Err(SignupError::invalid_connection());
     }
     let work = tickets::request_password_change(ctx, &request.email, &request.connection);
-    let (done, ()) = tokio::join!(work, tokio::time::sleep(AT_LEAST));
+    let (done, ()) = tokio::join!(work, tokio::time::sleep(MIN_DURATION));
     Ok(done?)
 }

@@ -1,4 +1,4 @@
-//! What a signup may say, and how it is answered and refused.
+//! The bodies of requests, the answer to a signup, and error responses.
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use crate::base::passwords::Report;
 use crate::base::schema::{Field, Format, Kind, Part, Schema, Text, is_email, refuse};
 use crate::resources::users::model::{EMAIL, NAME, NewUser, PART_OF_NAME, PHONE, PICTURE, USERNAME, User};
 
-/// The body of `POST /dbconnections/signup`, but for `user_metadata`, which has refusals of its own.
+// Without `user_metadata`, whose error responses have another shape.
 static SIGNUP: Schema = Schema::open(&[
     Field::new("client_id", Kind::Text(Text::between(1, 64)), "The client that the person signs up through")
         .nullable(),
@@ -26,36 +26,35 @@ static SIGNUP: Schema = Schema::open(&[
     Field::new("picture", PICTURE, "A URI pointing to the user's picture").nullable(),
 ]);
 
-/// What is kept as it is given.
-const PLAIN: [&str; 5] = ["given_name", "family_name", "name", "nickname", "picture"];
+/// Attributes that are stored as given.
+const ATTRIBUTES: [&str; 5] = ["given_name", "family_name", "name", "nickname", "picture"];
 
 /// Limits of `user_metadata` (<https://auth0.com/docs/api/authentication/signup/create-a-new-user>).
-const FIELDS: usize = 10;
-const NAME_LENGTH: usize = 100;
-const VALUE_LENGTH: usize = 500;
+const MAX_FIELDS: usize = 10;
+const MAX_NAME_LENGTH: usize = 100;
+const MAX_VALUE_LENGTH: usize = 500;
 
-/// Somebody who signs up.
+/// The body of `POST /dbconnections/signup`.
 #[derive(Debug)]
 pub struct Signup {
-    /// Through which client.
     pub client_id: String,
-    /// As whom.
     pub new: NewUser,
 }
 
 impl Signup {
-    /// Reads a body.
     pub fn read(body: &Object<'_>) -> Result<Self, SignupError> {
         refuse(Part::Payload, &SIGNUP.faults(body))?;
-        let needed = |name| {
+        let required = |name| {
             body.value::<String>(name).filter(|v| !v.is_empty()).ok_or_else(|| SignupError::missing(name))
         };
-        let (client_id, connection) = (needed("client_id")?, needed("connection")?);
-        // One that is empty is not missing: it is too weak, and the answer says what is asked of it.
+        let (client_id, connection) = (required("client_id")?, required("connection")?);
+        // An empty password is not missing but too weak, and the answer then contains the policy.
         let password = body.value::<String>("password").ok_or_else(|| SignupError::missing("password"))?;
         let lower = |name| body.value::<String>(name).map(|text| text.to_lowercase());
-        let attributes =
-            PLAIN.iter().filter_map(|name| Some(((*name).to_owned(), body.value::<Value>(name)?))).collect();
+        let attributes = ATTRIBUTES
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), body.value::<Value>(name)?)))
+            .collect();
         Ok(Self {
             client_id,
             new: NewUser::of_person(
@@ -73,21 +72,21 @@ fn user_metadata(body: &Object<'_>) -> Result<Option<String>, SignupError> {
     let Some(value) = body.get("user_metadata").filter(|value| type_name(value) != "null") else {
         return Ok(None);
     };
-    let invalid = |what: String| Err(SignupError::of_metadata(&format!("invalid user_metadata{what}")));
+    let invalid = |reason: String| Err(SignupError::of_metadata(&format!("invalid user_metadata{reason}")));
     let Some(fields) = Object::of(value) else { return invalid(" type (expected object)".into()) };
-    if fields.members().count() > FIELDS {
-        return invalid(format!(" (at most {FIELDS} fields are allowed)"));
+    if fields.members().count() > MAX_FIELDS {
+        return invalid(format!(" (at most {MAX_FIELDS} fields are allowed)"));
     }
     for (name, value) in fields.members() {
-        let shown: String = name.chars().take(NAME_LENGTH).collect();
+        let shown: String = name.chars().take(MAX_NAME_LENGTH).collect();
         let Ok(text) = serde_json::from_str::<String>(value.get()) else {
             return invalid(format!(".{shown} type (only strings are allowed)"));
         };
-        if name.chars().count() > NAME_LENGTH {
-            return invalid(format!(".{shown} name (at most {NAME_LENGTH} characters are allowed)"));
+        if name.chars().count() > MAX_NAME_LENGTH {
+            return invalid(format!(".{shown} name (at most {MAX_NAME_LENGTH} characters are allowed)"));
         }
-        if text.chars().count() > VALUE_LENGTH {
-            return invalid(format!(".{shown} length (at most {VALUE_LENGTH} characters are allowed)"));
+        if text.chars().count() > MAX_VALUE_LENGTH {
+            return invalid(format!(".{shown} length (at most {MAX_VALUE_LENGTH} characters are allowed)"));
         }
     }
     if !metadata::faults(body, "user_metadata").is_empty() {
@@ -96,7 +95,7 @@ fn user_metadata(body: &Object<'_>) -> Result<Option<String>, SignupError> {
     Ok(Some(value.get().to_owned()))
 }
 
-/// The answer to a signup.
+/// The document that answers a signup.
 pub fn answer(user: &User) -> Result<Value, Error> {
     let mut answer: Map<String, Value> = serde_json::from_str(&user.profile).map_err(Error::internal)?;
     if !answer.contains_key("email") {
@@ -110,24 +109,23 @@ pub fn answer(user: &User) -> Result<Value, Error> {
     Ok(answer.into())
 }
 
-/// A request for a link to set a new password with.
+/// The body of `POST /dbconnections/change_password`.
 #[derive(Debug)]
 pub struct PasswordChange {
     /// Lower case.
     pub email: String,
-    /// The connection's name.
+    /// The name of the connection.
     pub connection: String,
 }
 
 impl PasswordChange {
-    /// Reads a body.
     pub fn read(body: &Object<'_>) -> Result<Self, SignupError> {
         let text = |name: &str| match body.get(name).map(|value| (type_name(value), value)) {
             None | Some(("null", _)) => Ok(None),
             Some(("string", value)) => Ok(serde_json::from_str::<String>(value.get()).ok()),
             Some(_) => Err(SignupError::invalid(format!("{name} must be a string"))),
         };
-        let needed = |name: &str| {
+        let required = |name: &str| {
             let given = text(name)?.filter(|text| !text.is_empty());
             given.ok_or_else(|| SignupError::invalid(format!("{name} is required")))
         };
@@ -135,7 +133,7 @@ impl PasswordChange {
         if text("client_id")?.is_some_and(|id| !Format::ClientId.matches(&id)) {
             return Err(SignupError::invalid("client_id is not the id of a client"));
         }
-        let (email, connection) = (needed("email")?.to_lowercase(), needed("connection")?);
+        let (email, connection) = (required("email")?.to_lowercase(), required("connection")?);
         if !is_email(&email) {
             return Err(SignupError::invalid("email is not an email address"));
         }
@@ -143,14 +141,13 @@ impl PasswordChange {
     }
 }
 
-/// A refusal of a signup, or of a request for a new password.
+/// An error response to a signup or to a request for a new password.
 #[derive(Debug)]
 pub struct SignupError {
-    /// HTTP status.
+    /// The HTTP status.
     pub status: u16,
-    /// What the client reads.
     pub body: Box<Value>,
-    /// What the log reads.
+    /// For the log.
     pub cause: Option<String>,
 }
 
@@ -173,16 +170,16 @@ impl SignupError {
         Self::new("invalid_connection", "The connection does not exist.")
     }
 
-    pub(super) fn invalid(what: impl AsRef<str>) -> Self {
-        Self::new("invalid_request", what.as_ref())
+    pub(super) fn invalid(description: impl AsRef<str>) -> Self {
+        Self::new("invalid_request", description.as_ref())
     }
 
     pub(super) fn missing(name: &str) -> Self {
         Self::invalid(format!("Missing required field: {name}"))
     }
 
-    fn of_metadata(what: &str) -> Self {
-        Self::with(json!({ "error": what }))
+    fn of_metadata(error: &str) -> Self {
+        Self::with(json!({ "error": error }))
     }
 
     pub(super) fn weak_password(report: &Report) -> Self {
@@ -200,19 +197,19 @@ impl SignupError {
 impl From<Error> for SignupError {
     fn from(error: Error) -> Self {
         let status = error.meaning.status;
-        let refused = match error.meaning {
+        let error_response = match error.meaning {
             codes::USER_EXISTS => Self::new("user_exists", "The user already exists."),
             codes::USERNAME_IN_USE => Self::new("username_exists", codes::USERNAME_IN_USE.message),
             codes::TOO_MANY_REQUESTS => {
-                let mut refused = Self::new("too_many_requests", &error.message);
-                (refused.status, refused.body["statusCode"]) = (status, json!(status));
-                refused.body["name"] = json!("TooManyRequestsError");
-                refused
+                let mut limited = Self::new("too_many_requests", &error.message);
+                (limited.status, limited.body["statusCode"]) = (status, json!(status));
+                limited.body["name"] = json!("TooManyRequestsError");
+                limited
             }
             codes::PAYLOAD_TOO_LARGE | codes::UNSUPPORTED_MEDIA_TYPE => {
-                let mut refused = Self::invalid(&error.message);
-                (refused.status, refused.body["statusCode"]) = (status, json!(status));
-                refused
+                let mut invalid = Self::invalid(&error.message);
+                (invalid.status, invalid.body["statusCode"]) = (status, json!(status));
+                invalid
             }
             _ if status < 500 => Self::invalid(&error.message),
             _ => Self {
@@ -223,7 +220,7 @@ impl From<Error> for SignupError {
                 cause: None,
             },
         };
-        Self { cause: error.cause, ..refused }
+        Self { cause: error.cause, ..error_response }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The endpoints of people who make their own users.
+//! The endpoints for users of database connections.
 
 use actix_web::http::Method;
 use actix_web::http::StatusCode;
@@ -11,7 +11,6 @@ use crate::http::endpoint::endpoint;
 use crate::http::render::{error_response, json_value};
 use crate::http::{Body, Endpoint, Visitor};
 
-/// The routes.
 pub fn routes() -> Vec<Endpoint> {
     vec![
         endpoint(Method::POST, "/dbconnections/signup", signup),

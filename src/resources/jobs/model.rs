@@ -1,17 +1,16 @@
-//! What a job is, and what a request for one may say.
+//! Jobs, and the bodies of requests for one.
 
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
 use crate::base::error::{Result, codes};
 use crate::base::ids::UserId;
-use crate::base::json::Object;
+use crate::base::json::{FromBody, Object};
 use crate::base::schema::{Field, Format, Kind, Schema, Text};
 use crate::base::timestamp::timestamp;
-use crate::resources::tickets::model::{IDENTITY, Identity};
+use crate::resources::tickets::request::{IDENTITY, Identity};
 
-/// The body of `POST /api/v2/jobs/verification-email`.
-pub static VERIFICATION_EMAIL: Schema = Schema::closed(&[
+static VERIFICATION_EMAIL: Schema = Schema::closed(&[
     Field::new(
         "user_id",
         Kind::Text(Text::format(Format::UserId)),
@@ -27,20 +26,17 @@ pub static VERIFICATION_EMAIL: Schema = Schema::closed(&[
     Field::new("organization_id", Kind::Text(Text::at_least(1)), "ID of the organization"),
 ]);
 
-/// A request for a verification mail.
+/// The body of `POST /api/v2/jobs/verification-email`.
 #[derive(Debug)]
 pub struct VerificationEmail {
-    /// Who gets it.
     pub user_id: UserId,
-    /// Which of the user's identities; the main one if it is not said.
+    /// The identity to verify; without it the primary one.
     pub identity: Option<Identity>,
-    /// The client it is sent for.
     pub client_id: Option<String>,
 }
 
-impl VerificationEmail {
-    /// Reads a body.
-    pub fn read(body: &Object<'_>) -> Result<Self> {
+impl FromBody for VerificationEmail {
+    fn from_body(body: &Object<'_>) -> Result<Self> {
         VERIFICATION_EMAIL.check(body)?;
         if body.get("organization_id").is_some() {
             return Err(codes::INEXISTENT_ORGANIZATION.into());
@@ -54,28 +50,26 @@ impl VerificationEmail {
     }
 }
 
-/// A job.
 #[derive(Debug)]
 pub struct Job {
     /// `job_` and 16 letters and digits.
     pub job_id: String,
-    /// What is done: `verification_email`.
+    /// `verification_email`.
     pub r#type: String,
     /// `pending`, `processing`, `completed` or `failed`.
     pub status: String,
-    /// What its document tells besides.
+    /// Further attributes of the document.
     pub details: Map<String, Value>,
-    /// When it was asked for.
     pub created_at: OffsetDateTime,
 }
 
 impl Job {
-    /// A job that waits to be done.
+    /// A pending job.
     pub fn new(kind: &str, job_id: String, now: OffsetDateTime) -> Self {
         Self { job_id, r#type: kind.into(), status: "pending".into(), details: Map::new(), created_at: now }
     }
 
-    /// The document as the API answers it.
+    /// The document of the API.
     pub fn document(&self) -> Value {
         let mut document = self.details.clone();
         for (name, value) in [

@@ -1,29 +1,35 @@
-use sqlx::Row;
+//! Writes `login_attempts`, which `user_blocks` owns, `access_tokens` (read by `/userinfo`), and the login
+//! attributes and password of a user (`users`, `passwords`). Deletions of users delete their access tokens by
+//! foreign key.
+//!
+//! Locks: `attempt` locks the row of the IP address, then the row of all addresses; `log_in` locks the user
+//! and the password, then the attempts in the same order.
+
+use sqlx::FromRow;
+use sqlx::postgres::PgRow;
 
 use super::Token;
 use crate::base::error::Error;
 use crate::db::{Db, Statement};
 use crate::journal::Author;
 use crate::resources::users::model::User;
-use crate::resources::users::store::user;
 
-pub(crate) const STATEMENTS: &[&Statement] = &[&ATTEMPT, &LOG_IN, &REFUSE];
+pub(crate) const STATEMENTS: &[&Statement] = &[&ATTEMPT, &LOG_IN, &RECORD_FAILURE];
 
-/// What a login is attempted with.
+/// An attempt to log in.
 pub(crate) struct Attempt<'a> {
-    pub tenant: &'a str,
     pub connection: &'a str,
+    /// The identifier, if it identifies users of the connection as an e-mail address.
     pub email: Option<&'a str>,
     pub username: Option<&'a str>,
     pub phone_number: Option<&'a str>,
     pub identifier: &'a str,
     pub ip: &'a str,
-    /// Does the connection count attempts?
-    pub counted: bool,
+    pub is_counted: bool,
 }
 
-/// Who was found.
-pub(crate) struct Person {
+/// The identity that an attempt identifies.
+pub(crate) struct FoundIdentity {
     pub user_id: String,
     pub provider: String,
     pub identity_id: String,
@@ -31,92 +37,108 @@ pub(crate) struct Person {
 }
 
 pub(crate) struct Attempted {
-    pub may_try: bool,
-    pub person: Option<Person>,
+    pub is_allowed: bool,
+    pub identity: Option<FoundIdentity>,
 }
 
-// The row of the address is locked before that of all addresses, as in forget_attempts.
+#[derive(FromRow)]
+struct AttemptedRow {
+    is_allowed: bool,
+    user_id: Option<String>,
+    provider: Option<String>,
+    identity_id: Option<String>,
+    hash: Option<String>,
+}
+
+impl AttemptedRow {
+    fn identity(self) -> Option<FoundIdentity> {
+        Some(FoundIdentity {
+            user_id: self.user_id?,
+            provider: self.provider?,
+            identity_id: self.identity_id?,
+            hash: self.hash,
+        })
+    }
+}
+
 static ATTEMPT: Statement = Statement::new("logins.attempt", include_str!("sql/attempt.sql"));
 
-pub(crate) async fn attempt(db: &Db, attempt: &Attempt<'_>) -> Result<Attempted, Error> {
-    let row = ATTEMPT
-        .raw()
-        .bind(attempt.tenant)
-        .bind(attempt.connection)
-        .bind(attempt.email)
-        .bind(attempt.phone_number)
-        .bind(attempt.username)
-        .bind(attempt.identifier)
-        .bind(attempt.ip)
-        .bind(attempt.counted)
-        .fetch_one(db.pool())
+pub(crate) async fn attempt(db: &Db, tenant: &str, attempt: &Attempt<'_>) -> Result<Attempted, Error> {
+    let row: AttemptedRow = ATTEMPT
+        .bind("tenant_id", tenant)
+        .bind("connection", attempt.connection)
+        .bind("email", attempt.email)
+        .bind("phone_number", attempt.phone_number)
+        .bind("username", attempt.username)
+        .bind("identifier", attempt.identifier)
+        .bind("ip", attempt.ip)
+        .bind("is_counted", attempt.is_counted)
+        .fetch_one(db)
         .await?;
-    let person = match row.try_get::<Option<String>, _>("user_id")? {
-        None => None,
-        Some(user_id) => Some(Person {
-            user_id,
-            provider: row.try_get("provider")?,
-            identity_id: row.try_get("identity_id")?,
-            hash: row.try_get("hash")?,
-        }),
-    };
-    Ok(Attempted { may_try: row.try_get("may_try")?, person })
+    Ok(Attempted { is_allowed: row.is_allowed, identity: row.identity() })
 }
 
 /// A login with the right password.
 pub(crate) struct Login<'a> {
     pub attempt: &'a Attempt<'a>,
-    pub person: &'a Person,
-    /// To take the place of the hash that was found.
+    pub identity: &'a FoundIdentity,
+    /// Replaces the hash that was verified.
     pub new_hash: Option<&'a str>,
-    /// As the document shows it.
+    /// The time, as `last_login` has it.
     pub at: &'a str,
     pub token: Option<&'a Token>,
     pub author: &'a Author,
 }
 
-/// What came of it.
+/// The outcome of a login with the right password.
 pub(crate) enum LoggedIn {
     Done(Box<User>),
-    /// The password was changed or hashed anew since it was verified: the hash there is now.
+    /// The hash has changed since it was verified: the present one.
     OtherHash(String),
     Blocked,
-    Gone,
+}
+
+impl FromRow<'_, PgRow> for LoggedIn {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        use sqlx::Row;
+        if let Some(hash) = row.try_get("other_hash")? {
+            return Ok(Self::OtherHash(hash));
+        }
+        let is_blocked = row.try_get("is_blocked")?;
+        Ok(if is_blocked { Self::Blocked } else { Self::Done(Box::new(User::from_row(row)?)) })
+    }
 }
 
 static LOG_IN: Statement = Statement::new("logins.log_in", include_str!("sql/log_in.sql"));
 
-pub(crate) async fn log_in(db: &Db, login: &Login<'_>) -> Result<LoggedIn, Error> {
-    let row = LOG_IN
-        .raw()
-        .bind(login.attempt.tenant)
-        .bind(&login.person.user_id)
-        .bind(login.at)
-        .bind(login.author.ip.as_deref())
-        .bind(login.attempt.connection)
-        .bind(login.attempt.ip)
-        .bind(&login.person.provider)
-        .bind(&login.person.identity_id)
-        .bind(&login.person.hash)
-        .bind(login.new_hash)
-        .bind(login.token.map(|token| token.digest.as_slice()))
-        .bind(login.author.client_id.as_deref())
-        .bind(login.token.map(|token| token.scope.as_str()))
-        .bind(login.token.map(|token| token.expires_at))
-        .bind(login.author.literal())
-        .fetch_optional(db.pool())
+/// `None`: the user no longer has the identity.
+pub(crate) async fn log_in(db: &Db, tenant: &str, login: &Login<'_>) -> Result<Option<LoggedIn>, Error> {
+    let Login { attempt, identity, token, author, .. } = login;
+    let logged_in = LOG_IN
+        .bind("tenant_id", tenant)
+        .bind("user_id", &identity.user_id)
+        .bind("last_login", login.at)
+        .bind("last_ip", author.ip.as_deref())
+        .bind("connection", attempt.connection)
+        .bind("attempt_ip", attempt.ip)
+        .bind("provider", &identity.provider)
+        .bind("identity_id", &identity.identity_id)
+        .bind("hash", &identity.hash)
+        .bind("new_hash", login.new_hash)
+        .bind("token_digest", token.map(|token| token.digest.as_slice()))
+        .bind("client_id", author.client_id.as_deref())
+        .bind("scope", token.map(|token| token.scope.as_str()))
+        .bind("expires_at", token.map(|token| token.expires_at))
+        .bind("author", author.literal())
+        .fetch_optional(db)
         .await?;
-    let Some(row) = row else { return Ok(LoggedIn::Gone) };
-    if let Some(hash) = row.try_get("other_hash")? {
-        return Ok(LoggedIn::OtherHash(hash));
-    }
-    Ok(if row.try_get("blocked")? { LoggedIn::Blocked } else { LoggedIn::Done(Box::new(user(&row)?)) })
+    Ok(logged_in)
 }
 
-// Old counts go with the failures that come after them, so that the table does not grow for ever.
-static REFUSE: Statement = Statement::new("logins.refuse", include_str!("sql/refuse.sql"));
+static RECORD_FAILURE: Statement =
+    Statement::new("logins.record_failure", include_str!("sql/record_failure.sql"));
 
-pub(crate) async fn refuse(
+pub(crate) async fn record_failure(
     db: &Db,
     tenant: &str,
     subject: &str,
@@ -124,7 +146,13 @@ pub(crate) async fn refuse(
     reason: &str,
     author: &Author,
 ) -> Result<(), Error> {
-    let query = REFUSE.raw().bind(tenant).bind(subject).bind(connection).bind(reason);
-    query.bind(author.literal()).execute(db.pool()).await?;
+    RECORD_FAILURE
+        .bind("tenant_id", tenant)
+        .bind("subject", subject)
+        .bind("connection", connection)
+        .bind("reason", reason)
+        .bind("author", author.literal())
+        .execute(db)
+        .await?;
     Ok(())
 }

@@ -1,16 +1,16 @@
-//! What a request may say about organizations and the client grants associated with them.
+//! Requests that create and change organizations and their associations with client grants.
 
 use serde_json::{Map, Value};
 
 use crate::base::error::{Error, Result};
-use crate::base::json::Object;
+use crate::base::json::{FromBody, Object};
 use crate::base::metadata;
 use crate::base::schema::{Fault, Field, Format, Kind, Part, Schema, Text, refuse};
 use crate::resources::client_grants::model::ClientGrant;
 use crate::resources::clients::fields::TOKEN_QUOTA;
 
-/// How many client grants a list can be asked for by their ids.
-const GRANT_IDS: usize = 10;
+/// The maximum number of `grant_ids` in a request.
+const MAX_GRANT_IDS: usize = 10;
 const METADATA: &str = "Metadata associated with the organization";
 
 const NAME: Kind = Kind::Text(Text::between(1, 50).pattern("^(?!org_)[a-z0-9][a-z0-9_-]*$", |text| {
@@ -36,37 +36,53 @@ static COLORS: Schema = Schema::closed(&[
 ]);
 static METADATA_KEYS: Schema = Schema::open(&[]).at_most(25);
 
-/// `$must` is what a creation has to have; `$may` is what a change may set to null and a creation may not.
+/// `$required` marks fields that a creation must have, `$nullable` those that a change may set to null.
 macro_rules! schema {
-    ($($must:ident)?; $($may:ident)?) => {
+    ($($required:ident)?; $($nullable:ident)?) => {
         Schema::closed(&[
-            Field::new("name", NAME, "The name of this organization")$(.$must())?,
+            Field::new("name", NAME, "The name of this organization")$(.$required())?,
             Field::new("display_name", DISPLAY_NAME, "Friendly name of this organization"),
             Field::new("branding", Kind::Object(&BRANDING), "Theme defines how to style the login pages"),
-            Field::new("metadata", Kind::Object(&METADATA_KEYS), METADATA)$(.$may())?,
-            Field::new("token_quota", Kind::Object(&TOKEN_QUOTA), "The token quota configuration")$(.$may())?,
+            Field::new("metadata", Kind::Object(&METADATA_KEYS), METADATA)$(.$nullable())?,
+            Field::new("token_quota", Kind::Object(&TOKEN_QUOTA), "The token quota configuration")
+                $(.$nullable())?,
         ])
     };
 }
 
 /// The body of `POST /api/v2/organizations`.
-pub static CREATE: Schema = schema!(required;);
+static CREATE: Schema = schema!(required;);
 
 /// The body of `PATCH /api/v2/organizations/{id}`.
-pub static UPDATE: Schema = schema!(; nullable);
+static UPDATE: Schema = schema!(; nullable);
 
 /// The body of `POST /api/v2/organizations/{id}/client-grants`.
-pub static ADD_GRANT: Schema = Schema::closed(&[Field::new(
+static ADD_GRANT: Schema = Schema::closed(&[Field::new(
     "grant_id",
     Kind::Text(Text::at_least(1)),
     "A Client Grant ID to add to the organization",
 )
 .required()]);
 
-/// What an organization is to be, or is to become.
+/// An organization to create.
 #[derive(Debug)]
-pub struct OrganizationFields {
+pub struct NewOrganization {
     /// Unique in the tenant.
+    pub name: String,
+    /// The other members of the document.
+    pub settings: Map<String, Value>,
+}
+
+impl FromBody for NewOrganization {
+    fn from_body(body: &Object<'_>) -> Result<Self> {
+        check(&CREATE, body)?;
+        Ok(Self { name: body.value("name").unwrap_or_default(), settings: settings(body).0 })
+    }
+}
+
+/// A change of an organization.
+#[derive(Debug)]
+pub struct OrganizationPatch {
     pub name: Option<String>,
     /// Settings to replace.
     pub set: Map<String, Value>,
@@ -74,42 +90,66 @@ pub struct OrganizationFields {
     pub unset: Vec<String>,
 }
 
-impl OrganizationFields {
-    /// Reads a body. Every fault it has is told at once.
-    pub fn read(schema: &Schema, body: &Object<'_>) -> Result<Self> {
-        let mut faults = schema.faults(body);
-        faults.extend(metadata::text_faults(body, "metadata", METADATA, |_| true));
-        refuse(Part::Payload, &faults)?;
-        let (mut set, unset) = body.set_and_unset(&["name"]);
-        if let Some(Value::Object(metadata)) = set.get_mut("metadata") {
-            metadata.retain(|_, value| !value.is_null());
-        }
+impl FromBody for OrganizationPatch {
+    fn from_body(body: &Object<'_>) -> Result<Self> {
+        check(&UPDATE, body)?;
+        let (set, unset) = settings(body);
         Ok(Self { name: body.value("name"), set, unset })
     }
 }
 
-/// Which client grants of an organization a list is asked for.
+fn check(schema: &Schema, body: &Object<'_>) -> Result<()> {
+    let mut faults = schema.faults(body);
+    faults.extend(metadata::text_faults(body, "metadata", METADATA, |_| true));
+    refuse(Part::Payload, &faults)
+}
+
+/// The settings with a value, without nulls among `metadata`, and the names of those that are null.
+fn settings(body: &Object<'_>) -> (Map<String, Value>, Vec<String>) {
+    let (mut set, unset) = body.set_and_unset(&["name"]);
+    if let Some(Value::Object(metadata)) = set.get_mut("metadata") {
+        metadata.retain(|_, value| !value.is_null());
+    }
+    (set, unset)
+}
+
+/// A client grant to associate with an organization.
+#[derive(Debug)]
+pub struct NewGrant {
+    pub grant_id: String,
+}
+
+impl FromBody for NewGrant {
+    fn from_body(body: &Object<'_>) -> Result<Self> {
+        ADD_GRANT.check(body)?;
+        Ok(Self { grant_id: body.value("grant_id").unwrap_or_default() })
+    }
+}
+
+/// The filter of an organization's client grants.
 #[derive(Debug)]
 pub struct GrantFilter {
-    /// For this API only, by the name that the request has for it.
+    /// An API, under the identifier that the request has for it.
     pub audience: Option<String>,
-    /// Of this client only.
     pub client_id: Option<String>,
-    /// Some of these only.
+    /// Any of these.
     pub grant_ids: Option<Vec<String>>,
 }
 
-/// Refuses a list of too many ids of grants.
-pub fn check_grant_ids(ids: &[String]) -> Result<()> {
-    let fault = (ids.len() > GRANT_IDS).then(|| {
-        let reason = format!("Array is too long ({}), maximum {GRANT_IDS}", ids.len());
-        Fault::of("grant_ids", "Optional filter on the ID of the client grant", reason)
-    });
-    refuse(Part::Query, fault.as_slice())
+impl GrantFilter {
+    /// 400 if the request names too many grants. An empty list is no filter.
+    pub fn new(audience: Option<String>, client_id: Option<String>, grant_ids: Vec<String>) -> Result<Self> {
+        let fault = (grant_ids.len() > MAX_GRANT_IDS).then(|| {
+            let reason = format!("Array is too long ({}), maximum {MAX_GRANT_IDS}", grant_ids.len());
+            Fault::of("grant_ids", "Optional filter on the ID of the client grant", reason)
+        });
+        refuse(Part::Query, fault.as_slice())?;
+        Ok(Self { audience, client_id, grant_ids: (!grant_ids.is_empty()).then_some(grant_ids) })
+    }
 }
 
-/// A grant as the answer to its association, which has another name for the id and no `subject_type`.
-pub fn added(grant: ClientGrant) -> Result<String> {
+/// The JSON of an associated grant. It has `grant_id` in place of `id`, and no `subject_type`, as recorded.
+pub fn association(grant: ClientGrant) -> Result<String> {
     let mut members = grant.members();
     members.remove("subject_type");
     let id = members.remove("id").unwrap_or_default();

@@ -1,113 +1,141 @@
-use sqlx::Row;
-use sqlx::postgres::PgRow;
+//! `organizations` and `organization_client_grants`, their associations with client grants.
+//!
+//! A change locks the row of its organization. Associations are also deleted by the foreign keys' cascades,
+//! with a client grant or its client.
+
 use sqlx::types::Json;
 
-use super::model::{GrantFilter, OrganizationFields};
+use super::model::{GrantFilter, NewOrganization, OrganizationPatch};
 use crate::base::error::{Error, Meaning, codes};
 use crate::base::page::{List, Page};
-use crate::db::{self, Db, Statement};
+use crate::db::{self, Db, Nullable, Statement};
 use crate::journal::Author;
 use crate::resources::client_grants::model::ClientGrant;
-use crate::resources::client_grants::store::read_grant;
 
 pub(crate) const STATEMENTS: &[&Statement] = &[
     &CREATE,
     &FETCH,
-    &FETCH_BY_NAME,
+    &FIND_BY_NAME,
     &LIST,
     &UPDATE,
     &DELETE,
-    &GRANTS,
+    &LIST_GRANTS,
     &ADD_GRANT,
     &REMOVE_GRANT,
-    &OF_GRANT,
+    &LIST_OF_GRANT,
 ];
 
 const CONFLICTS: [(&str, Meaning); 1] = [("organizations_name_key", codes::ORGANIZATION_EXISTS)];
 
 static CREATE: Statement = Statement::new("organizations.create", include_str!("sql/create.sql"));
 
-pub(crate) async fn create(
+/// The document of the new organization, as all functions here return it.
+pub(super) async fn create(
     db: &Db,
     tenant: &str,
     id: &str,
-    new: &OrganizationFields,
+    new: &NewOrganization,
     author: &Author,
 ) -> Result<String, Error> {
-    let query = CREATE.raw().bind(tenant).bind(id).bind(&new.name).bind(Json(&new.set));
-    let row = query.bind(author.literal()).fetch_one(db.pool()).await;
-    Ok(row.map_err(|e| db::refusal(e, &CONFLICTS))?.try_get(0)?)
+    let created = CREATE
+        .bind("tenant_id", tenant)
+        .bind("organization_id", id)
+        .bind("name", &new.name)
+        .bind("settings", Json(&new.settings))
+        .bind("author", author.literal())
+        .fetch_one(db)
+        .await;
+    let (document,) = created.map_err(|error| db::refusal(error, &CONFLICTS))?;
+    Ok(document)
 }
 
 static FETCH: Statement = Statement::new("organizations.fetch", include_str!("sql/fetch.sql"));
 
-pub(crate) async fn fetch(db: &Db, tenant: &str, id: &str) -> Result<Option<String>, Error> {
-    let row = FETCH.raw().bind(tenant).bind(id).fetch_optional(db.pool()).await?;
-    Ok(row.map(|row| row.try_get(0)).transpose()?)
+pub(super) async fn fetch(db: &Db, tenant: &str, id: &str) -> Result<Option<String>, Error> {
+    let found = FETCH.bind("tenant_id", tenant).bind("organization_id", id).fetch_optional(db).await?;
+    Ok(found.map(|(document,)| document))
 }
 
-static FETCH_BY_NAME: Statement =
-    Statement::new("organizations.fetch_by_name", include_str!("sql/fetch_by_name.sql"));
+static FIND_BY_NAME: Statement =
+    Statement::new("organizations.find_by_name", include_str!("sql/find_by_name.sql"));
 
-pub(crate) async fn fetch_by_name(db: &Db, tenant: &str, name: &str) -> Result<Option<String>, Error> {
-    let row = FETCH_BY_NAME.raw().bind(tenant).bind(name).fetch_optional(db.pool()).await?;
-    Ok(row.map(|row| row.try_get(0)).transpose()?)
+pub(super) async fn find_by_name(db: &Db, tenant: &str, name: &str) -> Result<Option<String>, Error> {
+    let found = FIND_BY_NAME.bind("tenant_id", tenant).bind("name", name).fetch_optional(db).await?;
+    Ok(found.map(|(document,)| document))
 }
 
 static LIST: Statement = Statement::new("organizations.list", include_str!("sql/list.sql"));
 
-pub(crate) async fn list(db: &Db, tenant: &str, page: &Page) -> Result<List<String>, Error> {
-    let (from, limit) = bounds(page);
-    let query = LIST.raw().bind(tenant).bind(from).bind(limit).bind(page.start());
-    read_list(&query.bind(page.include_totals()).fetch_all(db.pool()).await?, page)
+/// Total, id and document; without an organization on an empty page.
+type Listed = (Option<i64>, Option<String>, Option<String>);
+
+pub(super) async fn list(db: &Db, tenant: &str, page: &Page) -> Result<List<String>, Error> {
+    let rows = LIST
+        .bind("tenant_id", tenant)
+        .bind("from", page.from())
+        .bind("limit", page.fetched())
+        .bind("offset", page.start())
+        .bind("with_total", page.include_totals())
+        .fetch_all(db)
+        .await?;
+    documents(rows, page)
 }
 
-/// Where a part of a list begins, and one more than a checkpoint asks for, to know whether anything follows.
-fn bounds(page: &Page) -> (Option<&str>, i64) {
-    match page {
-        Page::Checkpoint { from, take } => (from.as_deref(), take + 1),
-        Page::Offset { per_page, .. } => (None, *per_page),
-    }
-}
-
-fn read_list(rows: &[PgRow], page: &Page) -> Result<List<String>, Error> {
-    let mut list = List { items: Vec::with_capacity(rows.len()), total: None, next: None };
-    for row in rows {
-        list.total = row.try_get("total")?;
-        if let Some(id) = row.try_get::<Option<String>, _>("organization_id")? {
-            list.items.push((id, row.try_get("document")?));
-        }
-    }
+fn documents(rows: Vec<Listed>, page: &Page) -> Result<List<String>, Error> {
+    let total = rows.first().and_then(|(total, ..)| *total);
+    let items = rows.into_iter().filter_map(|(_, id, document)| Some((id?, document?))).collect();
+    let mut list = List { items, total, next: None };
     list.end_at(page.limit(), |(id, _)| id.clone());
     list.try_map(|(_, document)| Ok(document))
 }
 
 static UPDATE: Statement = Statement::new("organizations.update", include_str!("sql/update.sql"));
 
-pub(crate) async fn update(
+pub(super) async fn update(
     db: &Db,
     tenant: &str,
     id: &str,
-    patch: &OrganizationFields,
+    patch: &OrganizationPatch,
     author: &Author,
 ) -> Result<Option<String>, Error> {
-    let query = UPDATE.raw().bind(tenant).bind(id).bind(&patch.name).bind(Json(&patch.set));
-    let row = query.bind(&patch.unset).bind(author.literal()).fetch_optional(db.pool()).await;
-    Ok(row.map_err(|e| db::refusal(e, &CONFLICTS))?.map(|row| row.try_get(0)).transpose()?)
+    let updated = UPDATE
+        .bind("tenant_id", tenant)
+        .bind("organization_id", id)
+        .bind("name", &patch.name)
+        .bind("set_settings", Json(&patch.set))
+        .bind("unset_settings", &patch.unset)
+        .bind("author", author.literal())
+        .fetch_optional(db)
+        .await;
+    Ok(updated.map_err(|error| db::refusal(error, &CONFLICTS))?.map(|(document,)| document))
 }
 
 static DELETE: Statement = Statement::new("organizations.delete", include_str!("sql/delete.sql"));
 
-/// Deletes an organization; was there one?
-pub(crate) async fn delete(db: &Db, tenant: &str, id: &str, author: &Author) -> Result<bool, Error> {
-    let done = DELETE.raw().bind(tenant).bind(id).bind(author.literal()).execute(db.pool()).await?;
-    Ok(done.rows_affected() > 0)
+/// `false` without the organization.
+pub(super) async fn delete(db: &Db, tenant: &str, id: &str, author: &Author) -> Result<bool, Error> {
+    let deleted = DELETE
+        .bind("tenant_id", tenant)
+        .bind("organization_id", id)
+        .bind("author", author.literal())
+        .execute(db)
+        .await?;
+    Ok(deleted.rows_affected() > 0)
 }
 
-static GRANTS: Statement = Statement::new("organizations.grants", include_str!("sql/grants.sql"));
+static LIST_GRANTS: Statement =
+    Statement::new("organizations.list_grants", include_str!("sql/list_grants.sql"));
 
-/// The grants associated with an organization. `None`: no such organization.
-pub(crate) async fn grants(
+#[derive(sqlx::FromRow)]
+struct ListedGrant {
+    total: i64,
+    #[sqlx(flatten)]
+    grant: Nullable<ClientGrant>,
+}
+
+/// A page of the grants of an organization, for an API under its stored identifier; `None` without the
+/// organization.
+pub(super) async fn list_grants(
     db: &Db,
     tenant: &str,
     id: &str,
@@ -115,77 +143,103 @@ pub(crate) async fn grants(
     audience: Option<&str>,
     page: &Page,
 ) -> Result<Option<List<ClientGrant>>, Error> {
-    let query = GRANTS.raw().bind(tenant).bind(id).bind(audience).bind(&filter.client_id);
-    let query = query.bind(&filter.grant_ids).bind(page.limit()).bind(page.start());
-    let rows = query.fetch_all(db.pool()).await?;
+    let rows: Vec<ListedGrant> = LIST_GRANTS
+        .bind("tenant_id", tenant)
+        .bind("organization_id", id)
+        .bind("audience", audience)
+        .bind("client_id", &filter.client_id)
+        .bind("grant_ids", &filter.grant_ids)
+        .bind("limit", page.limit())
+        .bind("offset", page.start())
+        .fetch_all(db)
+        .await?;
     let Some(first) = rows.first() else { return Ok(None) };
-    let mut list = List { items: Vec::with_capacity(rows.len()), total: first.try_get("total")?, next: None };
-    for row in &rows {
-        list.items.extend(read_grant(row)?);
-    }
-    Ok(Some(list))
+    let total = Some(first.total);
+    let items = rows.into_iter().filter_map(|row| row.grant.0).collect();
+    Ok(Some(List { items, total, next: None }))
 }
 
-/// What became of an association to be made.
-pub(crate) enum Added {
-    Done(ClientGrant),
+static ADD_GRANT: Statement = Statement::new("organizations.add_grant", include_str!("sql/add_grant.sql"));
+
+#[derive(sqlx::FromRow)]
+struct AddedGrant {
+    has_organization: bool,
+    #[sqlx(flatten)]
+    grant: Nullable<ClientGrant>,
+}
+
+/// The outcome of [`add_grant`].
+pub(super) enum Association {
+    Added(ClientGrant),
     NoSuchGrant,
     NoSuchOrganization,
 }
 
-// The organization is locked at once as strongly as its limit needs it; the lock of the grant keeps it from going away.
-static ADD_GRANT: Statement = Statement::new("organizations.add_grant", include_str!("sql/add_grant.sql"));
-
-pub(crate) async fn add_grant(
+pub(super) async fn add_grant(
     db: &Db,
     tenant: &str,
     id: &str,
     grant_id: &str,
     author: &Author,
-) -> Result<Added, Error> {
-    let query = ADD_GRANT.raw().bind(tenant).bind(id).bind(grant_id).bind(author.literal());
-    let row = query.fetch_one(db.pool()).await.map_err(|e| {
-        db::refusal(
-            e,
-            &[
-                ("organization_client_grants_pkey", codes::ORGANIZATION_HAS_GRANT),
-                ("organization_client_grants_limit", codes::TOO_MANY_ORGANIZATION_GRANTS),
-            ],
-        )
-    })?;
-    Ok(match read_grant(&row)? {
-        Some(grant) => Added::Done(grant),
-        None if row.try_get("has_organization")? => Added::NoSuchGrant,
-        None => Added::NoSuchOrganization,
+) -> Result<Association, Error> {
+    let added = ADD_GRANT
+        .bind("tenant_id", tenant)
+        .bind("organization_id", id)
+        .bind("grant_id", grant_id)
+        .bind("author", author.literal())
+        .fetch_one(db)
+        .await;
+    let conflicts = [
+        ("organization_client_grants_pkey", codes::ORGANIZATION_HAS_GRANT),
+        ("organization_client_grants_limit", codes::TOO_MANY_ORGANIZATION_GRANTS),
+    ];
+    let AddedGrant { has_organization, grant } = added.map_err(|error| db::refusal(error, &conflicts))?;
+    Ok(match grant.0 {
+        Some(grant) => Association::Added(grant),
+        None if has_organization => Association::NoSuchGrant,
+        None => Association::NoSuchOrganization,
     })
 }
 
 static REMOVE_GRANT: Statement =
     Statement::new("organizations.remove_grant", include_str!("sql/remove_grant.sql"));
 
-/// Takes a grant from an organization if it has it; is there such an organization?
-pub(crate) async fn remove_grant(
+/// `false` without the organization.
+pub(super) async fn remove_grant(
     db: &Db,
     tenant: &str,
     id: &str,
     grant_id: &str,
     author: &Author,
 ) -> Result<bool, Error> {
-    let query = REMOVE_GRANT.raw().bind(tenant).bind(id).bind(grant_id).bind(author.literal());
-    Ok(query.fetch_one(db.pool()).await?.try_get(0)?)
+    let (has_organization,) = REMOVE_GRANT
+        .bind("tenant_id", tenant)
+        .bind("organization_id", id)
+        .bind("grant_id", grant_id)
+        .bind("author", author.literal())
+        .fetch_one(db)
+        .await?;
+    Ok(has_organization)
 }
 
-static OF_GRANT: Statement = Statement::new("organizations.of_grant", include_str!("sql/of_grant.sql"));
+static LIST_OF_GRANT: Statement =
+    Statement::new("organizations.list_of_grant", include_str!("sql/list_of_grant.sql"));
 
-/// The organizations a grant is associated with. `None`: no such grant.
-pub(crate) async fn of_grant(
+/// A page of the organizations that a grant is associated with; `None` without the grant.
+pub(super) async fn list_of_grant(
     db: &Db,
     tenant: &str,
     grant_id: &str,
     page: &Page,
 ) -> Result<Option<List<String>>, Error> {
-    let (from, limit) = bounds(page);
-    let query = OF_GRANT.raw().bind(tenant).bind(grant_id).bind(from).bind(limit).bind(page.start());
-    let rows = query.bind(page.include_totals()).fetch_all(db.pool()).await?;
-    if rows.is_empty() { Ok(None) } else { read_list(&rows, page).map(Some) }
+    let rows: Vec<Listed> = LIST_OF_GRANT
+        .bind("tenant_id", tenant)
+        .bind("grant_id", grant_id)
+        .bind("from", page.from())
+        .bind("limit", page.fetched())
+        .bind("offset", page.start())
+        .bind("with_total", page.include_totals())
+        .fetch_all(db)
+        .await?;
+    if rows.is_empty() { Ok(None) } else { documents(rows, page).map(Some) }
 }

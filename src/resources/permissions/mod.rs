@@ -1,4 +1,4 @@
-//! Permissions: what roles and users may do with the APIs of [`crate::resources::resource_servers`].
+//! Permissions of roles and users: scopes of the APIs of [`crate::resources::resource_servers`].
 //!
 //! | endpoint | scope |
 //! | --- | --- |
@@ -7,14 +7,16 @@
 //! | `GET /api/v2/users/{id}/permissions` | `read:users` |
 //! | `POST`, `DELETE /api/v2/users/{id}/permissions` | `update:users` |
 //!
-//! Permissions are added all or not at all; a permission that does not exist is a 404. What is there already, or was
-//! not, is no error and leaves no trace. A role or user has at most 1,000 of its own, which Postgres holds against any
-//! race. A user's list has each permission once, with all its sources: given directly, or by which role.
+//! Permissions are added all or none; an unknown permission is a 404. To add a permission again, or to remove
+//! one that is not assigned, is no error and writes no journal entry. A role or user has at most 1,000
+//! permissions of its own: triggers in PostgreSQL lock the owner and count, so concurrent requests cannot
+//! exceed the limit. The list of a user has each permission once, with all its sources: assigned directly, or
+//! by which role.
 //!
 //! Deviations and decisions:
-//! - Removing what does not exist, even of an API that does not exist, is no error.
-//! - Lists are in the order of the APIs' identifiers, then of the permissions' names; sources have `DIRECT` first, then
-//!   roles by name.
+//! - The removal of an unknown permission, even of an unknown API, is no error.
+//! - Lists are in the order of the identifiers of APIs, then of the names of permissions; of the sources,
+//!   `DIRECT` is first, then roles follow by name.
 
 pub mod model;
 pub mod routes;
@@ -26,12 +28,12 @@ use crate::base::page::{List, Page};
 use model::{Owner, Permission};
 use store::Added;
 
-/// The documents of what a role or user may do.
+/// The documents of the permissions of a role or user.
 pub async fn list(ctx: &Context, owner: Owner<'_>, page: &Page) -> Result<List<String>> {
     store::list(ctx.db(), &ctx.tenant.id, owner, page).await?.ok_or_else(|| inexistent(owner).into())
 }
 
-/// Allows something to a role or user.
+/// Adds permissions to a role or user: all of them, or none.
 pub async fn add(ctx: &Context, owner: Owner<'_>, permissions: &[Permission]) -> Result<()> {
     match store::add(ctx.db(), &ctx.tenant.id, owner, permissions, &ctx.author).await? {
         Added::All => Ok(()),
@@ -45,21 +47,23 @@ pub async fn add(ctx: &Context, owner: Owner<'_>, permissions: &[Permission]) ->
     }
 }
 
-/// Forbids what was allowed to a role or user.
+/// Removes permissions from a role or user.
 pub async fn remove(ctx: &Context, owner: Owner<'_>, permissions: &[Permission]) -> Result<()> {
     let owner_exists = store::remove(ctx.db(), &ctx.tenant.id, owner, permissions, &ctx.author).await?;
     if owner_exists { Ok(()) } else { Err(inexistent(owner).into()) }
 }
 
-/// The permissions of an API: all there are, and those that a user has.
+/// The names of permissions of an API.
 pub(crate) struct Permitted {
+    /// All permissions of the API.
     pub all: Vec<String>,
+    /// Those of a user, direct and by roles.
     pub of_user: Vec<String>,
 }
 
-/// What a user may do with an API.
+/// The permissions of an API, and those that a user has of them.
 pub(crate) async fn of_user(ctx: &Context, user_id: &str, resource_server_id: &str) -> Result<Permitted> {
-    store::permitted(ctx.db(), &ctx.tenant.id, user_id, resource_server_id).await
+    store::fetch_names(ctx.db(), &ctx.tenant.id, user_id, resource_server_id).await
 }
 
 fn inexistent(owner: Owner<'_>) -> Meaning {

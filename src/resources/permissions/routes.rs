@@ -1,10 +1,10 @@
-//! The endpoints of permissions.
+//! The endpoints of the permissions of roles and users.
 
 use actix_web::HttpResponse;
 use actix_web::http::Method;
 use serde_json::json;
 
-use super::model::{Owner, Permission};
+use super::model::{Owner, Permissions};
 use crate::app::Context;
 use crate::auth::scopes::{ReadRoles, ReadUserPermissions, UpdateRoles, UpdateUserPermissions};
 use crate::base::error::Result;
@@ -14,19 +14,18 @@ use crate::http::params::Params;
 use crate::http::render::{json_value, no_content};
 use crate::http::{Body, Caller, Endpoint};
 
-/// The routes of permissions.
 pub fn routes() -> Vec<Endpoint> {
     vec![
-        endpoint(Method::GET, "/api/v2/roles/{id}/permissions", of_role),
+        endpoint(Method::GET, "/api/v2/roles/{id}/permissions", list_of_role),
         endpoint(Method::POST, "/api/v2/roles/{id}/permissions", add_to_role),
         endpoint(Method::DELETE, "/api/v2/roles/{id}/permissions", remove_from_role),
-        endpoint(Method::GET, "/api/v2/users/{id}/permissions", of_user),
+        endpoint(Method::GET, "/api/v2/users/{id}/permissions", list_of_user),
         endpoint(Method::POST, "/api/v2/users/{id}/permissions", add_to_user),
         endpoint(Method::DELETE, "/api/v2/users/{id}/permissions", remove_from_user),
     ]
 }
 
-async fn of_role(caller: Caller<ReadRoles>, params: Params) -> Result<HttpResponse> {
+async fn list_of_role(caller: Caller<ReadRoles>, params: Params) -> Result<HttpResponse> {
     list(&caller, Owner::Role(&params.path("id")?), &params).await
 }
 
@@ -38,7 +37,7 @@ async fn remove_from_role(caller: Caller<UpdateRoles>, params: Params, body: Bod
     remove(&caller, Owner::Role(&params.path("id")?), body).await
 }
 
-async fn of_user(caller: Caller<ReadUserPermissions>, params: Params) -> Result<HttpResponse> {
+async fn list_of_user(caller: Caller<ReadUserPermissions>, params: Params) -> Result<HttpResponse> {
     list(&caller, Owner::User(params.user_id("id")?.as_str()), &params).await
 }
 
@@ -64,13 +63,13 @@ async fn list(ctx: &Context, owner: Owner<'_>, params: &Params) -> Result<HttpRe
 }
 
 async fn add(ctx: &Context, owner: Owner<'_>, body: Body) -> Result<HttpResponse> {
-    let body = body.read().await?;
-    super::add(ctx, owner, &Permission::read(&body.object()?)?).await?;
+    let Permissions(permissions) = body.parse().await?;
+    super::add(ctx, owner, &permissions).await?;
     Ok(json_value(201, &json!({})))
 }
 
 async fn remove(ctx: &Context, owner: Owner<'_>, body: Body) -> Result<HttpResponse> {
-    let body = body.read().await?;
-    super::remove(ctx, owner, &Permission::read(&body.object()?)?).await?;
+    let Permissions(permissions) = body.parse().await?;
+    super::remove(ctx, owner, &permissions).await?;
     Ok(no_content())
 }

@@ -1,43 +1,40 @@
-//! What tools that manage whole tenants (Auth0's deploy CLI, the Terraform provider) ask for, and what no tenant of
-//! Roster has: rules, actions, forms, branding and the like. Each is answered as by a tenant of Auth0 that has
-//! none, so that such a tool gets through; changing one is 405.
+//! Resources of Auth0 that Roster does not have: rules, actions, forms, branding and the like. Tools that
+//! manage whole tenants (Auth0's deploy CLI, the Terraform provider) read them, so each is answered as by a
+//! tenant of Auth0 without any. A change is answered with 405.
 //!
-//! [`RESOURCES`] is all of it. The paths are those that `a0deploy export` (8.44) reads; it takes a 404 for nothing
-//! where one stands here, and elsewhere it gives up.
+//! [`RESOURCES`] is the complete list: the paths that `a0deploy export` (8.44) reads. Where the tool accepts
+//! a 404, the answer is one; elsewhere a 404 would stop it.
 //!
 //! Decisions:
-//! - What is answered about protection from attacks is what Roster does: [`crate::resources::logins`] blocks after ten attempts,
-//!   nothing else is there.
-//! - An answer that names no count is the same whatever is asked of it; lists follow `page` and `take`.
+//! - The answers about attack protection describe what Roster does: [`crate::resources::logins`] blocks after
+//!   ten attempts; other protections do not exist.
+//! - An answer without a count does not depend on the parameters; lists follow `page` and `take`.
 
 pub mod routes;
 
-/// What a read of one is answered.
+/// The answer to a GET.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// A document of JSON.
+    /// A JSON document.
     Document(&'static str),
-    /// An empty list, by pages or checkpoints, of what this word names.
+    /// An empty list, by page or checkpoint, with this name.
     List(&'static str),
-    /// 404 with this sentence.
-    Nothing(&'static str),
+    /// 404 with this message.
+    NotFound(&'static str),
 }
-use Answer::{Document, List, Nothing};
+use Answer::{Document, List, NotFound};
 
-/// Something that no tenant has.
+/// A resource without entities.
 #[derive(Clone, Copy, Debug)]
 pub struct Resource {
-    /// Where it would be.
     pub path: &'static str,
-    /// Any of these scopes may read it.
+    /// The scopes of which a caller needs one.
     pub scopes: &'static [&'static str],
-    /// What is answered.
     pub answer: Answer,
 }
 
 macro_rules! resources {
     ($($path:literal $scope:literal $answer:expr;)*) => {
-        /// All of them.
         pub static RESOURCES: &[Resource] = &[$(Resource { path: concat!("/api/v2/", $path), scopes: &[$scope], answer: $answer }),*];
     };
 }
@@ -54,13 +51,13 @@ resources! {
     "branding" "read:branding" Document("{}");
     "branding/phone/providers" "read:phone_providers" Document(r#"{"providers":[]}"#);
     "branding/phone/templates" "read:phone_templates" Document(r#"{"templates":[]}"#);
-    "branding/templates/universal-login" "read:branding" Nothing("The template does not exist.");
-    "branding/themes/default" "read:branding" Nothing("The theme does not exist.");
+    "branding/templates/universal-login" "read:branding" NotFound("The template does not exist.");
+    "branding/themes/default" "read:branding" NotFound("The theme does not exist.");
     "connection-profiles" "read:connection_profiles" List("connection_profiles");
     "connections-directory-provisionings" "read:directory_provisionings" List("directory_provisionings");
     "custom-domains" "read:custom_domains" Document("[]");
-    "email-templates/{template}" "read:email_templates" Nothing("The template does not exist.");
-    "emails/provider" "read:email_provider" Nothing("There is not a configured email provider.");
+    "email-templates/{template}" "read:email_templates" NotFound("The template does not exist.");
+    "emails/provider" "read:email_provider" NotFound("There is not a configured email provider.");
     "event-streams" "read:event_streams" Document(r#"{"eventStreams":[]}"#);
     "flows" "read:flows" List("flows");
     "flows/vault/connections" "read:flows_vault_connections" List("connections");

@@ -1,4 +1,4 @@
-//! The endpoints of what no tenant has.
+//! The endpoints of the stubs.
 
 use actix_web::HttpResponse;
 
@@ -11,7 +11,6 @@ use crate::http::page::listed;
 use crate::http::params::Params;
 use crate::http::render::json_text;
 
-/// A route for each.
 pub fn routes() -> Vec<Endpoint> {
     let route = |resource: &'static super::Resource| {
         read_only(resource.path, resource.scopes, move |params| answer(resource.answer, &params))
@@ -26,6 +25,6 @@ fn answer(answer: Answer, params: &Params) -> Result<HttpResponse> {
         Answer::List(plural) => {
             Ok(listed(plural, &params.page(0)?, &List { total: Some(0), ..List::default() }))
         }
-        Answer::Nothing(sentence) => Err(codes::NOT_FOUND.because(sentence)),
+        Answer::NotFound(message) => Err(codes::NOT_FOUND.because(message)),
     }
 }

@@ -1,38 +1,45 @@
-//! Tenant settings: one document of what an administrator can say about the tenant as a whole.
+//! Tenant settings: one document of an administrator's settings for the whole tenant.
 //!
 //! | endpoint | scope |
 //! | --- | --- |
 //! | `GET /api/v2/tenants/settings` | `read:tenant_settings` |
 //! | `PATCH /api/v2/tenants/settings` | `update:tenant_settings` |
 //!
-//! A PATCH is one statement that merges inside Postgres (`merge_settings`): every object among the settings merges at its
-//! first level, where a `null` deletes its key; an object within it is replaced whole. `{}` clears it, but where the
-//! schema demands a member `{}` is refused, as it is for a whole body. Arrays and plain values are replaced, `[]` stays
-//! `[]`. `null` is for those settings and members alone that the schema lets be null, and removes them. It answers the whole document, as recorded with more of `flags` and `universal_login` than a GET has and
-//! without `sandbox_versions_available`. Nothing is cached: the next request sees the change, whichever instance it asks.
+//! A PATCH is one statement that merges inside PostgreSQL (`merge_settings`). A setting that is an object
+//! merges at its first level, where a `null` deletes its key; an object below that level is replaced as a
+//! whole. `{}` clears the setting, unless the schema requires a member: then `{}` is rejected, as it is for
+//! the whole body. Arrays and plain values are replaced; `[]` stays `[]`. `null` removes a setting or member
+//! that the schema lets be null, and is rejected for others. The answer is the whole document, as recorded
+//! with more of `flags` and `universal_login` than a GET has and without `sandbox_versions_available`.
+//! Settings are not cached: the next request on any instance sees a change.
 //!
-//! What has an effect here:
-//! - `flags.enable_public_signup_user_exists_error`: whether a signup tells that the user exists. Not set means that it does.
-//! - `default_audience`: the API that a token is for if the request for it does not say.
+//! Settings with an effect:
+//! - `flags.enable_public_signup_user_exists_error`: whether a signup reports an existing user. The default
+//!   is that it does.
+//! - `default_audience`: the API of a token request that names none.
 //! - `default_directory`: the connection of a password grant that names none.
 //!
 //! Deviations and decisions:
-//! - Everything else is kept and answered: there are no hosted login pages, sessions, quotas or extensions to obey it.
-//!   `remove_alg_from_jwks` is one of these: the keys are always answered with their `alg`.
-//! - A tenant begins with what recorded documents have in common; see `default_tenant_settings` in `migrations/`.
-//! - A lifetime in minutes is answered in hours, as a fraction if need be; hours and minutes together are refused.
-//! - `session_cookie` may be `{}`, although Auth0's schema demands its `mode`: that is how it is cleared.
-//! - `default_audience` is kept as it is sent, but for other names of the Management API, which are kept as its identifier.
+//! - All other settings are stored and answered without effect: hosted login pages, sessions, quotas and
+//!   extensions do not exist. `remove_alg_from_jwks` is one of them: keys always have their `alg`.
+//! - A new tenant has the settings that recorded documents have in common (`default_tenant_settings` in
+//!   `migrations/`).
+//! - A lifetime in minutes is answered in hours, as a fraction if necessary. Hours and minutes together are
+//!   rejected.
+//! - `session_cookie` may be `{}`, which clears it, although Auth0's schema requires its `mode`.
+//! - `default_audience` is stored as it is sent, except that other names of the Management API become its
+//!   identifier.
 //! - A PATCH that changes nothing writes nothing. Beyond Auth0: `ETag`, `If-Match`, `If-None-Match`.
 
 pub mod model;
 pub mod routes;
 pub(crate) mod store;
 
+use serde_json::Value;
+
 use crate::app::Context;
 use crate::base::error::{Error, Result};
 use model::{SettingsPatch, TenantSettings};
-use store::Updated;
 
 /// The settings of the caller's tenant.
 pub async fn fetch(ctx: &Context) -> Result<TenantSettings> {
@@ -42,16 +49,19 @@ pub async fn fetch(ctx: &Context) -> Result<TenantSettings> {
 /// Changes the settings.
 pub async fn update(
     ctx: &Context,
-    patch: &SettingsPatch,
+    mut patch: SettingsPatch,
     if_match: Option<Vec<String>>,
 ) -> Result<TenantSettings> {
-    match store::update(ctx.db(), &ctx.tenant.id, patch, if_match.as_deref(), &ctx.author).await? {
-        Updated::Done(settings) => Ok(settings),
-        Updated::Mismatch(etag) => Err(Error::mismatch(etag)),
+    if let Some(Value::String(audience)) = patch.set.get_mut("default_audience")
+        && ctx.tenant.is_management(audience)
+    {
+        audience.clone_from(&ctx.tenant.audience);
     }
+    let updated = store::update(ctx.db(), &ctx.tenant.id, &patch, if_match.as_deref(), &ctx.author).await?;
+    updated.map_err(Error::mismatch)
 }
 
-/// May a signup tell that there is such a user?
-pub async fn tells_that_user_exists(ctx: &Context) -> Result<bool> {
-    store::tells_that_user_exists(ctx.db(), &ctx.tenant.id).await
+/// Does a signup report that the user exists?
+pub async fn signup_reports_existing_users(ctx: &Context) -> Result<bool> {
+    store::signup_reports_existing_users(ctx.db(), &ctx.tenant.id).await
 }

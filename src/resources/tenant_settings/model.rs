@@ -1,12 +1,11 @@
-//! What the settings of a tenant are, and what a request may say about them.
+//! The settings of a tenant, and the schema of a change.
 
 use serde_json::{Map, Value, json};
 
 use crate::base::error::{Error, Result};
 use crate::base::fields::Fields;
-use crate::base::json::Object;
+use crate::base::json::{FromBody, Object};
 use crate::base::schema::{Fault, Field, Format, Kind, Part, Schema, Text, refuse};
-use crate::tenancy::Tenant;
 
 const ANY: Kind = Kind::Text(Text::ANY);
 const VERSION: Kind = Kind::Text(Text::between(0, 8));
@@ -18,7 +17,7 @@ const COUNTRY: Kind = Kind::Text(
     Text::between(2, 2).pattern("^[A-Z]{2}$", |text| text.bytes().all(|b| b.is_ascii_uppercase())),
 );
 
-/// The locales a user interface can be in.
+/// The supported locales of user interfaces.
 const LOCALES: &[&str] = &[
     "am", "ar", "ar-EG", "ar-SA", "az", "bg", "bn", "bs", "ca-ES", "cnr", "cs", "cy", "da", "de", "el", "en",
     "en-CA", "es", "es-419", "es-AR", "es-MX", "et", "eu-ES", "fa", "fi", "fr", "fr-CA", "fr-FR", "gl-ES",
@@ -28,10 +27,10 @@ const LOCALES: &[&str] = &[
     "zh-HK", "zh-MO", "zh-TW",
 ];
 
-/// A session's lifetime can be said in hours, as it is answered, or in minutes under its name and this.
+/// The suffix of a lifetime in minutes. Without it, and in answers, a lifetime is in hours.
 const IN_MINUTES: &str = "_in_minutes";
 
-/// What answers keep whatever `fields` says, as recorded.
+/// The members of an answer that `fields` does not remove, as recorded.
 const ALWAYS: [&str; 2] = ["sandbox_version", "sandbox_versions_available"];
 
 const fn switch(name: &'static str, about: &'static str) -> Field {
@@ -89,7 +88,7 @@ static SESSIONS: Schema =
 
 static OIDC_LOGOUT: Schema = Schema::closed(&[switch(
     "rp_logout_end_session_endpoint_discovery",
-    "Whether discovery tells the end_session_endpoint",
+    "Whether discovery has the end_session_endpoint",
 )]);
 
 static MTLS: Schema = Schema::closed(&[switch("enable_endpoint_aliases", "Enables mTLS endpoint aliases")]);
@@ -118,23 +117,45 @@ static XSS_PROTECTION: Schema = Schema::closed(&[
 ]);
 
 macro_rules! flags {
-    ($($name:literal)*) => { Schema::closed(&[$(switch($name, "Flag that changes the behavior of this tenant")),*]) };
+    ($($name:literal)*) => {
+        Schema::closed(&[$(switch($name, "Flag that changes the behavior of this tenant")),*])
+    };
 }
 
 static FLAGS: Schema = flags!(
-    "change_pwd_flow_v1" "enable_apis_section" "disable_impersonation" "enable_client_connections" "enable_pipeline2"
-    "allow_legacy_delegation_grant_types" "allow_legacy_ro_grant_types" "allow_legacy_tokeninfo_endpoint"
-    "enable_legacy_profile" "enable_idtoken_api2" "enable_public_signup_user_exists_error" "enable_sso"
-    "allow_changing_enable_sso" "disable_clickjack_protection_headers" "no_disclose_enterprise_connections"
-    "enforce_client_authentication_on_passwordless_start" "enable_adfs_waad_email_verification"
-    "revoke_refresh_token_grant" "dashboard_log_streams_next" "dashboard_insights_view" "disable_fields_map_fix"
-    "mfa_show_factor_list_on_enrollment" "remove_alg_from_jwks" "improved_signup_bot_detection_in_classic" "genai_trial"
-    "enable_dynamic_client_registration" "disable_management_api_sms_obfuscation"
-    "trust_azure_adfs_email_verified_connection_property" "custom_domains_provisioning"
+    "change_pwd_flow_v1"
+    "enable_apis_section"
+    "disable_impersonation"
+    "enable_client_connections"
+    "enable_pipeline2"
+    "allow_legacy_delegation_grant_types"
+    "allow_legacy_ro_grant_types"
+    "allow_legacy_tokeninfo_endpoint"
+    "enable_legacy_profile"
+    "enable_idtoken_api2"
+    "enable_public_signup_user_exists_error"
+    "enable_sso"
+    "allow_changing_enable_sso"
+    "disable_clickjack_protection_headers"
+    "no_disclose_enterprise_connections"
+    "enforce_client_authentication_on_passwordless_start"
+    "enable_adfs_waad_email_verification"
+    "revoke_refresh_token_grant"
+    "dashboard_log_streams_next"
+    "dashboard_insights_view"
+    "disable_fields_map_fix"
+    "mfa_show_factor_list_on_enrollment"
+    "remove_alg_from_jwks"
+    "improved_signup_bot_detection_in_classic"
+    "genai_trial"
+    "enable_dynamic_client_registration"
+    "disable_management_api_sms_obfuscation"
+    "trust_azure_adfs_email_verified_connection_property"
+    "custom_domains_provisioning"
 );
 
 /// The body of `PATCH /api/v2/tenants/settings`.
-pub static UPDATE: Schema = Schema::closed(&[
+static UPDATE: Schema = Schema::closed(&[
     Field::new("change_password", Kind::Object(&PAGE), "Change Password page customization").nullable(),
     Field::new("device_flow", Kind::Object(&DEVICE_FLOW), "Device Flow configuration").nullable(),
     Field::new("guardian_mfa_page", Kind::Object(&PAGE), "Guardian page customization").nullable(),
@@ -216,10 +237,7 @@ pub static UPDATE: Schema = Schema::closed(&[
         Kind::OneOf(&["audience", "compatibility"]),
         "Profile of the resource parameter",
     ),
-    switch(
-        "client_id_metadata_document_supported",
-        "Whether client metadata can be had from a client_id URL",
-    ),
+    switch("client_id_metadata_document_supported", "Whether client metadata is read from a client_id URL"),
     switch("enable_ai_guide", "Whether the guide is enabled for this tenant"),
     switch(
         "phone_consolidated_experience",
@@ -244,9 +262,8 @@ pub struct SettingsPatch {
     pub unset: Vec<String>,
 }
 
-impl SettingsPatch {
-    /// Reads a body. Every fault it has is told at once.
-    pub fn read(body: &Object<'_>, tenant: &Tenant) -> Result<Self> {
+impl FromBody for SettingsPatch {
+    fn from_body(body: &Object<'_>) -> Result<Self> {
         let mut faults = UPDATE.faults(body);
         let (mut set, unset) = body.set_and_unset(&[]);
         let in_minutes: Vec<String> = set.keys().filter(|name| name.ends_with(IN_MINUTES)).cloned().collect();
@@ -258,16 +275,11 @@ impl SettingsPatch {
             }
         }
         refuse(Part::Payload, &faults)?;
-        if let Some(Value::String(audience)) = set.get_mut("default_audience")
-            && tenant.is_management(audience)
-        {
-            audience.clone_from(&tenant.audience);
-        }
         Ok(Self { set, unset })
     }
 }
 
-/// A number of minutes as one of hours; a part of an hour is a fraction.
+/// Minutes as hours, a whole number or a fraction.
 fn in_hours(minutes: Value) -> Value {
     match minutes.as_i64() {
         Some(whole) if whole % 60 == 0 => json!(whole / 60),
@@ -278,39 +290,33 @@ fn in_hours(minutes: Value) -> Value {
 /// The settings of a tenant.
 #[derive(Debug)]
 pub struct TenantSettings {
-    /// All of them.
     pub settings: Map<String, Value>,
-    /// The tag of this state of them.
+    /// With quotes (RFC 9110, 8.8.3).
     pub etag: String,
 }
 
 impl TenantSettings {
-    /// The document as `GET` answers it.
+    /// The answer of `GET`.
     pub fn document(mut self, fields: &Fields) -> Result<String> {
-        // There is no sandbox here; what is known of the list is what was recorded.
+        // Roster has no sandbox; these are the recorded versions.
         self.settings.insert("sandbox_versions_available".into(), json!(["18", "16", "12"]));
         self.settings.retain(|name, _| ALWAYS.contains(&name.as_str()) || fields.wants(name));
         serde_json::to_string(&self.settings).map_err(Error::internal)
     }
 
-    /// The document as a change answers it: without the list of sandboxes, with more of flags and login, as recorded.
-    pub fn changed(mut self) -> Result<String> {
-        let more = json!({
-            "flags": {
-                "cannot_change_enforce_client_authentication_on_passwordless_start": true,
-                "enforce_client_authentication_on_passwordless_start": true,
-            },
-            "universal_login": {
-                "is_custom_template_set": false,
-                "identifier_first": false,
-                "webauthn_platform_first_factor": false,
-            },
-        });
-        for (name, more) in more.as_object().into_iter().flatten() {
-            if let (Some(Value::Object(stored)), Value::Object(more)) = (self.settings.get_mut(name), more) {
-                for (name, value) in more {
-                    stored.entry(name).or_insert_with(|| value.clone());
-                }
+    /// The answer of `PATCH`: without the versions of the sandbox, with more of `flags` and
+    /// `universal_login`, as recorded.
+    pub fn changed_document(mut self) -> Result<String> {
+        let additions = [
+            ("flags", "cannot_change_enforce_client_authentication_on_passwordless_start", true),
+            ("flags", "enforce_client_authentication_on_passwordless_start", true),
+            ("universal_login", "is_custom_template_set", false),
+            ("universal_login", "identifier_first", false),
+            ("universal_login", "webauthn_platform_first_factor", false),
+        ];
+        for (setting, member, value) in additions {
+            if let Some(Value::Object(members)) = self.settings.get_mut(setting) {
+                members.entry(member).or_insert(json!(value));
             }
         }
         serde_json::to_string(&self.settings).map_err(Error::internal)

@@ -14,7 +14,6 @@ use crate::http::{Body, Caller, Endpoint};
 
 const PATH: &str = "/api/v2/tenants/settings";
 
-/// The routes of tenant settings.
 pub fn routes() -> Vec<Endpoint> {
     vec![endpoint(Method::GET, PATH, fetch), endpoint(Method::PATCH, PATH, update)]
 }
@@ -35,9 +34,8 @@ async fn update(
     conditions: Preconditions,
     body: Body,
 ) -> Result<HttpResponse> {
-    let body = body.read().await?;
-    let patch = SettingsPatch::read(&body.object()?, &caller.tenant)?;
-    let settings = super::update(&caller, &patch, conditions.if_match).await?;
+    let patch = body.parse::<SettingsPatch>().await?;
+    let settings = super::update(&caller, patch, conditions.if_match).await?;
     let etag = settings.etag.clone();
-    Ok(tagged(json_text(200, settings.changed()?), &etag))
+    Ok(tagged(json_text(200, settings.changed_document()?), &etag))
 }

@@ -1,4 +1,4 @@
-//! The pages behind the links: plain HTML that needs neither scripts nor styles.
+//! The pages that the links of tickets lead to: plain HTML without scripts.
 
 use std::sync::LazyLock;
 
@@ -14,33 +14,30 @@ const STYLE: &str = "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:30rem;m
 
 static STYLE_HASH: LazyLock<String> = LazyLock::new(|| STANDARD.encode(Sha256::digest(STYLE.as_bytes())));
 
-/// A page to be answered.
 #[derive(Debug)]
 pub struct Page {
-    /// HTTP status.
+    /// The HTTP status.
     pub status: u16,
-    /// The document.
     pub html: String,
-    /// `Content-Security-Policy`: nothing is loaded, nothing runs, nobody frames it.
+    /// `Content-Security-Policy`: no resources, no scripts, no frames around the page.
     pub policy: String,
 }
 
 impl Page {
-    fn new(status: u16, title: &str, body: &str, goes_on_to: Option<&str>) -> Self {
+    fn new(status: u16, title: &str, body: &str, form_target: Option<&str>) -> Self {
         let html = format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n{body}\n</main>\n</body>\n</html>\n"
         );
-        // Browsers hold the redirect that answers a form against form-action too.
+        // Browsers apply form-action to the redirect that answers a form too.
         let policy = format!(
             "default-src 'none'; style-src 'sha256-{}'; form-action 'self'{}; base-uri 'none'; frame-ancestors 'none'",
             *STYLE_HASH,
-            goes_on_to.map(|origin| format!(" {origin}")).unwrap_or_default()
+            form_target.map(|origin| format!(" {origin}")).unwrap_or_default()
         );
         Self { status, html, policy }
     }
 }
 
-/// The title of a kind's pages.
 fn title(kind: Kind) -> &'static str {
     match kind {
         Kind::PasswordChange => "Reset your password",
@@ -48,7 +45,7 @@ fn title(kind: Kind) -> &'static str {
     }
 }
 
-/// What is told once a ticket was used, on the page or to the `result_url`.
+/// The message after a ticket is used, on the page or in the parameters of `result_url`.
 pub fn success_message(kind: Kind) -> &'static str {
     match kind {
         Kind::PasswordChange => "You can now login to the application with the new password.",
@@ -56,32 +53,32 @@ pub fn success_message(kind: Kind) -> &'static str {
     }
 }
 
-/// After success.
-pub fn done(kind: Kind) -> Page {
+/// The page after a ticket is used, without a `result_url`.
+pub fn success(kind: Kind) -> Page {
     Page::new(200, title(kind), &format!("<p role=\"status\">{}</p>", success_message(kind)), None)
 }
 
-/// For a ticket that cannot be used; `None` for one that never was.
-pub fn refused(kind: Kind, state: Option<State>) -> Page {
-    let (status, why) = match state {
+/// The page of a ticket that cannot be used; `None` if it is unknown.
+pub fn unusable(kind: Kind, state: Option<State>) -> Page {
+    let (status, reason) = match state {
         None => (400, "This link is not valid. Perhaps it was not copied whole."),
         Some(State::Used) => (410, "This link has been used already. It works only once."),
         Some(State::Expired) => (410, "This link has expired."),
-        Some(State::Overtaken | State::Good) => {
+        Some(State::Outdated | State::Usable) => {
             (410, "This link is no longer valid: the account was changed since it was sent.")
         }
     };
-    let body = format!("<p role=\"alert\">{why}</p>\n<p>If you still need one, ask for a new link.</p>");
+    let body = format!("<p role=\"alert\">{reason}</p>\n<p>If you still need one, ask for a new link.</p>");
     Page::new(status, title(kind), &body, None)
 }
 
-/// The form that uses a ticket; with a fault, the one that was found in what was sent.
-pub fn form(kind: Kind, token: &str, ticket: &Ticket, connection: &Connection, fault: Option<&str>) -> Page {
+/// The form that uses a ticket; after a rejected one with the reason.
+pub fn form(kind: Kind, token: &str, ticket: &Ticket, connection: &Connection, error: Option<&str>) -> Page {
     let email = escape(&ticket.email);
     let (intro, fields, button) = match kind {
         Kind::PasswordChange => (
             format!("Choose a new password for <strong>{email}</strong>."),
-            password_fields(connection, fault),
+            password_fields(connection, error),
             "Set the password",
         ),
         Kind::EmailVerification => {
@@ -89,7 +86,7 @@ pub fn form(kind: Kind, token: &str, ticket: &Ticket, connection: &Connection, f
         }
     };
     let alert =
-        fault.map(|fault| format!("<p role=\"alert\" aria-live=\"assertive\" id=\"fault\">{fault}</p>\n"));
+        error.map(|error| format!("<p role=\"alert\" aria-live=\"assertive\" id=\"error\">{error}</p>\n"));
     let body = format!(
         "{}<p>{intro}</p>\n<form method=\"post\" action=\"{}\">\n<input type=\"hidden\" name=\"ticket\" value=\"{}\">\n{fields}<button>{button}</button>\n</form>",
         alert.unwrap_or_default(),
@@ -97,17 +94,17 @@ pub fn form(kind: Kind, token: &str, ticket: &Ticket, connection: &Connection, f
         escape(token)
     );
     let origin = ticket.result_url.as_ref().map(|url| url.origin().ascii_serialization());
-    let (status, title) = match fault {
+    let (status, title) = match error {
         None => (200, title(kind).to_owned()),
-        // The title is what a screen reader says first.
+        // A screen reader reads the title first.
         Some(_) => (400, format!("Error: {}", title(kind))),
     };
     Page::new(status, &title, &body, origin.as_deref())
 }
 
-fn password_fields(connection: &Connection, fault: Option<&str>) -> String {
+fn password_fields(connection: &Connection, error: Option<&str>) -> String {
     let rules = rules(connection).join("</li>\n<li>");
-    let about = if fault.is_some() { "\"rules fault\" aria-invalid=\"true\"" } else { "\"rules\"" };
+    let about = if error.is_some() { "\"rules error\" aria-invalid=\"true\"" } else { "\"rules\"" };
     let field = |name: &str, label: &str| {
         format!(
             "<label for=\"{name}\">{label}</label>\n<input type=\"password\" id=\"{name}\" name=\"{name}\" autocomplete=\"new-password\" required aria-describedby={about}>\n"
@@ -120,7 +117,7 @@ fn password_fields(connection: &Connection, fault: Option<&str>) -> String {
     )
 }
 
-/// What a connection asks of a password, in words.
+/// The password policy of a connection in words.
 fn rules(connection: &Connection) -> Vec<String> {
     let policy = connection.options.password_policy;
     let length = connection.options.min_length().unwrap_or_else(|| policy.min_length());
@@ -139,7 +136,7 @@ fn rules(connection: &Connection) -> Vec<String> {
     rules
 }
 
-/// Text as it stands in HTML, in attributes too.
+/// Text escaped for HTML content and attributes.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! The endpoints of tickets, and the pages behind their links.
+//! The endpoints of tickets, and the pages that their links lead to.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{
@@ -8,17 +8,17 @@ use actix_web::http::header::{
 use actix_web::http::{Method, StatusCode};
 use serde_json::json;
 
-use super::model::{Kind, TicketRequest};
+use super::model::Kind;
 use super::pages::{self, Page};
-use super::{Outcome, look_at, redeem};
+use super::request::{EmailVerification, PasswordChange, TicketRequest};
+use super::{Outcome, find_usable, redeem};
 use crate::auth::scopes::CreateUserTickets;
-use crate::base::error::Error;
+use crate::base::error::Result;
 use crate::http::endpoint::endpoint;
 use crate::http::params::Params;
 use crate::http::render::json_value;
 use crate::http::{Body, Caller, Endpoint, Visitor};
 
-/// The routes of tickets.
 pub fn routes() -> Vec<Endpoint> {
     vec![
         endpoint(Method::POST, "/api/v2/tickets/password-change", create_password_change),
@@ -30,64 +30,57 @@ pub fn routes() -> Vec<Endpoint> {
     ]
 }
 
-async fn create_password_change(
-    caller: Caller<CreateUserTickets>,
-    body: Body,
-) -> Result<HttpResponse, Error> {
-    create(&caller, Kind::PasswordChange, body).await
+async fn create_password_change(caller: Caller<CreateUserTickets>, body: Body) -> Result<HttpResponse> {
+    let PasswordChange(request) = body.parse().await?;
+    create(&caller, &request).await
 }
 
-async fn create_email_verification(
-    caller: Caller<CreateUserTickets>,
-    body: Body,
-) -> Result<HttpResponse, Error> {
-    create(&caller, Kind::EmailVerification, body).await
+async fn create_email_verification(caller: Caller<CreateUserTickets>, body: Body) -> Result<HttpResponse> {
+    let EmailVerification(request) = body.parse().await?;
+    create(&caller, &request).await
 }
 
-async fn create(caller: &Caller<CreateUserTickets>, kind: Kind, body: Body) -> Result<HttpResponse, Error> {
-    let body = body.read().await?;
-    let link = super::create(caller, kind, TicketRequest::read(kind, &body.object()?)?).await?;
-    Ok(json_value(201, &json!({ "ticket": link })))
+async fn create(caller: &Caller<CreateUserTickets>, request: &TicketRequest) -> Result<HttpResponse> {
+    Ok(json_value(201, &json!({ "ticket": super::create(caller, request).await? })))
 }
 
-async fn show_password_change(visitor: Visitor, params: Params) -> Result<HttpResponse, Error> {
-    show(&visitor, Kind::PasswordChange, &params).await
+async fn show_password_change(visitor: Visitor, params: Params) -> Result<HttpResponse> {
+    show(visitor, Kind::PasswordChange, &params).await
 }
 
-async fn show_email_verification(visitor: Visitor, params: Params) -> Result<HttpResponse, Error> {
-    show(&visitor, Kind::EmailVerification, &params).await
+async fn show_email_verification(visitor: Visitor, params: Params) -> Result<HttpResponse> {
+    show(visitor, Kind::EmailVerification, &params).await
 }
 
-async fn show(visitor: &Visitor, kind: Kind, params: &Params) -> Result<HttpResponse, Error> {
+async fn show(visitor: Visitor, kind: Kind, params: &Params) -> Result<HttpResponse> {
     let token = params.query("ticket")?.unwrap_or_default();
-    let found = look_at(&visitor.app, &visitor.tenant, kind, &token, visitor.now).await?;
-    Ok(html(match found {
+    Ok(html(match find_usable(&visitor.context(None), kind, &token).await? {
         Ok((ticket, connection)) => pages::form(kind, &token, &ticket, &connection, None),
-        Err(state) => pages::refused(kind, state),
+        Err(state) => pages::unusable(kind, state),
     }))
 }
 
-async fn use_password_change(visitor: Visitor, body: Body) -> Result<HttpResponse, Error> {
+async fn use_password_change(visitor: Visitor, body: Body) -> Result<HttpResponse> {
     use_ticket(visitor, Kind::PasswordChange, body).await
 }
 
-async fn use_email_verification(visitor: Visitor, body: Body) -> Result<HttpResponse, Error> {
+async fn use_email_verification(visitor: Visitor, body: Body) -> Result<HttpResponse> {
     use_ticket(visitor, Kind::EmailVerification, body).await
 }
 
-async fn use_ticket(visitor: Visitor, kind: Kind, body: Body) -> Result<HttpResponse, Error> {
+async fn use_ticket(visitor: Visitor, kind: Kind, body: Body) -> Result<HttpResponse> {
     let form = body.form().await?;
     let field = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
     let token = field("ticket");
     let outcome =
         redeem(&visitor.context(None), kind, token, field("password"), field("confirmation")).await?;
     Ok(match outcome {
-        Outcome::Refused(state) => html(pages::refused(kind, state)),
-        Outcome::Fault(ticket, connection, fault) => {
-            html(pages::form(kind, token, &ticket, &connection, Some(fault)))
+        Outcome::Unusable(state) => html(pages::unusable(kind, state)),
+        Outcome::InvalidPassword(ticket, connection, reason) => {
+            html(pages::form(kind, token, &ticket, &connection, Some(reason)))
         }
-        Outcome::Done(ticket) => match ticket.destination(pages::success_message(kind)) {
-            None => html(pages::done(kind)),
+        Outcome::Used(ticket) => match ticket.destination(pages::success_message(kind)) {
+            None => html(pages::success(kind)),
             Some(url) => HttpResponse::SeeOther()
                 .insert_header((LOCATION, url))
                 .insert_header((REFERRER_POLICY, "no-referrer"))

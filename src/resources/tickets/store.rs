@@ -1,133 +1,138 @@
-use serde_json::Value;
-use sqlx::Row;
+//! Table `tickets`. Other writers: `users` and `jobs` create tickets with the user or job that they are for
+//! (and with a mail in `mails`), `mail` deletes expired ones, and a deletion of the identity deletes its
+//! tickets by foreign key.
+//!
+//! The statements that use a ticket also write `users`, `passwords` and, like a login, `login_attempts`
+//! (`user_blocks`). They lock the user first, then the ticket, then the attempts.
+
+use sqlx::FromRow;
 use sqlx::types::Json;
 use time::OffsetDateTime;
 
-use super::model::{Identity, Issue, Kind, State, Ticket};
+use super::model::{IdentityKey, Issue, Kind, State, Target, TargetConnection, Ticket};
+use super::request::Identity;
 use crate::base::error::Error;
 use crate::base::timestamp::timestamp;
 use crate::db::{Db, Statement};
 use crate::journal::Author;
 
-pub(crate) const STATEMENTS: &[&Statement] =
-    &[&OF_USER, &OF_ADDRESS, &ISSUE, &REQUEST, &FETCH, &CHANGE_PASSWORD, &VERIFY_EMAIL];
+pub(crate) const STATEMENTS: &[&Statement] = &[
+    &FIND_TARGET_BY_USER,
+    &FIND_TARGET_BY_EMAIL,
+    &CREATE,
+    &REQUEST_PASSWORD_CHANGE,
+    &FETCH,
+    &CHANGE_PASSWORD,
+    &VERIFY_EMAIL,
+];
 
-/// An identity that a ticket is asked for.
-#[derive(Debug)]
-pub(crate) struct Target {
-    pub user_id: String,
-    /// `None` if the user has no such identity.
-    pub identity: Option<(String, String)>,
-    /// `None` if the connection of the identity is not there any more.
-    pub connection: Option<Connection>,
-    pub email: Option<String>,
-    pub email_verified: bool,
-    /// Is there the client that was named, if one was?
-    pub client_exists: bool,
+/// Columns of an identity or connection are null together, if it does not exist.
+#[derive(FromRow)]
+struct TargetRow {
+    user_id: Option<String>,
+    provider: Option<String>,
+    identity_id: Option<String>,
+    is_primary: bool,
+    email: Option<String>,
+    email_verified: bool,
+    connection_id: Option<String>,
+    strategy: Option<String>,
+    is_enabled: Option<bool>,
+    client_exists: bool,
 }
 
-#[derive(Debug)]
-pub(crate) struct Connection {
-    pub id: String,
-    pub strategy: String,
-    pub is_enabled: bool,
-}
-
-fn found(row: &sqlx::postgres::PgRow) -> Result<Option<Target>, sqlx::Error> {
-    let Some(user_id) = row.try_get("user_id")? else { return Ok(None) };
-    let identity: Option<String> = row.try_get("provider")?;
-    let connection: Option<String> = row.try_get("connection_id")?;
-    Ok(Some(Target {
-        user_id,
-        identity: match identity {
-            Some(provider) => Some((provider, row.try_get("identity_id")?)),
-            None => None,
-        },
-        connection: match connection {
-            Some(id) => Some(Connection {
+impl TargetRow {
+    /// `None`: no user was found.
+    fn target(self) -> Option<Target> {
+        self.user_id?;
+        let connection = self.connection_id.zip(self.strategy);
+        Some(Target {
+            identity: self
+                .provider
+                .zip(self.identity_id)
+                .map(|(provider, identity_id)| IdentityKey { provider, identity_id }),
+            is_primary: self.is_primary,
+            connection: connection.map(|(id, strategy)| TargetConnection {
                 id,
-                strategy: row.try_get("strategy")?,
-                is_enabled: row.try_get("is_enabled")?,
+                strategy,
+                is_enabled: self.is_enabled.unwrap_or(false),
             }),
-            None => None,
-        },
-        email: row.try_get("email")?,
-        email_verified: row.try_get("email_verified")?,
-        client_exists: row.try_get("client_exists")?,
-    }))
+            email: self.email,
+            email_verified: self.email_verified,
+            client_exists: self.client_exists,
+        })
+    }
 }
 
-static OF_USER: Statement = Statement::new("tickets.of_user", include_str!("sql/of_user.sql"));
+static FIND_TARGET_BY_USER: Statement =
+    Statement::new("tickets.find_target_by_user", include_str!("sql/find_target_by_user.sql"));
 
-/// A user's main identity, or the one that is named.
-pub(crate) async fn of_user(
+/// The identity of a user that a request names, else the primary one. `None`: the user does not exist.
+pub(crate) async fn find_target_by_user(
     db: &Db,
     tenant: &str,
     user_id: &str,
     identity: Option<&Identity>,
     client: Option<&str>,
 ) -> Result<Option<Target>, Error> {
-    let row = OF_USER
-        .raw()
-        .bind(tenant)
-        .bind(user_id)
-        .bind(identity.map(|i| &i.provider))
-        .bind(identity.map(|i| &i.user_id))
-        .bind(client)
-        .fetch_optional(db.pool())
+    let row: Option<TargetRow> = FIND_TARGET_BY_USER
+        .bind("tenant_id", tenant)
+        .bind("user_id", user_id)
+        .bind("provider", identity.map(|i| &i.provider))
+        .bind("identity_id", identity.map(|i| &i.user_id))
+        .bind("client_id", client)
+        .fetch_optional(db)
         .await?;
-    Ok(row.as_ref().map(found).transpose()?.flatten())
+    Ok(row.and_then(TargetRow::target))
 }
 
-static OF_ADDRESS: Statement = Statement::new("tickets.of_address", include_str!("sql/of_address.sql"));
+static FIND_TARGET_BY_EMAIL: Statement =
+    Statement::new("tickets.find_target_by_email", include_str!("sql/find_target_by_email.sql"));
 
-/// Whoever has an address in a connection; the outer `None` if there is no such connection.
-pub(crate) async fn of_address(
+/// The identity with an address in a connection, or `None`; the outer `None`: the connection does not exist.
+pub(crate) async fn find_target_by_email(
     db: &Db,
     tenant: &str,
     connection_id: &str,
     email: &str,
     client: Option<&str>,
 ) -> Result<Option<Option<Target>>, Error> {
-    let row = OF_ADDRESS
-        .raw()
-        .bind(tenant)
-        .bind(connection_id)
-        .bind(email)
-        .bind(client)
-        .fetch_optional(db.pool())
+    let row: Option<TargetRow> = FIND_TARGET_BY_EMAIL
+        .bind("tenant_id", tenant)
+        .bind("connection_id", connection_id)
+        .bind("email", email)
+        .bind("client_id", client)
+        .fetch_optional(db)
         .await?;
-    Ok(row.as_ref().map(found).transpose()?)
+    Ok(row.map(TargetRow::target))
 }
 
-static ISSUE: Statement = Statement::new("tickets.issue", include_str!("sql/issue.sql"));
+static CREATE: Statement = Statement::new("tickets.create", include_str!("sql/create.sql"));
 
-/// Makes a ticket for an identity; false if that is gone.
-pub(crate) async fn make(
+/// Creates a ticket; false if the identity does not exist.
+pub(crate) async fn create(
     db: &Db,
     tenant: &str,
-    (provider, identity_id): &(String, String),
+    identity: &IdentityKey,
     issue: &Issue,
     author: &Author,
 ) -> Result<bool, Error> {
-    let made = ISSUE
-        .raw()
-        .bind(tenant)
-        .bind(provider)
-        .bind(identity_id)
-        .bind(Json(issue.parameter()))
-        .bind(author.literal())
-        .fetch_optional(db.pool())
+    let created: Option<(String,)> = CREATE
+        .bind("tenant_id", tenant)
+        .bind("provider", &identity.provider)
+        .bind("identity_id", &identity.identity_id)
+        .bind("issue", Json(issue.parameter()))
+        .bind("author", author.literal())
+        .fetch_optional(db)
         .await?;
-    Ok(made.is_some())
+    Ok(created.is_some())
 }
 
-/// Asked for by anybody, so a limit: ten an hour for one identity. The journal has a row for each request, whether there
-/// is such a user or not: an operator sees both, and both take a write.
-static REQUEST: Statement = Statement::new("tickets.request", include_str!("sql/request.sql"));
+static REQUEST_PASSWORD_CHANGE: Statement =
+    Statement::new("tickets.request_password_change", include_str!("sql/request_password_change.sql"));
 
-/// Makes a ticket for whoever has an address in a connection, if anybody has.
-pub(crate) async fn request(
+/// Creates a ticket and its mail, if an identity of the connection has the address.
+pub(crate) async fn request_password_change(
     db: &Db,
     tenant: &str,
     email: &str,
@@ -136,22 +141,48 @@ pub(crate) async fn request(
     issue: &Issue,
     author: &Author,
 ) -> Result<(), Error> {
-    REQUEST
-        .raw()
-        .bind(tenant)
-        .bind(email)
-        .bind(connection)
-        .bind(now)
-        .bind(Json(issue.parameter()))
-        .bind(author.literal())
-        .execute(db.pool())
+    REQUEST_PASSWORD_CHANGE
+        .bind("tenant_id", tenant)
+        .bind("email", email)
+        .bind("connection", connection)
+        .bind("now", now)
+        .bind("issue", Json(issue.parameter()))
+        .bind("author", author.literal())
+        .execute(db)
         .await?;
     Ok(())
 }
 
+#[derive(FromRow)]
+struct TicketRow {
+    is_used: bool,
+    is_expired: bool,
+    is_current: bool,
+    connection: String,
+    email: String,
+    result_url: Option<String>,
+    include_email_in_redirect: bool,
+}
+
+impl From<TicketRow> for Ticket {
+    fn from(row: TicketRow) -> Self {
+        Self {
+            state: match row {
+                TicketRow { is_used: true, .. } => State::Used,
+                TicketRow { is_expired: true, .. } => State::Expired,
+                TicketRow { is_current: true, .. } => State::Usable,
+                _ => State::Outdated,
+            },
+            connection: row.connection,
+            email: row.email,
+            result_url: row.result_url.and_then(|url| url.parse().ok()),
+            include_email_in_redirect: row.include_email_in_redirect,
+        }
+    }
+}
+
 static FETCH: Statement = Statement::new("tickets.fetch", include_str!("sql/fetch.sql"));
 
-/// A ticket by its digest.
 pub(crate) async fn fetch(
     db: &Db,
     tenant: &str,
@@ -159,32 +190,20 @@ pub(crate) async fn fetch(
     digest: &[u8],
     now: OffsetDateTime,
 ) -> Result<Option<Ticket>, Error> {
-    let row =
-        FETCH.raw().bind(tenant).bind(digest).bind(kind.as_str()).bind(now).fetch_optional(db.pool()).await?;
-    let Some(row) = row else { return Ok(None) };
-    let state = if row.try_get("used")? {
-        State::Used
-    } else if row.try_get("expired")? {
-        State::Expired
-    } else if row.try_get("current")? {
-        State::Good
-    } else {
-        State::Overtaken
-    };
-    let result_url: Option<&str> = row.try_get("result_url")?;
-    Ok(Some(Ticket {
-        state,
-        connection: row.try_get("connection")?,
-        email: row.try_get("email")?,
-        result_url: result_url.and_then(|url| url.parse().ok()),
-        include_email_in_redirect: row.try_get("include_email_in_redirect")?,
-    }))
+    let row: Option<TicketRow> = FETCH
+        .bind("tenant_id", tenant)
+        .bind("digest", digest)
+        .bind("kind", kind.as_str())
+        .bind("now", now)
+        .fetch_optional(db)
+        .await?;
+    Ok(row.map(Ticket::from))
 }
 
 static CHANGE_PASSWORD: Statement =
     Statement::new("tickets.change_password", include_str!("sql/change_password.sql"));
 
-/// Uses a ticket to set a password; false if it is not good any more.
+/// Uses a ticket to set a password; false if it cannot be used.
 pub(crate) async fn change_password(
     db: &Db,
     tenant: &str,
@@ -193,23 +212,21 @@ pub(crate) async fn change_password(
     now: OffsetDateTime,
     author: &Author,
 ) -> Result<bool, Error> {
-    let reset: Value = serde_json::json!({ "last_password_reset": timestamp(now) });
-    let changed = CHANGE_PASSWORD
-        .raw()
-        .bind(tenant)
-        .bind(digest)
-        .bind(now)
-        .bind(password_hash)
-        .bind(Json(reset))
-        .bind(author.literal())
-        .fetch_optional(db.pool())
+    let changed: Option<(String,)> = CHANGE_PASSWORD
+        .bind("tenant_id", tenant)
+        .bind("digest", digest)
+        .bind("now", now)
+        .bind("password_hash", password_hash)
+        .bind("profile", Json(serde_json::json!({ "last_password_reset": timestamp(now) })))
+        .bind("author", author.literal())
+        .fetch_optional(db)
         .await?;
     Ok(changed.is_some())
 }
 
 static VERIFY_EMAIL: Statement = Statement::new("tickets.verify_email", include_str!("sql/verify_email.sql"));
 
-/// Uses a ticket to mark an address as verified; false if it is not good any more.
+/// Uses a ticket to mark an address as verified; false if it cannot be used.
 pub(crate) async fn verify_email(
     db: &Db,
     tenant: &str,
@@ -217,13 +234,12 @@ pub(crate) async fn verify_email(
     now: OffsetDateTime,
     author: &Author,
 ) -> Result<bool, Error> {
-    let used = VERIFY_EMAIL
-        .raw()
-        .bind(tenant)
-        .bind(digest)
-        .bind(now)
-        .bind(author.literal())
-        .fetch_optional(db.pool())
+    let used: Option<(String,)> = VERIFY_EMAIL
+        .bind("tenant_id", tenant)
+        .bind("digest", digest)
+        .bind("now", now)
+        .bind("author", author.literal())
+        .fetch_optional(db)
         .await?;
     Ok(used.is_some())
 }

@@ -1,4 +1,4 @@
-//! Blocks of accounts after too many wrong passwords (see [`crate::resources::logins`]): who is blocked, and lifting it.
+//! Blocks of accounts after too many failed logins (see [`crate::resources::logins`]).
 //!
 //! | endpoint | scopes |
 //! | --- | --- |
@@ -7,12 +7,13 @@
 //! | `DELETE /api/v2/user-blocks/{id}` | `update:users` |
 //! | `DELETE /api/v2/user-blocks?identifier=` | `update:users` |
 //!
-//! An answer is `{"blocked_for": [{"identifier", "ip", "connection"}]}`, with the identifier as it was typed last. A
-//! block without `ip` is for every address. With `consider_brute_force_enablement=true` blocks of connections that do
-//! not count attempts any more are left out.
+//! An answer is `{"blocked_for": [{"identifier", "ip", "connection"}]}`, with the identifier of the last
+//! attempt. A block without `ip` holds for all addresses. `consider_brute_force_enablement=true` leaves out
+//! blocks of connections that no longer count attempts.
 //!
-//! Deviations and decisions: an unknown user is 404 by id; by identifier there may be blocks of what nobody has, so that
-//! it is 200 or 204. Lifting blocks also forgets the attempts that have not led to one yet.
+//! Deviations and decisions: an unknown user id is 404. An identifier that no user has can be blocked too, so
+//! a request by identifier is answered with 200 or 204. To delete blocks also deletes the failed attempts
+//! that are not a block yet.
 
 pub mod routes;
 pub(crate) mod store;
@@ -21,37 +22,38 @@ use crate::app::Context;
 use crate::base::error::{Result, codes};
 use crate::base::ids::UserId;
 
-/// Whose blocks.
+/// The accounts of a request.
 #[derive(Debug)]
 pub enum Account {
-    /// A user's.
     User(UserId),
-    /// Those of every user with this e-mail address, username or phone number, and of nobody with it.
+    /// All users with this e-mail address, username or phone number, and the account of attempts that match
+    /// no user.
     Identifier(String),
 }
 
 /// The blocks of an account as a JSON array.
 pub async fn list(ctx: &Context, account: &Account, only_where_enabled: bool) -> Result<String> {
-    let tenant = &ctx.tenant.id;
+    let (db, tenant) = (ctx.db(), &ctx.tenant.id);
     match account {
         Account::Identifier(text) => {
-            store::of_identifier(ctx.db(), tenant, &text.to_lowercase(), only_where_enabled).await
+            store::list_of_identifier(db, tenant, &text.to_lowercase(), only_where_enabled).await
         }
-        Account::User(id) => store::of_user(ctx.db(), tenant, id.as_str(), only_where_enabled)
+        Account::User(id) => store::list_of_user(db, tenant, id.as_str(), only_where_enabled)
             .await?
             .ok_or_else(|| codes::INEXISTENT_USER.into()),
     }
 }
 
-/// Lifts them.
+/// Deletes the blocks of an account.
 pub async fn delete(ctx: &Context, account: &Account) -> Result<()> {
-    let tenant = &ctx.tenant.id;
-    let found = match account {
+    let (db, tenant) = (ctx.db(), &ctx.tenant.id);
+    match account {
         Account::Identifier(text) => {
-            store::lift_by_identifier(ctx.db(), tenant, &text.to_lowercase(), &ctx.author).await?;
-            true
+            store::delete_of_identifier(db, tenant, &text.to_lowercase(), &ctx.author).await
         }
-        Account::User(id) => store::lift_by_user(ctx.db(), tenant, id.as_str(), &ctx.author).await?,
-    };
-    if found { Ok(()) } else { Err(codes::INEXISTENT_USER.into()) }
+        Account::User(id) => {
+            let user_exists = store::delete_of_user(db, tenant, id.as_str(), &ctx.author).await?;
+            if user_exists { Ok(()) } else { Err(codes::INEXISTENT_USER.into()) }
+        }
+    }
 }

@@ -5,13 +5,12 @@ use actix_web::http::Method;
 
 use super::Account;
 use crate::auth::scopes::{ReadUserBlocks, UpdateUserBlocks};
-use crate::base::error::{Error, codes};
+use crate::base::error::{Result, codes};
 use crate::http::endpoint::endpoint;
 use crate::http::params::Params;
 use crate::http::render::{json_text, no_content};
 use crate::http::{Caller, Endpoint};
 
-/// The routes of user blocks.
 pub fn routes() -> Vec<Endpoint> {
     vec![
         endpoint(Method::GET, "/api/v2/user-blocks", list_by_identifier),
@@ -21,43 +20,36 @@ pub fn routes() -> Vec<Endpoint> {
     ]
 }
 
-async fn list(caller: Caller<ReadUserBlocks>, params: Params) -> Result<HttpResponse, Error> {
+async fn list(caller: Caller<ReadUserBlocks>, params: Params) -> Result<HttpResponse> {
     let account = Account::User(params.user_id("id")?);
     blocks(&caller, &account, &params).await
 }
 
-async fn list_by_identifier(caller: Caller<ReadUserBlocks>, params: Params) -> Result<HttpResponse, Error> {
+async fn list_by_identifier(caller: Caller<ReadUserBlocks>, params: Params) -> Result<HttpResponse> {
     let account = identifier(&params)?;
     blocks(&caller, &account, &params).await
 }
 
-async fn delete(caller: Caller<UpdateUserBlocks>, params: Params) -> Result<HttpResponse, Error> {
+async fn delete(caller: Caller<UpdateUserBlocks>, params: Params) -> Result<HttpResponse> {
     super::delete(&caller, &Account::User(params.user_id("id")?)).await?;
     Ok(no_content())
 }
 
-async fn delete_by_identifier(
-    caller: Caller<UpdateUserBlocks>,
-    params: Params,
-) -> Result<HttpResponse, Error> {
+async fn delete_by_identifier(caller: Caller<UpdateUserBlocks>, params: Params) -> Result<HttpResponse> {
     super::delete(&caller, &identifier(&params)?).await?;
     Ok(no_content())
 }
 
-async fn blocks(
-    caller: &Caller<ReadUserBlocks>,
-    account: &Account,
-    params: &Params,
-) -> Result<HttpResponse, Error> {
-    let enabled = params.boolean(
+async fn blocks(caller: &Caller<ReadUserBlocks>, account: &Account, params: &Params) -> Result<HttpResponse> {
+    let only_where_enabled = params.boolean(
         "consider_brute_force_enablement",
         "If true and Brute Force Protection is enabled, will return a list of blocked IP addresses",
     )?;
-    let blocks = super::list(caller, account, enabled.unwrap_or(false)).await?;
+    let blocks = super::list(caller, account, only_where_enabled.unwrap_or(false)).await?;
     Ok(json_text(200, format!("{{\"blocked_for\":{blocks}}}")))
 }
 
-fn identifier(params: &Params) -> Result<Account, Error> {
+fn identifier(params: &Params) -> Result<Account> {
     let given = params.query("identifier")?.filter(|text| !text.is_empty());
     given.map(Account::Identifier).ok_or_else(|| {
         codes::INVALID_QUERY.because("Query validation error: 'Missing required property: identifier'.")

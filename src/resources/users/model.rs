@@ -360,7 +360,7 @@ impl UserPatch {
 }
 
 /// A user as it is stored: documents as JSON text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct User {
     /// `provider|id`.
     pub user_id: String,

@@ -3,13 +3,13 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::{PATH, UNKNOWN, count, enabled, invalid, kinds, made, path_of};
+use super::{PATH, UNKNOWN, count, created, enabled, invalid, kinds, path_of};
 use crate::support::{Tenant, send, unique};
 
 #[tokio::test]
-async fn a_database_has_the_recorded_defaults() {
+async fn database_has_the_recorded_defaults() {
     let tenant = Tenant::new().await;
-    let connection = made(&tenant, json!({})).await;
+    let connection = created(&tenant, json!({})).await;
     let (id, name) = (connection["id"].as_str().unwrap(), &connection["name"]);
     assert!(id.len() == 20 && id.starts_with("con_"), "{id}");
     let recorded = json!({
@@ -33,7 +33,7 @@ async fn a_database_has_the_recorded_defaults() {
 }
 
 #[tokio::test]
-async fn options_come_back_as_they_were_sent() {
+async fn options_are_answered_as_they_were_sent() {
     let tenant = Tenant::new().await;
     let sent = json!({
         "passwordPolicy": "excellent", "password_history": { "enable": true, "size": 5 },
@@ -45,7 +45,7 @@ async fn options_come_back_as_they_were_sent() {
         "options": sent, "display_name": "D", "is_domain_connection": true, "realms": ["r"], "show_as_button": true,
         "metadata": { "k": "v" }, "authentication": { "active": true }, "connected_accounts": { "active": false },
     });
-    let connection = made(&tenant, more.clone()).await;
+    let connection = created(&tenant, more.clone()).await;
     for (name, value) in more.as_object().unwrap().iter().filter(|(name, _)| *name != "options") {
         assert_eq!(&connection[name], value, "{name}");
     }
@@ -54,15 +54,15 @@ async fn options_come_back_as_they_were_sent() {
     }
     assert_eq!(
         connection["options"]["passkey_options"]["challenge_ui"], "both",
-        "null is as not sent where there is a default"
+        "null stands for the default"
     );
     let email = json!({ "options": { "attributes": { "email": { "identifier": { "active": true } } } } });
-    let email = made(&tenant, email).await;
+    let email = created(&tenant, email).await;
     assert_eq!(email["options"]["attributes"]["email"]["verification_method"], "link");
 }
 
 #[tokio::test]
-async fn what_excludes_each_other_is_refused() {
+async fn options_that_contradict_each_other_are_rejected() {
     let tenant = Tenant::new().await;
     let email = json!({ "identifier": { "active": true }, "profile_required": true, "signup": { "status": "required" } });
     let off = json!({ "identifier": { "active": false } });
@@ -85,7 +85,7 @@ async fn what_excludes_each_other_is_refused() {
         ),
         (
             json!({ "validation": { "username": { "min": 6, "max": 5 } } }),
-            "The least length of a username cannot be more than the most",
+            "The minimum length of a username is greater than the maximum length",
         ),
     ] {
         let answer = tenant.post(PATH, json!({ "name": "x", "strategy": "auth0", "options": options })).await;
@@ -95,7 +95,7 @@ async fn what_excludes_each_other_is_refused() {
 }
 
 #[tokio::test]
-async fn bad_bodies_are_told_precisely_and_change_nothing() {
+async fn invalid_body_is_rejected_with_its_reason() {
     let tenant = Tenant::new().await;
     let metadata = Value::Object((0..11).map(|n| (format!("k{n}"), json!("v"))).collect());
     let long = "x".repeat(256);
@@ -193,23 +193,23 @@ async fn bad_bodies_are_told_precisely_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn a_name_is_somebodys_once() {
+async fn name_is_unique_in_its_tenant_under_concurrency() {
     let tenant = Tenant::new().await;
     let body = json!({ "name": unique("c"), "strategy": "auth0" });
     let answers = join_all((0..8).map(|_| tenant.post(PATH, body.clone()))).await;
-    let (made, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
-    assert_eq!((made.len(), refused.len()), (1, 7));
-    for answer in refused {
+    let (created, rejected): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
+    assert_eq!((created.len(), rejected.len()), (1, 7));
+    for answer in rejected {
         assert_eq!(
             answer.refusal(),
             (409, Some("connection_conflict"), "A connection with the same name already exists")
         );
     }
-    assert_eq!(Tenant::new().await.post(PATH, body).await.status, 201, "in another tenant it is free");
+    assert_eq!(Tenant::new().await.post(PATH, body).await.status, 201, "the name is free in another tenant");
 }
 
 #[tokio::test]
-async fn what_is_asked_is_enforced() {
+async fn options_are_enforced_for_new_users() {
     let tenant = Tenant::new().await;
     let connection = enabled(
         &tenant,
@@ -233,12 +233,12 @@ async fn what_is_asked_is_enforced() {
         json!({ "options": { "password_options": { "complexity": { "min_length": 20 } } } }),
     )
     .await;
-    assert!(plain["options"].get("passwordPolicy").is_none(), "the newer form is in its place");
+    assert!(plain["options"].get("passwordPolicy").is_none(), "password_options replace the policy");
     let body =
         json!({ "connection": plain["name"], "email": "j@example.com", "password": "Correct-Horse-1" });
     assert_eq!(tenant.post("/api/v2/users", body).await.refusal().1, Some("invalid_password"));
-    let nobodys = made(&tenant, json!({})).await;
+    let disabled = created(&tenant, json!({})).await;
     let body =
-        json!({ "connection": nobodys["name"], "email": "j@example.com", "password": "Correct-Horse-1" });
+        json!({ "connection": disabled["name"], "email": "j@example.com", "password": "Correct-Horse-1" });
     assert_eq!(tenant.post("/api/v2/users", body).await.refusal().2, "Connection is disabled.");
 }

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::{PATH, UNKNOWN, enabled, erase, kinds, made, path_of};
+use super::{PATH, UNKNOWN, created, enabled, erase, kinds, path_of};
 use crate::support::{
     CONNECTION, PASSWORD, Tenant, apply, execute, overtaken, path_of as path_of_user, sql, unique,
 };
@@ -12,7 +12,7 @@ async fn users(tenant: &Tenant, connection: &Value, count: usize) -> Vec<Value> 
     join_all((0..count).map(|_| tenant.user(json!({ "connection": connection["name"] })))).await
 }
 
-/// Makes one user's identity another's second one.
+/// Links one user to another as a secondary identity.
 async fn link(tenant: &Tenant, primary: &Value, secondary: &Value) {
     let id = secondary["user_id"].as_str().unwrap().strip_prefix("auth0|").unwrap();
     let body = json!({ "provider": "auth0", "user_id": id });
@@ -21,7 +21,7 @@ async fn link(tenant: &Tenant, primary: &Value, secondary: &Value) {
 }
 
 #[tokio::test]
-async fn it_is_gone_at_once_and_its_users_after_it() {
+async fn connection_is_gone_immediately_and_its_users_later() {
     let tenant = Tenant::new().await;
     let connection = enabled(&tenant, json!({})).await;
     let (users, other) = (users(&tenant, &connection, 3).await, tenant.user(json!({})).await);
@@ -39,7 +39,7 @@ async fn it_is_gone_at_once_and_its_users_after_it() {
         Some("inexistent_connection")
     );
 
-    // Until their turn comes the users are there, and nobody takes their connection's name.
+    // The users remain until they are erased, and their connection's name stays reserved.
     assert_eq!(tenant.get(&path_of_user(&users[0])).await.json, users[0]);
     assert_eq!(tenant.delete(&path_of(&connection)).await.json, first.json);
     let again = json!({ "name": connection["name"], "strategy": "auth0" });
@@ -70,19 +70,19 @@ async fn it_is_gone_at_once_and_its_users_after_it() {
         &[&tenant.name],
     )
     .await;
-    assert_eq!(authors, [[json!("test@clients")]], "who deleted the connection deleted its users");
+    assert_eq!(authors, [[json!("test@clients")]], "the author of the deletion is the author of the erasure");
 }
 
 #[tokio::test]
-async fn without_users_its_name_is_free_at_once() {
+async fn name_is_free_immediately_without_users() {
     let tenant = Tenant::new().await;
-    let connection = made(&tenant, json!({})).await;
+    let connection = created(&tenant, json!({})).await;
     assert_eq!(tenant.delete(&path_of(&connection)).await.status, 202);
     assert_eq!(tenant.delete(&path_of(&connection)).await.status, 204);
     assert_eq!(tenant.delete(&format!("{PATH}/nobody")).await.status, 204);
     let next = enabled(&tenant, json!({ "name": connection["name"] })).await;
     let user = users(&tenant, &next, 1).await.remove(0);
-    // The work that the first one left behind does not reach the second one's users.
+    // The queued erasure of the first connection does not reach the users of the second.
     erase(&tenant, 1).await;
     assert_eq!(tenant.get(&path_of_user(&user)).await.json, user);
     assert_eq!(tenant.delete(&path_of(&connection)).await.status, 204);
@@ -95,7 +95,7 @@ async fn without_users_its_name_is_free_at_once() {
 }
 
 #[tokio::test]
-async fn a_tenant_file_that_has_it_makes_it_anew_without_its_users() {
+async fn tenant_file_recreates_the_connection_without_its_users() {
     let mut config = None;
     let tenant = Tenant::with(|built_in| config = Some(built_in.clone())).await;
     let mut config = config.unwrap();
@@ -103,7 +103,7 @@ async fn a_tenant_file_that_has_it_makes_it_anew_without_its_users() {
     let user = tenant.user(json!({})).await;
     let connection = tenant.get(&format!("{PATH}?name={CONNECTION}")).await.json[0].clone();
     assert_eq!(tenant.delete(&path_of(&connection)).await.status, 202);
-    // Somebody else is erasing them, and has not ended yet.
+    // Another instance is erasing the users and has not finished.
     let busy = "update connection_deletions set due_at = now() + interval '1 second' where tenant_id = $1";
     execute(busy, &[&tenant.name]).await;
     assert_eq!(apply(&config).await, [format!("created connection {CONNECTION}")]);
@@ -114,12 +114,13 @@ async fn a_tenant_file_that_has_it_makes_it_anew_without_its_users() {
 }
 
 #[tokio::test]
-async fn linked_users_lose_what_is_in_it() {
+async fn linked_users_lose_their_identities_in_it() {
     let tenant = Tenant::new().await;
     let connection = enabled(&tenant, json!({})).await;
     let inside = users(&tenant, &connection, 3).await;
     let outside = [tenant.user(json!({})).await, tenant.user(json!({ "user_metadata": { "a": 1 } })).await];
-    // One whose main identity is in it, with a second one elsewhere; one the other way round, with two of them.
+    // One user has the primary identity in the connection and a secondary one elsewhere; another has the primary one
+    // elsewhere and two secondary ones in the connection.
     link(&tenant, &inside[0], &outside[0]).await;
     link(&tenant, &outside[1], &inside[1]).await;
     link(&tenant, &outside[1], &inside[2]).await;
@@ -143,7 +144,7 @@ async fn linked_users_lose_what_is_in_it() {
 }
 
 #[tokio::test]
-async fn each_user_is_erased_once_whoever_erases() {
+async fn each_user_is_erased_once_by_concurrent_workers() {
     let tenant = Tenant::new().await;
     let connections = join_all((0..3).map(|_| enabled(&tenant, json!({})))).await;
     for connection in &connections {
@@ -151,17 +152,17 @@ async fn each_user_is_erased_once_whoever_erases() {
         tenant.delete(&path_of(connection)).await;
     }
     join_all((0..6).map(|_| erase(&tenant, 0))).await;
-    let told = sql(
-        "select count(*) as told, count(distinct subject) as users from journal where tenant_id = $1 and kind = 'user.deleted'",
+    let entries = sql(
+        "select count(*) as entries, count(distinct subject) as users from journal where tenant_id = $1 and kind = 'user.deleted'",
         &[&tenant.name],
     )
     .await;
-    assert_eq!(told, [[json!(24), json!(24)]]);
+    assert_eq!(entries, [[json!(24), json!(24)]]);
     assert_eq!(sql("select user_id from users where tenant_id = $1", &[&tenant.name]).await.len(), 0);
 }
 
 #[tokio::test]
-async fn who_signs_up_at_that_moment_is_not_left_behind() {
+async fn user_created_during_the_deletion_is_erased() {
     let tenant = Tenant::new().await;
     let connection = enabled(&tenant, json!({})).await;
     let path = path_of(&connection);
@@ -172,17 +173,19 @@ async fn who_signs_up_at_that_moment_is_not_left_behind() {
             json!({ "connection": connection["name"], "email": email, "password": PASSWORD }),
         )
     };
-    let (made, deleted, ()) =
+    let (created, deleted, ()) =
         tokio::join!(join_all((0..12).map(|_| user())), tenant.delete(&path), erase(&tenant, 0));
     assert_eq!(deleted.status, 202);
     assert!(
-        made.iter().all(|answer| answer.status == 201 || answer.refusal().1 == Some("inexistent_connection"))
+        created
+            .iter()
+            .all(|answer| answer.status == 201 || answer.refusal().1 == Some("inexistent_connection"))
     );
     erase(&tenant, 2).await;
     assert_eq!(sql("select user_id from identities where tenant_id = $1", &[&tenant.name]).await.len(), 0);
 }
 
-/// The deletion of a connection, as another request makes it.
+/// The deletion of a connection by a concurrent request.
 const DELETION: [&str; 2] = [
     "insert into connection_deletions (tenant_id, connection_id, name, author, deleted_at, due_at)
      select tenant_id, connection_id, name, '(operator,,,,)', now(), now() + interval '1 day'
@@ -193,7 +196,7 @@ const DELETION: [&str; 2] = [
 ];
 
 #[tokio::test]
-async fn who_waited_for_the_name_does_not_inherit_the_users() {
+async fn connection_that_waited_for_the_name_is_rejected() {
     let tenant = Tenant::new().await;
     let connection = enabled(&tenant, json!({})).await;
     users(&tenant, &connection, 1).await;
@@ -211,7 +214,7 @@ async fn who_waited_for_the_name_does_not_inherit_the_users() {
 }
 
 #[tokio::test]
-async fn a_user_is_not_made_in_another_connection_of_the_name() {
+async fn user_is_not_created_in_a_new_connection_of_the_name() {
     let tenant = Tenant::new().await;
     for path in ["/api/v2/users", "/dbconnections/signup"] {
         let connection = enabled(&tenant, json!({})).await;
@@ -235,7 +238,7 @@ async fn a_user_is_not_made_in_another_connection_of_the_name() {
 }
 
 #[tokio::test]
-async fn one_user_is_deleted_by_address() {
+async fn user_is_deleted_by_email_address() {
     let tenant = Tenant::new().await;
     let connection = enabled(&tenant, json!({})).await;
     let path = format!("{}/users", path_of(&connection));
@@ -252,7 +255,7 @@ async fn one_user_is_deleted_by_address() {
     }
     assert_eq!(tenant.delete(&path).await.refusal().1, Some("invalid_query_string"));
     assert_eq!(tenant.delete(&format!("{PATH}/nobody/users?email=a@b.co")).await.refusal(), UNKNOWN);
-    let okta = made(&tenant, json!({ "strategy": "okta" })).await;
+    let okta = created(&tenant, json!({ "strategy": "okta" })).await;
     assert_eq!(
         tenant.delete(&format!("{}/users?email=a@b.co", path_of(&okta))).await.refusal().2,
         "Connection must be a database connection"

@@ -22,7 +22,7 @@ fn names(list: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_connection_is_found_by_its_name() {
+async fn list_filters_by_name() {
     let tenant = Tenant::new().await;
     let path = format!("/api/v2/connections?include_totals=true&name={CONNECTION}&per_page=50");
     let answer = tenant.get(&path).await;
@@ -33,7 +33,7 @@ async fn a_connection_is_found_by_its_name() {
             "[id]"
         }),
         ".connections[].enabled_clients" => insta::dynamic_redaction(|clients, _| {
-            assert_eq!(clients.as_slice().unwrap().len(), 2, "enabled for all: both clients of the tenant");
+            assert_eq!(clients.as_slice().unwrap().len(), 2, "all clients of the tenant");
             "[clients]"
         }),
     }, @r#"
@@ -86,7 +86,7 @@ async fn a_connection_is_found_by_its_name() {
 }
 
 #[tokio::test]
-async fn they_come_by_name_in_pages() {
+async fn list_is_paged_in_the_order_of_names() {
     let tenant = tenant_of_three().await;
     let all = ["Alpha", "Beta", CONNECTION];
     let list = async |query: &str| tenant.get(&format!("/api/v2/connections{query}")).await;
@@ -101,7 +101,7 @@ async fn they_come_by_name_in_pages() {
 }
 
 #[tokio::test]
-async fn fields_are_chosen_or_left_out() {
+async fn fields_select_or_exclude_members() {
     let tenant = Tenant::new().await;
     let list = async |query: &str| tenant.get(&format!("/api/v2/connections?{query}")).await.json;
     assert_eq!(list("fields=name").await, json!([{ "name": CONNECTION, "is_domain_connection": false }]));
@@ -113,7 +113,7 @@ async fn fields_are_chosen_or_left_out() {
 }
 
 #[tokio::test]
-async fn bad_parameters_and_missing_scopes_are_refused() {
+async fn invalid_parameter_and_missing_scope_are_rejected() {
     let tenant = Tenant::new().await;
     for (query, reason) in [
         ("per_page=0", "'Value 0 is less than minimum 1' on property per_page"),
@@ -135,7 +135,7 @@ async fn bad_parameters_and_missing_scopes_are_refused() {
 }
 
 #[tokio::test]
-async fn they_come_in_parts_and_pages_have_links() {
+async fn list_has_checkpoints_and_links() {
     let tenant = tenant_of_three().await;
     let (mut seen, mut from) = (Vec::new(), String::new());
     loop {

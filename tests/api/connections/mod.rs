@@ -13,8 +13,8 @@ const PATH: &str = "/api/v2/connections";
 const UNKNOWN: (u16, Option<&str>, &str) =
     (404, Some("inexistent_connection"), "The connection does not exist");
 
-/// Makes a database connection of a name of its own, and whatever else is given.
-async fn made(tenant: &Tenant, more: Value) -> Value {
+/// Creates a database connection under a unique name.
+async fn created(tenant: &Tenant, more: Value) -> Value {
     let mut body = json!({ "name": unique("c"), "strategy": "auth0" });
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let answer = tenant.post(PATH, body).await;
@@ -26,37 +26,39 @@ fn path_of(connection: &Value) -> String {
     format!("{PATH}/{}", connection["id"].as_str().unwrap())
 }
 
-/// A connection that everybody's client may use.
+/// A new connection that is enabled for the tenant's client.
 async fn enabled(tenant: &Tenant, more: Value) -> Value {
     let mut more = more;
     more["enabled_clients"] = json!([tenant.client.client_id]);
-    made(tenant, more).await
+    created(tenant, more).await
 }
 
-async fn changed(tenant: &Tenant, connection: &Value, patch: Value) -> Value {
+async fn updated(tenant: &Tenant, connection: &Value, patch: Value) -> Value {
     let answer = tenant.patch(&path_of(connection), patch).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(tenant.get(&path_of(connection)).await.json, answer.json);
     answer.json
 }
 
+/// The kinds of the journal entries of a connection.
 async fn kinds(tenant: &Tenant, connection: &Value) -> Vec<String> {
     let journal = tenant.journal(connection["id"].as_str().unwrap()).await;
     journal.into_iter().map(|(kind, _)| kind).collect()
 }
 
-/// How many connections a tenant has.
+/// The number of connections of a tenant.
 async fn count(tenant: &Tenant) -> usize {
     tenant.get(PATH).await.json.as_array().unwrap().len()
 }
 
+/// The message of a 400 with `invalid_body`.
 fn invalid(answer: &Response) -> &str {
     let (status, code, message) = answer.refusal();
     assert_eq!((status, code), (400, Some("invalid_body")), "{message}");
     message
 }
 
-/// Erases what is due so many minutes from now, until nothing is.
+/// Erases the users of deleted connections, as of a number of minutes from now.
 async fn erase(tenant: &Tenant, minutes: i64) {
     let name = tenant.name.clone();
     on_server(async move {

@@ -1,12 +1,12 @@
-//! Connections of other strategies: documents, with secrets.
+//! Connections of other strategies: documents with secrets.
 
 use serde_json::{Value, json};
 
-use super::{PATH, changed, enabled, erase, made, path_of};
+use super::{PATH, created, enabled, erase, path_of, updated};
 use crate::support::{PASSWORD, Tenant, path_of as path_of_user, send, sql};
 
 #[tokio::test]
-async fn any_strategy_goes_round() {
+async fn connection_of_any_strategy_is_answered_as_sent() {
     let tenant = Tenant::new().await;
     for (strategy, options) in [
         (
@@ -25,11 +25,11 @@ async fn any_strategy_goes_round() {
         ("oidc", json!({ "issuer": "https://x.test", "nothing": null, "deep": { "list": [1, 2.5] } })),
         ("twitter", json!({})),
     ] {
-        let connection = made(&tenant, json!({ "strategy": strategy, "options": options })).await;
+        let connection = created(&tenant, json!({ "strategy": strategy, "options": options })).await;
         assert_eq!((&connection["options"], &connection["strategy"]), (&options, &json!(strategy)));
         assert_eq!(tenant.get(&path_of(&connection)).await.json, connection);
-        let after = changed(&tenant, &connection, json!({ "options": connection["options"] })).await;
-        assert_eq!(after, connection, "a tool that writes what it read changes nothing");
+        let after = updated(&tenant, &connection, json!({ "options": connection["options"] })).await;
+        assert_eq!(after, connection, "writing an answer back changes nothing");
         let found = tenant.get(&format!("{PATH}?strategy={strategy}")).await.json;
         assert_eq!(found, json!([connection]));
         let user =
@@ -45,7 +45,7 @@ async fn any_strategy_goes_round() {
         );
         assert_eq!(tenant.delete(&path_of(&connection)).await.status, 202);
     }
-    let okta = made(&tenant, json!({ "name": "Okta", "strategy": "okta" })).await;
+    let okta = created(&tenant, json!({ "name": "Okta", "strategy": "okta" })).await;
     assert_eq!((&okta["display_name"], &okta["show_as_button"]), (&json!("Okta"), &json!(false)));
 }
 
@@ -62,9 +62,9 @@ async fn passwordless_connections_have_users() {
             body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
             body
         };
-        let made = tenant.post("/api/v2/users", body(json!({ "app_metadata": { "a": 1 } }))).await;
-        assert_eq!(made.status, 201, "{}", made.text);
-        let user = made.json;
+        let created = tenant.post("/api/v2/users", body(json!({ "app_metadata": { "a": 1 } }))).await;
+        assert_eq!(created.status, 201, "{}", created.text);
+        let user = created.json;
         let id = user["identities"][0]["user_id"].as_str().unwrap();
         assert_eq!((id.len(), &user["user_id"]), (24, &json!(format!("{strategy}|{id}"))));
         assert_eq!(
@@ -74,7 +74,7 @@ async fn passwordless_connections_have_users() {
         assert_eq!((&user[known_by], &user["name"]), (&json!(value), &json!(value)));
         assert_eq!(tenant.get(&path_of_user(&user)).await.json, user);
         let mails = sql("select digest from mails where tenant_id = $1", &[&tenant.name]).await;
-        assert!(mails.is_empty(), "the code that logs in shows whose it is");
+        assert!(mails.is_empty(), "the login code verifies the address");
         let found = tenant.get(&format!("/api/v2/users?q=identities.connection:{strategy}")).await.json;
         assert_eq!(found, json!([user]));
 
@@ -124,12 +124,12 @@ async fn passwordless_connections_have_users() {
 }
 
 #[tokio::test]
-async fn secrets_are_sealed_and_never_in_the_journal() {
+async fn secrets_are_sealed_and_masked_in_the_journal() {
     let tenant = Tenant::new().await;
     let options =
         json!({ "client_id": "a", "client_secret": "first-hush", "gateway": [{ "secret": "second-hush" }] });
-    let connection = made(&tenant, json!({ "strategy": "oidc", "options": options })).await;
-    changed(&tenant, &connection, json!({ "options": { "client_id": "a", "client_secret": "third-hush" } }))
+    let connection = created(&tenant, json!({ "strategy": "oidc", "options": options })).await;
+    updated(&tenant, &connection, json!({ "options": { "client_id": "a", "client_secret": "third-hush" } }))
         .await;
     let stored = sql(
         "select options, secrets from connections where tenant_id = $1 and strategy = 'oidc'",
@@ -138,7 +138,7 @@ async fn secrets_are_sealed_and_never_in_the_journal() {
     .await;
     assert_eq!(stored[0][0], json!({ "client_id": "a", "client_secret": "*****" }));
     assert!(stored[0][1].as_str().unwrap().starts_with("\\x"));
-    changed(&tenant, &connection, json!({ "display_name": "D" })).await;
+    updated(&tenant, &connection, json!({ "display_name": "D" })).await;
     assert_eq!(tenant.get(&path_of(&connection)).await.json["options"]["client_secret"], "third-hush");
     tenant.delete(&path_of(&connection)).await;
     let journal = tenant.journal(connection["id"].as_str().unwrap()).await;
@@ -156,10 +156,10 @@ async fn secrets_are_sealed_and_never_in_the_journal() {
 }
 
 #[tokio::test]
-async fn a_tool_that_reads_connections_reads_secrets_and_no_other_does() {
+async fn secrets_are_answered_to_read_connections_alone() {
     let tenant = Tenant::new().await;
     let connection =
-        made(&tenant, json!({ "strategy": "oidc", "options": { "client_secret": "hush" } })).await;
+        created(&tenant, json!({ "strategy": "oidc", "options": { "client_secret": "hush" } })).await;
     let read = async |scope: &str| {
         let token = tenant.token_with(&[scope]).await;
         send(tenant.request("GET", &path_of(&connection)).bearer_auth(token)).await

@@ -3,18 +3,18 @@
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::{PATH, UNKNOWN, changed, enabled, invalid, kinds, made, path_of};
+use super::{PATH, UNKNOWN, created, enabled, invalid, kinds, path_of, updated};
 use crate::oauth::{CLIENT_ID, log_in, tenant as tenant_of_people};
 use crate::support::{PASSWORD, Tenant, another_instance, send};
 
 #[tokio::test]
-async fn options_are_replaced_whole() {
+async fn options_are_replaced_as_a_whole() {
     let tenant = Tenant::new().await;
     let connection =
-        made(&tenant, json!({ "options": { "disable_signup": true, "upstream_params": {} } })).await;
+        created(&tenant, json!({ "options": { "disable_signup": true, "upstream_params": {} } })).await;
     let options =
         json!({ "strategy_version": 2, "upstream_params": { "screen_name": { "alias": "login_hint" } } });
-    let answer = changed(&tenant, &connection, json!({ "options": options })).await;
+    let answer = updated(&tenant, &connection, json!({ "options": options })).await;
     let mut expected = connection.clone();
     expected["options"] = json!({
         "strategy_version": 2, "upstream_params": { "screen_name": { "alias": "login_hint" } },
@@ -23,21 +23,22 @@ async fn options_are_replaced_whole() {
         "brute_force_protection": true,
     });
     assert_eq!(answer, expected);
-    let off = changed(&tenant, &connection, json!({ "options": { "brute_force_protection": false } })).await;
+    let off = updated(&tenant, &connection, json!({ "options": { "brute_force_protection": false } })).await;
     assert_eq!(off["options"]["brute_force_protection"], false);
     assert_eq!(
-        changed(&tenant, &connection, json!({ "options": null })).await["options"].as_object().unwrap().len(),
+        updated(&tenant, &connection, json!({ "options": null })).await["options"].as_object().unwrap().len(),
         3
     );
     assert_eq!(kinds(&tenant, &connection).await.len(), 4);
 }
 
 #[tokio::test]
-async fn the_rest_is_replaced_member_by_member() {
+async fn other_members_are_replaced_one_by_one() {
     let tenant = Tenant::new().await;
-    let connection = made(&tenant, json!({ "metadata": { "a": "1", "b": "2" }, "display_name": "D" })).await;
+    let connection =
+        created(&tenant, json!({ "metadata": { "a": "1", "b": "2" }, "display_name": "D" })).await;
     let answer =
-        changed(&tenant, &connection, json!({ "metadata": { "c": "3" }, "realms": ["x", "y"] })).await;
+        updated(&tenant, &connection, json!({ "metadata": { "c": "3" }, "realms": ["x", "y"] })).await;
     assert_eq!((&answer["metadata"], &answer["realms"]), (&json!({ "c": "3" }), &json!(["x", "y"])));
     assert_eq!((&answer["display_name"], &answer["options"]), (&json!("D"), &connection["options"]));
     let journal = tenant.journal(connection["id"].as_str().unwrap()).await;
@@ -48,9 +49,24 @@ async fn the_rest_is_replaced_member_by_member() {
 }
 
 #[tokio::test]
-async fn a_change_can_be_tied_to_a_version() {
+async fn if_none_match_answers_304_for_a_known_tag() {
     let tenant = Tenant::new().await;
-    let connection = made(&tenant, json!({})).await;
+    let connection = created(&tenant, json!({})).await;
+    let path = path_of(&connection);
+    let etag = tenant.get(&path).await.header("etag").unwrap().to_owned();
+    let get = async || send(tenant.authorized("GET", &path).header("if-none-match", &etag)).await;
+    let known = get().await;
+    assert_eq!((known.status, known.text.as_str(), known.header("etag")), (304, "", Some(&*etag)));
+    updated(&tenant, &connection, json!({ "display_name": "D" })).await;
+    let new = get().await;
+    assert_eq!((new.status, &new.json["display_name"]), (200, &json!("D")));
+    assert_ne!(new.header("etag"), Some(&*etag));
+}
+
+#[tokio::test]
+async fn if_match_rejects_a_stale_update() {
+    let tenant = Tenant::new().await;
+    let connection = created(&tenant, json!({})).await;
     let path = path_of(&connection);
     let first = tenant.get(&path).await.header("etag").unwrap().to_owned();
     let patch = async |name: &str| {
@@ -72,9 +88,9 @@ async fn a_change_can_be_tied_to_a_version() {
 }
 
 #[tokio::test]
-async fn bad_changes_are_refused_and_change_nothing() {
+async fn invalid_update_is_rejected_and_changes_nothing() {
     let tenant = Tenant::new().await;
-    let connection = made(&tenant, json!({})).await;
+    let connection = created(&tenant, json!({})).await;
     for (body, reason) in [
         (json!({}), "Too few properties defined (0), minimum 1"),
         (json!({ "name": "other" }), "Additional properties not allowed: name"),
@@ -101,9 +117,9 @@ async fn bad_changes_are_refused_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn changes_at_once_of_different_members_all_stay() {
+async fn concurrent_updates_of_different_members_all_remain() {
     let tenant = Tenant::new().await;
-    let connection = made(&tenant, json!({})).await;
+    let connection = created(&tenant, json!({})).await;
     let changes = [
         json!({ "display_name": "D" }),
         json!({ "options": { "disable_signup": true } }),
@@ -126,7 +142,7 @@ async fn changes_at_once_of_different_members_all_stay() {
 }
 
 #[tokio::test]
-async fn a_change_holds_for_the_next_request_on_every_instance() {
+async fn update_is_visible_to_the_next_request_on_any_instance() {
     let (tenant, other) = (tenant_of_people().await, another_instance().await);
     let connection = enabled(&tenant, json!({})).await;
     let path = path_of(&connection);
@@ -140,7 +156,7 @@ async fn a_change_holds_for_the_next_request_on_every_instance() {
         let body = crate::oauth::login("a@example.com", PASSWORD, &realm);
         send(tenant.request_to(other, "POST", "/oauth/token").json(&body)).await.status
     };
-    assert_eq!(sign_up("a@example.com").await, 400, "not for this client yet");
+    assert_eq!(sign_up("a@example.com").await, 400, "not enabled for the client yet");
     clients(json!([{ "client_id": CLIENT_ID, "status": true }])).await;
     assert_eq!((sign_up("a@example.com").await, log_in().await), (200, 200));
     tenant.patch(&path, json!({ "options": { "disable_signup": true } })).await;
@@ -154,9 +170,9 @@ async fn a_change_holds_for_the_next_request_on_every_instance() {
 }
 
 #[tokio::test]
-async fn nobody_logs_in_by_a_connection_of_somebody_else() {
+async fn connection_of_another_strategy_has_no_login_and_signup() {
     let tenant = tenant_of_people().await;
-    let okta = made(&tenant, json!({ "strategy": "okta", "enabled_clients": [CLIENT_ID] })).await;
+    let okta = created(&tenant, json!({ "strategy": "okta", "enabled_clients": [CLIENT_ID] })).await;
     let realm =
         json!({ "grant_type": "http://auth0.com/oauth/grant-type/password-realm", "realm": okta["name"] });
     assert_eq!(log_in(&tenant, "a@example.com", PASSWORD, realm).await.status, 400);

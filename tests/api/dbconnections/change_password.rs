@@ -8,23 +8,23 @@ use crate::tickets::{has_password, open, path, set_password};
 
 const PATH: &str = "/dbconnections/change_password";
 
-async fn ask(tenant: &Tenant, email: &str) -> Response {
+async fn request_link(tenant: &Tenant, email: &str) -> Response {
     let body = json!({ "client_id": "any", "email": email, "connection": CONNECTION });
     send(tenant.request("POST", PATH).json(&body)).await
 }
 
 #[tokio::test]
-async fn the_link_in_the_mail_sets_a_password() {
+async fn link_in_the_mail_sets_a_password() {
     let (tenant, server) = (Tenant::new().await, MailServer::start().await);
     let user = tenant.user(json!({ "verify_email": false })).await;
     let email = user["email"].as_str().unwrap();
-    let answer = ask(&tenant, &email.to_uppercase()).await;
+    let answer = request_link(&tenant, &email.to_uppercase()).await;
     assert_eq!(
         (answer.status, answer.text.as_str()),
         (200, "We've just sent you an email to reset your password.")
     );
     assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
-    assert!(has_password(&tenant, &user, PASSWORD).await, "nothing is changed yet");
+    assert!(has_password(&tenant, &user, PASSWORD).await, "the request changes nothing");
     assert_eq!(server.deliver(&tenant, 0).await, 1);
     let mail = server.mail();
     assert_eq!((mail.to.as_str(), mail.header("Subject")), (email, Some("Reset your password")));
@@ -36,18 +36,20 @@ async fn the_link_in_the_mail_sets_a_password() {
 }
 
 #[tokio::test]
-async fn nobody_learns_whether_an_address_is_known() {
+async fn answer_does_not_show_whether_an_address_is_known() {
     let (tenant, server) = (Tenant::new().await, MailServer::start().await);
     let user = tenant.user(json!({ "verify_email": false })).await;
-    let answers =
-        [ask(&tenant, user["email"].as_str().unwrap()).await, ask(&tenant, "nobody@example.com").await];
-    let shown = |answer: &Response| {
+    let answers = [
+        request_link(&tenant, user["email"].as_str().unwrap()).await,
+        request_link(&tenant, "nobody@example.com").await,
+    ];
+    let visible = |answer: &Response| {
         let mut headers = answer.headers.clone();
         headers.remove("date");
         headers.remove("x-request-id");
         (answer.status, headers, answer.text.clone())
     };
-    assert_eq!(shown(&answers[0]), shown(&answers[1]));
+    assert_eq!(visible(&answers[0]), visible(&answers[1]));
     assert_eq!(server.deliver(&tenant, 0).await, 1);
     let kinds = |journal: Vec<(String, Value)>| journal.last().map(|(kind, _)| kind.clone());
     assert_eq!(
@@ -58,17 +60,17 @@ async fn nobody_learns_whether_an_address_is_known() {
 }
 
 #[tokio::test]
-async fn nobody_is_flooded_with_mail() {
+async fn identity_gets_at_most_ten_mails_an_hour() {
     let (tenant, server) = (Tenant::new().await, MailServer::start().await);
     let user = tenant.user(json!({ "verify_email": false })).await;
     for _ in 0..12 {
-        assert_eq!(ask(&tenant, user["email"].as_str().unwrap()).await.status, 200);
+        assert_eq!(request_link(&tenant, user["email"].as_str().unwrap()).await.status, 200);
     }
     assert_eq!(server.deliver(&tenant, 0).await, 10);
 }
 
 #[tokio::test]
-async fn a_form_is_as_good_as_json() {
+async fn form_is_accepted_like_json() {
     let (tenant, server) = (Tenant::new().await, MailServer::start().await);
     let user = tenant.user(json!({ "verify_email": false })).await;
     let fields =
@@ -78,9 +80,9 @@ async fn a_form_is_as_good_as_json() {
 }
 
 #[tokio::test]
-async fn faults_are_told_in_the_shape_of_signup() {
+async fn invalid_requests_have_the_error_shape_of_signup() {
     let tenant = Tenant::new().await;
-    let mut told = Vec::new();
+    let mut responses = Vec::new();
     for body in [
         json!({ "connection": CONNECTION }),
         json!({ "email": "a@example.com" }),
@@ -93,9 +95,9 @@ async fn faults_are_told_in_the_shape_of_signup() {
     ] {
         let answer = send(tenant.request("POST", PATH).json(&body)).await;
         assert_eq!(answer.status, 400);
-        told.push(answer.text);
+        responses.push(answer.text);
     }
-    insta::assert_snapshot!(told.join("\n"), @r#"
+    insta::assert_snapshot!(responses.join("\n"), @r#"
     {"code":"invalid_request","description":"email is required","name":"BadRequestError","statusCode":400}
     {"code":"invalid_request","description":"connection is required","name":"BadRequestError","statusCode":400}
     {"code":"invalid_request","description":"email must be a string","name":"BadRequestError","statusCode":400}

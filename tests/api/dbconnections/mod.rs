@@ -1,4 +1,4 @@
-//! What people do with database connections themselves.
+//! Requests of users of database connections.
 
 mod change_password;
 mod signup;

@@ -22,15 +22,15 @@ async fn users_of(tenant: &Tenant) -> usize {
     sql("select user_id from users where tenant_id = $1", &[&tenant.name]).await.len()
 }
 
-/// A refusal: its code (or `error`), and its description; fails if it is in the Management API's shape.
-fn refusal(answer: &Response) -> (u16, &str, &str) {
+/// An error response: its code (or `error`), and its description; fails if it has the Management API's shape.
+fn error_of(answer: &Response) -> (u16, &str, &str) {
     assert!(answer.json.get("message").is_none() || answer.json.get("name").is_some(), "{}", answer.text);
     let code = answer.json["code"].as_str().or(answer.json["error"].as_str()).expect(&answer.text);
     (answer.status, code, answer.json["description"].as_str().unwrap_or_default())
 }
 
 #[tokio::test]
-async fn somebody_signs_up_and_logs_in() {
+async fn signup_creates_a_user_who_can_log_in() {
     let tenant = tenant().await;
     let answer = sign_up(
         &tenant,
@@ -44,11 +44,11 @@ async fn somebody_signs_up_and_logs_in() {
     assert_eq!(answer.status, 200, "{}", answer.text);
     let id = answer.json["_id"].as_str().unwrap().to_owned();
     assert!(id.len() == 24 && id.bytes().all(|b| b.is_ascii_hexdigit()), "{id}");
-    let known = json!({
+    let stored = json!({
         "_id": id, "email": "jane@example.com", "email_verified": false, "username": "jane", "given_name": "Jane",
         "picture": "https://x.test/y.png", "user_metadata": { "plan": "silver" },
     });
-    assert_eq!(answer.json, known);
+    assert_eq!(answer.json, stored);
     let mut user = tenant.get(&format!("/api/v2/users/auth0%7C{id}")).await.json;
     for name in ["created_at", "updated_at"] {
         user.as_object_mut().unwrap().remove(name).unwrap();
@@ -73,7 +73,7 @@ async fn somebody_signs_up_and_logs_in() {
 }
 
 #[tokio::test]
-async fn a_weak_password_is_told_the_whole_policy() {
+async fn weak_password_is_answered_with_the_whole_policy() {
     let tenant = tenant().await;
     let answer = sign_up(&tenant, json!({ "email": "jane@example.com", "password": "mypassword" })).await;
     assert_eq!(answer.status, 400);
@@ -105,15 +105,15 @@ async fn a_weak_password_is_told_the_whole_policy() {
     });
     assert_eq!(answer.json, expected);
     assert_eq!(
-        refusal(&sign_up(&tenant, json!({ "email": "j@example.com", "password": "" })).await).1,
+        error_of(&sign_up(&tenant, json!({ "email": "j@example.com", "password": "" })).await).1,
         "invalid_password"
     );
     assert_eq!(users_of(&tenant).await, 0);
 }
 
 #[tokio::test]
-async fn who_is_there_already_is_told_as_the_tenant_wants() {
-    for (told, email, username) in [
+async fn taken_identifiers_are_shown_if_the_tenant_allows_it() {
+    for (is_shown, email, username) in [
         (
             true,
             (400, "user_exists", "The user already exists."),
@@ -123,17 +123,17 @@ async fn who_is_there_already_is_told_as_the_tenant_wants() {
     ] {
         let tenant = Tenant::with(|config| {
             known_client(config);
-            config.compat.signup_user_exists_error = told;
+            config.compat.signup_user_exists_error = is_shown;
             config.named.insert("compat.signup_user_exists_error".into());
         })
         .await;
         tenant.user(json!({ "email": "jane@example.com", "username": "jane" })).await;
         let answer = sign_up(&tenant, json!({ "email": "JANE@example.com" })).await;
-        assert_eq!(refusal(&answer), email);
+        assert_eq!(error_of(&answer), email);
         assert_eq!(answer.json["name"], "BadRequestError");
         assert_eq!(answer.json["statusCode"], 400);
         assert_eq!(
-            refusal(&sign_up(&tenant, json!({ "email": "j@example.com", "username": "JANE" })).await),
+            error_of(&sign_up(&tenant, json!({ "email": "j@example.com", "username": "JANE" })).await),
             username
         );
         assert_eq!(users_of(&tenant).await, 1);
@@ -141,7 +141,7 @@ async fn who_is_there_already_is_told_as_the_tenant_wants() {
 }
 
 #[tokio::test]
-async fn refusals() {
+async fn invalid_signups_are_rejected_with_the_reason() {
     let tenant = Tenant::with(|config| {
         known_client(config);
         let mut other = config.connections[0].clone();
@@ -214,16 +214,16 @@ async fn refusals() {
         for (name, value) in more.as_object().unwrap() {
             body[name] = value.clone();
         }
-        assert_eq!(refusal(&sign_up(&tenant, body).await), expected, "{more}");
+        assert_eq!(error_of(&sign_up(&tenant, body).await), expected, "{more}");
     }
     let broken =
         tenant.request("POST", "/dbconnections/signup").header("content-type", "application/json").body("{");
-    assert_eq!(refusal(&send(broken).await).1, "invalid_request");
+    assert_eq!(error_of(&send(broken).await).1, "invalid_request");
     assert_eq!(users_of(&tenant).await, 0);
 }
 
 #[tokio::test]
-async fn user_metadata_is_ten_short_texts_at_most() {
+async fn user_metadata_is_at_most_ten_short_strings() {
     let tenant = tenant().await;
     let fields = |n: usize| Value::Object((0..n).map(|i| (format!("f{i}"), json!("x"))).collect());
     for (metadata, error) in [
@@ -255,15 +255,15 @@ async fn user_metadata_is_ten_short_texts_at_most() {
     }
 }
 
-/// A value of each identifier.
+/// A value for each identifier.
 const IDENTIFIERS: [(&str, &str); 3] =
     [("email", "jane@example.com"), ("username", "jane"), ("phone_number", "+4912345")];
 
 #[tokio::test]
-async fn a_connection_says_what_people_are_known_by() {
+async fn connection_sets_the_identifiers_of_a_signup() {
     const REQUIRED: Option<Requirement> = Some(Requirement::Required);
     const OPTIONAL: Option<Requirement> = Some(Requirement::Optional);
-    for demands in [
+    for requirements in [
         [REQUIRED, None, None],
         [None, REQUIRED, None],
         [None, None, REQUIRED],
@@ -271,31 +271,33 @@ async fn a_connection_says_what_people_are_known_by() {
         [None, REQUIRED, REQUIRED],
         [REQUIRED, REQUIRED, REQUIRED],
     ] {
-        let [email, username, phone_number] = demands;
+        let [email, username, phone_number] = requirements;
         let tenant = Tenant::with(|config| {
             known_client(config);
             config.connections[0].attributes = Some(AttributesConfig { email, username, phone_number });
         })
         .await;
         let mut minimal = json!({});
-        for ((name, value), _) in IDENTIFIERS.iter().zip(demands).filter(|(_, demand)| *demand == REQUIRED) {
+        for ((name, value), _) in
+            IDENTIFIERS.iter().zip(requirements).filter(|(_, requirement)| *requirement == REQUIRED)
+        {
             minimal[name] = json!(value);
         }
-        for ((name, value), demand) in IDENTIFIERS.into_iter().zip(demands) {
+        for ((name, value), requirement) in IDENTIFIERS.into_iter().zip(requirements) {
             let mut body = minimal.clone();
-            if demand == REQUIRED {
+            if requirement == REQUIRED {
                 body[name] = Value::Null;
-                let refused = sign_up(&tenant, body.clone()).await;
-                assert_eq!(refusal(&refused).2, format!("Missing required field: {name}"));
+                let rejected = sign_up(&tenant, body.clone()).await;
+                assert_eq!(error_of(&rejected).2, format!("Missing required field: {name}"));
                 body.as_object_mut().unwrap().remove(name);
                 (body["connection"], body["password"]) = (json!(CONNECTION), json!(PASSWORD));
-                let refused = tenant.post("/api/v2/users", body).await;
+                let rejected = tenant.post("/api/v2/users", body).await;
                 let missing = format!("Payload validation error: 'Missing required property: {name}'.");
-                assert_eq!(refused.refusal().2, missing);
-            } else if demand.is_none() {
+                assert_eq!(rejected.refusal().2, missing);
+            } else if requirement.is_none() {
                 body[name] = json!(value);
-                let refused = sign_up(&tenant, body).await;
-                assert_eq!(refusal(&refused).2, format!("The connection does not take the field {name}"));
+                let rejected = sign_up(&tenant, body).await;
+                assert_eq!(error_of(&rejected).2, format!("The connection does not take the field {name}"));
             }
         }
         assert_eq!(users_of(&tenant).await, 0);
@@ -308,7 +310,8 @@ async fn a_connection_says_what_people_are_known_by() {
             }
         }
         assert_eq!(answer.json, minimal);
-        for ((_, value), _) in IDENTIFIERS.into_iter().zip(demands).filter(|(_, demand)| *demand == REQUIRED)
+        for ((_, value), _) in
+            IDENTIFIERS.into_iter().zip(requirements).filter(|(_, requirement)| *requirement == REQUIRED)
         {
             assert_eq!(log_in(&tenant, value, PASSWORD, json!({})).await.status, 200, "{value}");
         }
@@ -316,7 +319,7 @@ async fn a_connection_says_what_people_are_known_by() {
 }
 
 #[tokio::test]
-async fn where_all_identifiers_are_optional_one_is_needed() {
+async fn one_of_the_optional_identifiers_is_required() {
     let tenant = Tenant::with(|config| {
         known_client(config);
         let optional = Some(Requirement::Optional);
@@ -325,14 +328,14 @@ async fn where_all_identifiers_are_optional_one_is_needed() {
     })
     .await;
     let missing = "Payload validation error: 'Missing required property: email'.";
-    assert_eq!(refusal(&sign_up(&tenant, json!({})).await), (400, "invalid_request", missing));
+    assert_eq!(error_of(&sign_up(&tenant, json!({})).await), (400, "invalid_request", missing));
     for (name, value) in IDENTIFIERS {
         assert_eq!(sign_up(&tenant, json!({ name: value })).await.status, 200, "{name}");
     }
 }
 
 #[tokio::test]
-async fn requires_username_makes_signup_ask_for_one_but_not_the_management_api() {
+async fn requires_username_applies_to_signup_alone() {
     let tenant = Tenant::with(|config| {
         known_client(config);
         (config.connections[0].attributes, config.connections[0].requires_username) = (None, true);
@@ -340,7 +343,7 @@ async fn requires_username_makes_signup_ask_for_one_but_not_the_management_api()
     })
     .await;
     let missing = sign_up(&tenant, json!({ "email": "jane@example.com" })).await;
-    assert_eq!(refusal(&missing).2, "Missing required field: username");
+    assert_eq!(error_of(&missing).2, "Missing required field: username");
     let answer = sign_up(
         &tenant,
         json!({ "email": "jane@example.com", "username": "jane", "password": "mypassword" }),
@@ -351,7 +354,7 @@ async fn requires_username_makes_signup_ask_for_one_but_not_the_management_api()
 }
 
 #[tokio::test]
-async fn of_many_who_want_one_address_exactly_one_gets_it() {
+async fn one_of_many_concurrent_signups_gets_the_address() {
     let tenant = tenant().await;
     let answers = join_all((0..8).map(|_| sign_up(&tenant, json!({ "email": "race@example.com" })))).await;
     let mut statuses: Vec<u16> = answers.iter().map(|a| a.status).collect();

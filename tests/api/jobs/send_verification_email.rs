@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::smtp::{MailServer, Manner};
+use crate::support::smtp::{Behaviour, MailServer};
 use crate::support::{Tenant, path_of, send};
 use crate::tickets::{path, submit};
 
@@ -21,7 +21,7 @@ async fn status(tenant: &Tenant, job: &Value) -> String {
 }
 
 #[tokio::test]
-async fn a_job_is_completed_when_its_mail_is_sent() {
+async fn job_is_completed_when_its_mail_is_sent() {
     let (tenant, server) = (Tenant::new().await, MailServer::start().await);
     let user = tenant.user(json!({ "verify_email": false })).await;
     let job = job(&tenant, &user).await;
@@ -42,24 +42,24 @@ async fn a_job_is_completed_when_its_mail_is_sent() {
 }
 
 #[tokio::test]
-async fn a_job_fails_with_its_mail_and_without_need() {
+async fn job_fails_with_its_mail_or_for_a_verified_address() {
     let (tenant, server) = (Tenant::new().await, MailServer::start().await);
-    server.set(Manner::Refuses("550 no such mailbox"));
-    let waiting = job(&tenant, &tenant.user(json!({ "verify_email": false })).await).await;
+    server.set(Behaviour::Rejects("550 no such mailbox"));
+    let pending = job(&tenant, &tenant.user(json!({ "verify_email": false })).await).await;
     server.deliver(&tenant, 0).await;
-    assert_eq!(status(&tenant, &waiting).await, "failed");
-    let needless = job(&tenant, &tenant.user(json!({ "email_verified": true })).await).await;
+    assert_eq!(status(&tenant, &pending).await, "failed");
+    let verified = job(&tenant, &tenant.user(json!({ "email_verified": true })).await).await;
     assert_eq!(
-        (status(&tenant, &needless).await, server.deliver(&tenant, 0).await),
+        (status(&tenant, &verified).await, server.deliver(&tenant, 0).await),
         ("failed".to_owned(), 0)
     );
 }
 
 #[tokio::test]
-async fn what_cannot_be_is_refused_by_name() {
+async fn invalid_requests_are_rejected_with_the_violation() {
     let tenant = Tenant::new().await;
     let id = tenant.user(json!({})).await["user_id"].clone();
-    let mut told = Vec::new();
+    let mut responses = Vec::new();
     for body in [
         json!({}),
         json!({ "user_id": "auth0|5f7c8ec7c33c6c004bbafe82" }),
@@ -71,12 +71,12 @@ async fn what_cannot_be_is_refused_by_name() {
     ] {
         let answer = tenant.post(JOBS, body).await;
         let (status, code, message) = answer.refusal();
-        told.push(format!("{status} {} {message}", code.unwrap_or("-")));
+        responses.push(format!("{status} {} {message}", code.unwrap_or("-")));
     }
     let unknown = tenant.get("/api/v2/jobs/job_0000000000000000").await;
     let (status, code, message) = unknown.refusal();
-    told.push(format!("{status} {} {message}", code.unwrap_or("-")));
-    insta::assert_snapshot!(told.join("\n"), @r#"
+    responses.push(format!("{status} {} {message}", code.unwrap_or("-")));
+    insta::assert_snapshot!(responses.join("\n"), @r#"
     400 invalid_body Payload validation error: 'Missing required property: user_id'.
     404 inexistent_user The user does not exist.
     400 invalid_body Payload validation error: 'Object didn't pass validation for format client-id: #<Random>' on property client_id (client_id of the client (application). If no value provided, the global Client ID will be used).
@@ -89,18 +89,18 @@ async fn what_cannot_be_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn the_scopes_are_those_of_users() {
+async fn scopes_of_jobs_are_those_of_users() {
     let tenant = Tenant::new().await;
     let user = tenant.user(json!({ "verify_email": false })).await;
     let job = job(&tenant, &user).await;
     let path = format!("/api/v2/jobs/{}", job["id"].as_str().unwrap());
-    for (scope, made, read) in
+    for (scope, create, fetch) in
         [("update:users", 201, 403), ("read:users", 403, 200), ("create:users", 403, 200)]
     {
         let token = tenant.token_with(&[scope]).await;
         let body = json!({ "user_id": user["user_id"] });
-        assert_eq!(send(tenant.request("POST", JOBS).bearer_auth(&token).json(&body)).await.status, made);
-        assert_eq!(send(tenant.request("GET", &path).bearer_auth(&token)).await.status, read);
+        assert_eq!(send(tenant.request("POST", JOBS).bearer_auth(&token).json(&body)).await.status, create);
+        assert_eq!(send(tenant.request("GET", &path).bearer_auth(&token)).await.status, fetch);
     }
     assert_eq!(Tenant::new().await.get(&path).await.status, 404);
 }

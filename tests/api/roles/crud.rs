@@ -6,14 +6,17 @@ use serde_json::json;
 use crate::support::{Tenant, send};
 
 #[tokio::test]
-async fn a_role_is_made_fetched_changed_and_deleted() {
+async fn role_is_created_fetched_updated_and_deleted() {
     let tenant = Tenant::new().await;
-    let made = tenant.post("/api/v2/roles", json!({ "name": "Admin", "description": "All" })).await;
-    let id = made.json["id"].as_str().unwrap().to_owned();
-    assert_eq!((made.status, &made.json), (200, &json!({ "id": id, "name": "Admin", "description": "All" })));
+    let created = tenant.post("/api/v2/roles", json!({ "name": "Admin", "description": "All" })).await;
+    let id = created.json["id"].as_str().unwrap().to_owned();
+    assert_eq!(
+        (created.status, &created.json),
+        (200, &json!({ "id": id, "name": "Admin", "description": "All" }))
+    );
     assert!(id.starts_with("rol_") && id.len() == 20, "{id}");
     let path = format!("/api/v2/roles/{id}");
-    assert_eq!(tenant.get(&path).await.json, made.json);
+    assert_eq!(tenant.get(&path).await.json, created.json);
     let changed = tenant.patch(&path, json!({ "description": "Everything" })).await;
     assert_eq!(
         (changed.status, &changed.json),
@@ -60,23 +63,23 @@ async fn a_role_is_made_fetched_changed_and_deleted() {
 }
 
 #[tokio::test]
-async fn a_role_that_is_not_there_is_404_without_a_code() {
+async fn unknown_role_is_404_without_an_error_code() {
     let tenant = Tenant::new().await;
-    let nobody = "/api/v2/roles/rol_0000000000000000";
+    let unknown = "/api/v2/roles/rol_0000000000000000";
     for answer in [
-        tenant.get(nobody).await,
-        tenant.patch(nobody, json!({ "name": "x" })).await,
-        tenant.delete(nobody).await,
-        tenant.get(&format!("{nobody}/users")).await,
-        tenant.get(&format!("{nobody}/permissions")).await,
-        tenant.post(&format!("{nobody}/users"), json!({ "users": [] })).await,
+        tenant.get(unknown).await,
+        tenant.patch(unknown, json!({ "name": "x" })).await,
+        tenant.delete(unknown).await,
+        tenant.get(&format!("{unknown}/users")).await,
+        tenant.get(&format!("{unknown}/permissions")).await,
+        tenant.post(&format!("{unknown}/users"), json!({ "users": [] })).await,
     ] {
         assert_eq!(answer.refusal(), (404, None, "The role does not exist."));
     }
 }
 
 #[tokio::test]
-async fn a_name_is_there_once() {
+async fn name_of_a_role_is_unique_among_concurrent_requests() {
     let tenant = Tenant::new().await;
     let made = join_all((0..8).map(|_| tenant.post("/api/v2/roles", json!({ "name": "Admin" })))).await;
     assert_eq!(made.iter().filter(|answer| answer.status == 200).count(), 1);
@@ -84,14 +87,14 @@ async fn a_name_is_there_once() {
         assert_eq!(refused.refusal(), (409, None, "The role already exists."));
     }
     let other = tenant.post("/api/v2/roles", json!({ "name": "admin" })).await;
-    assert_eq!(other.status, 200, "case makes another name");
+    assert_eq!(other.status, 200, "names are case-sensitive");
     let path = format!("/api/v2/roles/{}", other.json["id"].as_str().unwrap());
     assert_eq!(tenant.patch(&path, json!({ "name": "Admin" })).await.status, 409);
     assert_eq!(tenant.get(&path).await.json, json!({ "id": other.json["id"], "name": "admin" }));
 }
 
 #[tokio::test]
-async fn bad_bodies_are_refused() {
+async fn invalid_bodies_are_rejected_with_the_violation() {
     let tenant = Tenant::new().await;
     for (body, message) in [
         (json!({}), "Payload validation error: 'Missing required property: name'."),
@@ -118,7 +121,7 @@ async fn bad_bodies_are_refused() {
 }
 
 #[tokio::test]
-async fn roles_are_listed_by_name_and_filtered_by_a_part_of_it() {
+async fn list_is_ordered_and_filtered_by_name() {
     let tenant = Tenant::new().await;
     for name in ["Reader", "Writer", "Rewriter", "100%_sure"] {
         tenant.post("/api/v2/roles", json!({ "name": name })).await;
@@ -147,7 +150,7 @@ async fn roles_are_listed_by_name_and_filtered_by_a_part_of_it() {
 }
 
 #[tokio::test]
-async fn a_tenant_has_at_most_1000_roles_whatever_the_race() {
+async fn limit_of_1000_roles_holds_for_concurrent_requests() {
     let tenant = Tenant::new().await;
     let make = |n: usize| tenant.post("/api/v2/roles", json!({ "name": format!("role {n}") }));
     for chunk in (0..995).collect::<Vec<_>>().chunks(40) {
@@ -164,7 +167,7 @@ async fn a_tenant_has_at_most_1000_roles_whatever_the_race() {
 }
 
 #[tokio::test]
-async fn scopes_are_demanded() {
+async fn scopes_of_roles_are_required() {
     let tenant = Tenant::new().await;
     let token = tenant.token_with(&["read:roles"]).await;
     assert_eq!(send(tenant.request("GET", "/api/v2/roles").bearer_auth(&token)).await.status, 200);
@@ -184,7 +187,7 @@ async fn scopes_are_demanded() {
 }
 
 #[tokio::test]
-async fn two_tenants_do_not_see_each_others_roles() {
+async fn roles_of_another_tenant_are_not_found() {
     let (one, other) = (Tenant::new().await, Tenant::new().await);
     let made = one.post("/api/v2/roles", json!({ "name": "Admin" })).await;
     assert_eq!(other.post("/api/v2/roles", json!({ "name": "Admin" })).await.status, 200);

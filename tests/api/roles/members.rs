@@ -12,7 +12,7 @@ async fn users(tenant: &Tenant, number: usize) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn members_are_listed_with_four_fields_and_their_defaults() {
+async fn list_of_members_has_four_fields_with_their_defaults() {
     let tenant = Tenant::new().await;
     let path = format!("/api/v2/roles/{}/users", role(&tenant).await);
     let user = tenant
@@ -29,7 +29,7 @@ async fn members_are_listed_with_four_fields_and_their_defaults() {
 }
 
 #[tokio::test]
-async fn adding_is_all_or_nothing_and_repeating_it_changes_nothing() {
+async fn add_members_is_all_or_nothing_and_idempotent() {
     let tenant = Tenant::new().await;
     let role = role(&tenant).await;
     let path = format!("/api/v2/roles/{role}/users");
@@ -57,7 +57,7 @@ async fn adding_is_all_or_nothing_and_repeating_it_changes_nothing() {
 }
 
 #[tokio::test]
-async fn members_come_in_the_order_of_assignment_then_by_id_part_by_part() {
+async fn members_are_paged_in_the_order_of_assignment_then_id() {
     let tenant = Tenant::new().await;
     let path = format!("/api/v2/roles/{}/users", role(&tenant).await);
     let (mut first, mut second) = (users(&tenant, 3).await, users(&tenant, 2).await);
@@ -70,7 +70,7 @@ async fn members_come_in_the_order_of_assignment_then_by_id_part_by_part() {
     let mut seen = Vec::new();
     let mut from = String::new();
     loop {
-        // What does not belong to checkpoints is ignored, even if it is wrong.
+        // Parameters of numbered pages are ignored, even invalid ones.
         let part =
             tenant.get(&format!("{path}?take=2&include_totals=true&per_page=1000&from={from}")).await.json;
         seen.extend(ids(&part["users"]).into_iter().map(str::to_owned));
@@ -85,7 +85,7 @@ async fn members_come_in_the_order_of_assignment_then_by_id_part_by_part() {
     assert_eq!(
         (whole["users"].as_array().unwrap().len(), whole.get("next")),
         (5, None),
-        "no next behind the last"
+        "no next after the last"
     );
     assert_eq!(
         tenant.get(&format!("{path}?from=nonsense")).await.refusal(),
@@ -98,7 +98,7 @@ async fn members_come_in_the_order_of_assignment_then_by_id_part_by_part() {
 }
 
 #[tokio::test]
-async fn pages_end_at_the_thousandth_record() {
+async fn numbered_pages_of_members_end_at_the_offset_cap() {
     let tenant = Tenant::new().await;
     let path = format!("/api/v2/roles/{}/users", role(&tenant).await);
     assert_eq!(tenant.get(&format!("{path}?page=9&per_page=100")).await.json, json!([]));
@@ -116,7 +116,7 @@ async fn pages_end_at_the_thousandth_record() {
 }
 
 #[tokio::test]
-async fn what_is_deleted_takes_its_assignments_along() {
+async fn deletions_of_users_and_roles_delete_assignments() {
     let tenant = Tenant::new().await;
     let (role, other) = (role(&tenant).await, role(&tenant).await);
     let users = users(&tenant, 2).await;

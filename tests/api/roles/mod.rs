@@ -1,3 +1,5 @@
+//! Roles, their members and the roles of users.
+
 mod crud;
 mod members;
 mod of_user;
@@ -6,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Tenant, unique};
 
-/// Makes a role with a name of its own; its id.
+/// Creates a role with a unique name; its id.
 pub(crate) async fn role(tenant: &Tenant) -> String {
     let made = tenant.post("/api/v2/roles", json!({ "name": unique("role") })).await;
     assert_eq!(made.status, 200, "{}", made.text);

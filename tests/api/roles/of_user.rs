@@ -18,7 +18,7 @@ async fn total(tenant: &Tenant, path: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn roles_come_and_go() {
+async fn roles_are_assigned_listed_and_unassigned() {
     let tenant = Tenant::new().await;
     let user = tenant.user(json!({})).await;
     let path = format!("{}/roles", path_of(&user));
@@ -47,15 +47,15 @@ async fn roles_come_and_go() {
 }
 
 #[tokio::test]
-async fn an_unknown_user_or_role_is_404_and_nothing_changes() {
+async fn unknown_user_or_role_is_404_and_nothing_changes() {
     let tenant = Tenant::new().await;
     let (path, role) = (format!("{}/roles", path_of(&tenant.user(json!({})).await)), role(&tenant).await);
-    let nobody = "/api/v2/users/auth0%7Cnobody/roles";
+    let unknown = "/api/v2/users/auth0%7Cnobody/roles";
     let no_user = (404, Some("inexistent_user"), "The user does not exist.");
     let no_role = (404, None, "The role does not exist.");
-    assert_eq!(tenant.get(nobody).await.refusal(), no_user);
-    assert_eq!(tenant.post(nobody, json!({ "roles": [role] })).await.refusal(), no_user);
-    assert_eq!(unassign(&tenant, nobody, json!([role])).await.refusal(), no_user);
+    assert_eq!(tenant.get(unknown).await.refusal(), no_user);
+    assert_eq!(tenant.post(unknown, json!({ "roles": [role] })).await.refusal(), no_user);
+    assert_eq!(unassign(&tenant, unknown, json!([role])).await.refusal(), no_user);
     assert_eq!(tenant.post(&path, json!({ "roles": [role, "rol_nothing"] })).await.refusal(), no_role);
     assert_eq!(total(&tenant, &path).await, 0);
     tenant.post(&path, json!({ "roles": [role] })).await;
@@ -69,7 +69,7 @@ async fn an_unknown_user_or_role_is_404_and_nothing_changes() {
 }
 
 #[tokio::test]
-async fn a_user_has_at_most_50_roles_whatever_the_race() {
+async fn limit_of_50_roles_holds_for_concurrent_requests() {
     let tenant = Tenant::new().await;
     let user = tenant.user(json!({})).await;
     let path = format!("{}/roles", path_of(&user));
@@ -78,7 +78,7 @@ async fn a_user_has_at_most_50_roles_whatever_the_race() {
     assert_eq!(six.iter().filter(|answer| answer.status == 204).count(), 8);
     assert_eq!(six.iter().find(|answer| answer.status != 204).unwrap().refusal(), TOO_MANY);
     assert_eq!(total(&tenant, &path).await, 48);
-    // One by one, and from the side of the roles too.
+    // One by one, of the user and of the roles.
     let one_by_one = join_all(roles.iter().enumerate().map(|(n, role)| {
         let members = format!("/api/v2/roles/{role}/users");
         let (tenant, path, user) = (&tenant, &path, &user);
@@ -94,16 +94,16 @@ async fn a_user_has_at_most_50_roles_whatever_the_race() {
     assert_eq!(one_by_one.iter().filter(|answer| answer.status == 400).count(), 10);
     assert!(one_by_one.iter().all(|answer| matches!(answer.status, 200 | 204 | 400)));
     assert_eq!(total(&tenant, &path).await, 50);
-    let held = tenant.get(&format!("{path}?per_page=1")).await.json;
+    let assigned = tenant.get(&format!("{path}?per_page=1")).await.json;
     assert_eq!(
-        tenant.post(&path, json!({ "roles": [held[0]["id"]] })).await.status,
+        tenant.post(&path, json!({ "roles": [assigned[0]["id"]] })).await.status,
         204,
-        "it is there already"
+        "it is assigned already"
     );
 }
 
 #[tokio::test]
-async fn assigning_while_the_role_is_deleted_leaves_nothing_behind() {
+async fn assign_while_the_role_is_deleted_leaves_no_row() {
     let tenant = Tenant::new().await;
     let path = format!("{}/roles", path_of(&tenant.user(json!({})).await));
     for _ in 0..10 {
@@ -118,7 +118,7 @@ async fn assigning_while_the_role_is_deleted_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn assignments_and_changes_of_a_user_do_not_stand_in_each_others_way() {
+async fn concurrent_assign_and_update_of_a_user_both_succeed() {
     let tenant = Tenant::new().await;
     let user = tenant.user(json!({})).await;
     let (user_path, path) = (path_of(&user), format!("{}/roles", path_of(&user)));

@@ -1,4 +1,4 @@
-//! A mail server of a test's own, on a real socket: it keeps what it takes, and behaves as it is told.
+//! A mail server for one test, on a real socket. It stores the mails it accepts; tests set its behaviour.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,19 +11,17 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::{Tenant, on_server, server};
 
-/// What the server does with a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Manner {
-    Takes,
-    /// Answers the recipient with this line.
-    Refuses(&'static str),
-    /// Never says a word.
+pub(crate) enum Behaviour {
+    Accepts,
+    /// Answers `RCPT` with this line.
+    Rejects(&'static str),
+    /// Sends nothing.
     Hangs,
-    /// Takes the mail, and closes the connection without saying so.
-    Disappears,
+    /// Accepts the mail, and closes the connection without an answer.
+    Disconnects,
 }
 
-/// A mail as it came.
 #[derive(Clone, Debug)]
 pub(crate) struct Mail {
     pub to: String,
@@ -50,43 +48,43 @@ impl Mail {
 #[derive(Clone)]
 pub(crate) struct MailServer {
     url: String,
-    state: Arc<Mutex<(Manner, Vec<Mail>)>>,
+    state: Arc<Mutex<(Behaviour, Vec<Mail>)>>,
 }
 
 impl MailServer {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("smtp://{}", listener.local_addr().unwrap());
-        let state = Arc::new(Mutex::new((Manner::Takes, Vec::new())));
+        let state = Arc::new(Mutex::new((Behaviour::Accepts, Vec::new())));
         let server = Self { url, state };
         let accepting = server.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let server = accepting.clone();
-                // A client that hangs up is no fault of the server's.
+                // A client that closes the connection early is no error of the server.
                 tokio::spawn(async move { drop(server.serve(stream).await) });
             }
         });
         server
     }
 
-    pub(crate) fn set(&self, manner: Manner) {
-        self.state.lock().unwrap().0 = manner;
+    pub(crate) fn set(&self, behaviour: Behaviour) {
+        self.state.lock().unwrap().0 = behaviour;
     }
 
-    /// All it has taken so far, each with its recipient.
+    /// All mails accepted so far.
     pub(crate) fn mails(&self) -> Vec<Mail> {
         self.state.lock().unwrap().1.clone()
     }
 
-    /// The one mail there is.
+    /// The only mail.
     pub(crate) fn mail(&self) -> Mail {
         let mails = self.mails();
         assert_eq!(mails.len(), 1, "{mails:?}");
         mails[0].clone()
     }
 
-    /// Sends to this server what of a tenant is due so many hours from now; how many mails were tried.
+    /// Sends the mails of a tenant that are due a number of hours from now; the number of mails that were attempted.
     pub(crate) async fn deliver(&self, tenant: &Tenant, hours: i64) -> usize {
         let smtp = Smtp::new(&self.url, "Roster <no-reply@example.com>").unwrap();
         let sender = Sender::Smtp(Box::new(smtp.with_timeout(Duration::from_millis(500))));
@@ -99,10 +97,10 @@ impl MailServer {
     }
 
     async fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
-        let manner = self.state.lock().unwrap().0;
+        let behaviour = self.state.lock().unwrap().0;
         let (reading, mut writing) = stream.into_split();
         let mut lines = BufReader::new(reading).lines();
-        if manner == Manner::Hangs {
+        if behaviour == Behaviour::Hangs {
             while lines.next_line().await?.is_some() {}
             return Ok(());
         }
@@ -114,7 +112,7 @@ impl MailServer {
                 "EHLO" => "250-test\r\n250 8BITMIME",
                 "RCPT" => {
                     to = line.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
-                    if let Manner::Refuses(answer) = manner { answer } else { "250 fine" }
+                    if let Behaviour::Rejects(answer) = behaviour { answer } else { "250 fine" }
                 }
                 "DATA" => {
                     writing.write_all(b"354 go on\r\n").await?;
@@ -127,10 +125,10 @@ impl MailServer {
                         source.push_str("\r\n");
                     }
                     self.state.lock().unwrap().1.push(Mail { to: to.clone(), source });
-                    if manner == Manner::Disappears {
+                    if behaviour == Behaviour::Disconnects {
                         return Ok(());
                     }
-                    "250 taken"
+                    "250 accepted"
                 }
                 "QUIT" => "221 bye",
                 _ => "250 fine",

@@ -8,7 +8,7 @@ const PASSWORD_CHANGE: &str = "/api/v2/tickets/password-change";
 const EMAIL_VERIFICATION: &str = "/api/v2/tickets/email-verification";
 
 #[tokio::test]
-async fn a_ticket_is_a_link_to_the_host_that_was_asked() {
+async fn ticket_is_a_link_to_the_host_of_the_request() {
     let tenant = Tenant::new().await;
     let user = tenant.user(json!({})).await;
     for (path, page) in [(PASSWORD_CHANGE, "lo/reset"), (EMAIL_VERIFICATION, "u/email-verification")] {
@@ -31,7 +31,7 @@ async fn a_ticket_is_a_link_to_the_host_that_was_asked() {
 }
 
 #[tokio::test]
-async fn on_this_machine_a_link_is_as_the_request_came_but_leads_to_no_foreign_port() {
+async fn link_to_the_local_machine_is_http_and_has_only_our_port() {
     let tenant = Tenant::with(|config| config.hosts = vec![format!("{}.localhost", config.name)]).await;
     let user = tenant.user(json!({})).await;
     let port = crate::support::server().address.port();
@@ -50,7 +50,7 @@ async fn on_this_machine_a_link_is_as_the_request_came_but_leads_to_no_foreign_p
 }
 
 #[tokio::test]
-async fn an_address_in_a_connection_is_as_good_as_a_user_id() {
+async fn email_and_connection_replace_the_user_id() {
     let tenant = Tenant::new().await;
     let user = tenant.user(json!({})).await;
     let ids = sql("select connection_id from connections where tenant_id = $1", &[&tenant.name]).await;
@@ -66,17 +66,17 @@ async fn an_address_in_a_connection_is_as_good_as_a_user_id() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_is_refused_by_name() {
+async fn invalid_requests_are_rejected_with_the_violation() {
     let tenant = Tenant::new().await;
     let user = tenant.user(json!({})).await;
     let id = user["user_id"].clone();
     let identity = user["identities"][0]["user_id"].clone();
-    let nobody = "auth0|5f7c8ec7c33c6c004bbafe82";
+    let unknown = "auth0|5f7c8ec7c33c6c004bbafe82";
     let elsewhere = "con_0000000000000000";
-    let mut told = Vec::new();
+    let mut responses = Vec::new();
     for body in [
         json!({}),
-        json!({ "user_id": nobody }),
+        json!({ "user_id": unknown }),
         json!({ "user_id": "nobody" }),
         json!({ "user_id": id, "ttl_sec": -1 }),
         json!({ "user_id": id, "result_url": "javascript:alert(1)" }),
@@ -93,9 +93,9 @@ async fn what_cannot_be_is_refused_by_name() {
     ] {
         let answer = tenant.post(PASSWORD_CHANGE, body).await;
         let (status, code, message) = answer.refusal();
-        told.push(format!("{status} {} {message}", code.unwrap_or("-")));
+        responses.push(format!("{status} {} {message}", code.unwrap_or("-")));
     }
-    insta::assert_snapshot!(told.join("\n"), @r#"
+    insta::assert_snapshot!(responses.join("\n"), @r#"
     400 invalid_body Payload validation error: 'Missing required property: user_id'.
     404 inexistent_user User not found.
     400 invalid_body Payload validation error: 'Object didn't pass validation for format user-id: nobody' on property user_id (user_id of for whom the ticket should be created).
@@ -120,7 +120,7 @@ async fn what_cannot_be_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_user_without_an_address_gets_none() {
+async fn user_without_an_address_gets_no_ticket() {
     let tenant = Tenant::new().await;
     let user = tenant.user(json!({ "username": "nameless" })).await;
     assert_eq!(tenant.patch(&crate::support::path_of(&user), json!({ "email": null })).await.status, 200);
@@ -131,7 +131,7 @@ async fn a_user_without_an_address_gets_none() {
 }
 
 #[tokio::test]
-async fn the_scope_is_create_user_tickets() {
+async fn scope_of_tickets_is_create_user_tickets() {
     let tenant = Tenant::new().await;
     let user = tenant.user(json!({})).await;
     for path in [PASSWORD_CHANGE, EMAIL_VERIFICATION] {

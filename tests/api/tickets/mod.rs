@@ -1,4 +1,4 @@
-//! Tickets and the pages behind them.
+//! Tickets and the pages that their links lead to.
 
 mod create;
 mod redeem;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Response, Tenant, form, send, sql};
 
-/// Makes a ticket for a user; the path and query of its link.
+/// Creates a ticket for a user; the path and query of its link.
 pub(crate) async fn ticket(tenant: &Tenant, kind: &str, user: &Value, more: Value) -> String {
     let mut body = json!({ "user_id": user["user_id"] });
     for (key, value) in more.as_object().unwrap() {
@@ -18,7 +18,7 @@ pub(crate) async fn ticket(tenant: &Tenant, kind: &str, user: &Value, more: Valu
     path(tenant, made.json["ticket"].as_str().unwrap())
 }
 
-/// A link's path and query, after a look at its host.
+/// The path and query of a link; fails if it leads to another host.
 pub(crate) fn path(tenant: &Tenant, link: &str) -> String {
     let path = link.strip_prefix(&format!("https://{}", tenant.host)).expect("a link to this tenant");
     path.strip_suffix('#').unwrap_or(path).to_owned()
@@ -29,14 +29,14 @@ pub(crate) async fn open(tenant: &Tenant, link: &str) -> Response {
     send(tenant.request("GET", link)).await
 }
 
-/// Sends the form of a link, with other fields besides the ticket.
+/// Submits the form of a link, with further fields.
 pub(crate) async fn submit(tenant: &Tenant, link: &str, fields: &[(&str, &str)]) -> Response {
     let (path, ticket) = link.split_once("?ticket=").unwrap();
     let fields: Vec<(&str, &str)> = [("ticket", ticket)].into_iter().chain(fields.iter().copied()).collect();
     send(form(tenant.request("POST", path), &fields)).await
 }
 
-/// Sets a password by a link.
+/// Sets a password with a link.
 pub(crate) async fn set_password(tenant: &Tenant, link: &str, password: &str) -> Response {
     submit(tenant, link, &[("password", password), ("confirmation", password)]).await
 }

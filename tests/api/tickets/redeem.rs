@@ -9,12 +9,12 @@ use crate::support::{PASSWORD, Tenant, form, path_of};
 const NEW: &str = "Another-Horse-2";
 
 #[tokio::test]
-async fn a_link_sets_a_password_once() {
+async fn link_sets_a_password_once() {
     let tenant = Tenant::new().await;
     let user = tenant.user(json!({})).await;
     let link = ticket(&tenant, "password-change", &user, json!({})).await;
     for _ in 0..2 {
-        assert_eq!(open(&tenant, &link).await.status, 200, "a look uses nothing");
+        assert_eq!(open(&tenant, &link).await.status, 200, "to open the page does not use the ticket");
     }
     assert_eq!(set_password(&tenant, &link, NEW).await.status, 200);
     assert!(has_password(&tenant, &user, NEW).await);
@@ -30,16 +30,16 @@ async fn a_link_sets_a_password_once() {
 }
 
 #[tokio::test]
-async fn of_many_uses_at_once_one_wins() {
+async fn one_of_many_concurrent_uses_succeeds() {
     let tenant = Tenant::new().await;
     let user = tenant.user(json!({})).await;
     let link = ticket(&tenant, "password-change", &user, json!({})).await;
     let passwords: Vec<String> = (0..8).map(|n| format!("{NEW}-{n}")).collect();
     let answers = join_all(passwords.iter().map(|password| set_password(&tenant, &link, password))).await;
-    let won: Vec<usize> = (0..8).filter(|n| answers[*n].status == 200).collect();
-    assert_eq!(won.len(), 1, "{:?}", answers.iter().map(|a| a.status).collect::<Vec<_>>());
+    let succeeded: Vec<usize> = (0..8).filter(|n| answers[*n].status == 200).collect();
+    assert_eq!(succeeded.len(), 1, "{:?}", answers.iter().map(|a| a.status).collect::<Vec<_>>());
     assert!(answers.iter().all(|answer| [200, 410].contains(&answer.status)));
-    assert!(has_password(&tenant, &user, &passwords[won[0]]).await);
+    assert!(has_password(&tenant, &user, &passwords[succeeded[0]]).await);
 
     let link = ticket(&tenant, "email-verification", &user, json!({})).await;
     let answers = join_all((0..8).map(|_| submit(&tenant, &link, &[]))).await;
@@ -49,7 +49,7 @@ async fn of_many_uses_at_once_one_wins() {
 }
 
 #[tokio::test]
-async fn of_two_links_for_a_password_the_second_ends_with_the_first() {
+async fn one_of_two_links_for_a_password_can_be_used() {
     let tenant = Tenant::new().await;
     let user = tenant.user(json!({})).await;
     let links = [
@@ -64,7 +64,7 @@ async fn of_two_links_for_a_password_the_second_ends_with_the_first() {
 }
 
 #[tokio::test]
-async fn a_link_ends_with_what_it_depends_on() {
+async fn link_is_outdated_when_address_or_password_changes() {
     let tenant = Tenant::new().await;
     for (kind, change, survives) in [
         ("password-change", json!({ "password": "Yet-Another-3" }), false),
@@ -88,7 +88,7 @@ async fn a_link_ends_with_what_it_depends_on() {
 }
 
 #[tokio::test]
-async fn a_change_of_the_address_and_a_use_at_once_never_verify_the_new_address() {
+async fn concurrent_change_and_use_never_verify_the_new_address() {
     let tenant = Tenant::new().await;
     for n in 0..8 {
         let user = tenant.user(json!({})).await;
@@ -101,7 +101,7 @@ async fn a_change_of_the_address_and_a_use_at_once_never_verify_the_new_address(
 }
 
 #[tokio::test]
-async fn a_link_ends_with_its_time() {
+async fn link_expires_after_its_lifetime() {
     let tenant = Tenant::new().await;
     let user = tenant.user(json!({})).await;
     let link = ticket(&tenant, "password-change", &user, json!({ "ttl_sec": 1 })).await;
@@ -113,7 +113,7 @@ async fn a_link_ends_with_its_time() {
 }
 
 #[tokio::test]
-async fn a_weak_or_mistyped_password_is_told_and_the_link_stays_good() {
+async fn rejected_password_leaves_the_link_usable() {
     let tenant = Tenant::new().await;
     let user = tenant.user(json!({})).await;
     let link = ticket(&tenant, "password-change", &user, json!({})).await;
@@ -127,7 +127,7 @@ async fn a_weak_or_mistyped_password_is_told_and_the_link_stays_good() {
 }
 
 #[tokio::test]
-async fn a_password_may_look_like_anything() {
+async fn password_can_be_any_text_without_nul() {
     let tenant =
         Tenant::with(|config| config.connections[0].password_policy = roster::base::passwords::Policy::None)
             .await;
@@ -144,7 +144,7 @@ async fn a_password_may_look_like_anything() {
 }
 
 #[tokio::test]
-async fn a_link_verifies_an_address_once() {
+async fn link_verifies_an_address_once() {
     let tenant = Tenant::new().await;
     let user = tenant.user(json!({})).await;
     let link = ticket(&tenant, "email-verification", &user, json!({})).await;
@@ -161,7 +161,7 @@ async fn a_link_verifies_an_address_once() {
 }
 
 #[tokio::test]
-async fn a_new_password_can_verify_the_address_as_well() {
+async fn new_password_can_also_verify_the_address() {
     let tenant = Tenant::new().await;
     let user = tenant.user(json!({})).await;
     let link = ticket(&tenant, "password-change", &user, json!({ "mark_email_as_verified": true })).await;
@@ -170,7 +170,7 @@ async fn a_new_password_can_verify_the_address_as_well() {
 }
 
 #[tokio::test]
-async fn afterwards_the_browser_goes_where_the_maker_said() {
+async fn browser_is_redirected_to_the_result_url() {
     let tenant = Tenant::new().await;
     let user = tenant.user(json!({ "email": "jane+1@example.com" })).await;
     let more = json!({ "result_url": "https://app.example.com/done?a=1", "includeEmailInRedirect": true });
@@ -191,14 +191,15 @@ async fn afterwards_the_browser_goes_where_the_maker_said() {
 }
 
 #[tokio::test]
-async fn a_page_runs_nothing_and_is_kept_nowhere() {
+async fn pages_escape_text_and_are_neither_scripted_nor_cached() {
     let tenant = Tenant::new().await;
     let user = tenant.user(json!({ "email": "o'brien&co@example.com" })).await;
-    for (kind, fault) in
+    for (kind, is_rejected) in
         [("password-change", false), ("password-change", true), ("email-verification", false)]
     {
         let link = ticket(&tenant, kind, &user, json!({})).await;
-        let page = if fault { set_password(&tenant, &link, "x").await } else { open(&tenant, &link).await };
+        let page =
+            if is_rejected { set_password(&tenant, &link, "x").await } else { open(&tenant, &link).await };
         assert!(
             page.text.contains("o&#39;brien&amp;co@example.com") && !page.text.contains("<script"),
             "{}",
@@ -207,7 +208,7 @@ async fn a_page_runs_nothing_and_is_kept_nowhere() {
         assert!(page.text.contains("<html lang=\"en\">") && page.text.contains("<title>"));
         assert_eq!(page.text.matches("<label for=").count(), page.text.matches("type=\"password\"").count());
         assert_eq!(page.text.matches("new-password").count(), page.text.matches("type=\"password\"").count());
-        assert_eq!(page.text.contains("role=\"alert\" aria-live=\"assertive\""), fault);
+        assert_eq!(page.text.contains("role=\"alert\" aria-live=\"assertive\""), is_rejected);
         assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
         assert!(
             page.header("content-security-policy")
@@ -223,7 +224,7 @@ async fn a_page_runs_nothing_and_is_kept_nowhere() {
 }
 
 #[tokio::test]
-async fn a_link_is_good_for_its_own_tenant_and_page_only() {
+async fn link_is_valid_for_its_tenant_and_page_only() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     let user = tenant.user(json!({})).await;
     let link = ticket(&tenant, "password-change", &user, json!({})).await;

@@ -1,1 +1,9 @@
-select strategy from connections where tenant_id = $1 and connection_id = $2 for update
+-- Locks a connection until the transaction that changes it ends. A statement of its own, because the change needs a
+-- snapshot from after the wait: one from before it misses the clients that a concurrent change enabled.
+-- $1 tenant_id text
+-- $2 connection_id text
+select c.strategy
+  from connections c
+ where c.tenant_id = $1
+   and c.connection_id = $2
+   for update

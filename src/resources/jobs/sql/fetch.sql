@@ -1,4 +1,11 @@
-select j.job_id, j.type, j.status, j.details, j.created_at
-       from jobs j
-      where j.tenant_id = $1
-        and j.job_id = $2
+-- A job.
+-- $1 tenant_id text
+-- $2 job_id text
+select job_id,
+       type,
+       status,
+       details,
+       created_at
+  from jobs
+ where tenant_id = $1
+   and job_id = $2

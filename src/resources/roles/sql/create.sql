@@ -1,18 +1,31 @@
+-- Creates a role. The tenant is locked first, and as strongly as the trigger that limits roles locks it: the
+-- foreign key to `tenants` takes a weaker lock, and two statements that strengthen a shared lock deadlock.
+-- $1 tenant_id text
+-- $2 role_id text
+-- $3 name text
+-- $4 description text: or null
+-- $5 author text: a journal_author
 with tenant as (
-             select tenant_id
-               from tenants
-              where tenant_id = $1
-                for no key update
-         ), r as (
-             insert into roles (tenant_id, role_id, name, description)
-             select tenant_id, $2, $3, $4
-               from tenant
-          returning *
-         ), journal_entry as (
-             insert into journal (tenant_id, kind, subject, changes, actor, client_id, request_id, ip, user_agent)
-             select tenant_id, 'role.created', role_id,
-                    journal_changes(null, jsonb_strip_nulls(jsonb_build_object('name', name, 'description', description))), ($5::journal_author).*
-               from r
-         )
-         select json_strip_nulls(json_build_object('id', r.role_id, 'name', r.name, 'description', r.description))::text
-           from r
+    select tenant_id
+      from tenants
+     where tenant_id = $1
+       for no key update
+), created as (
+    insert into roles (tenant_id, role_id, name, description)
+    select tenant_id,
+           $2,
+           $3,
+           $4
+      from tenant
+ returning *
+), journal_entry as (
+    insert into journal (tenant_id, kind, subject, changes, actor, client_id, request_id, ip, user_agent)
+    select tenant_id,
+           'role.created',
+           role_id,
+           journal_changes(null, jsonb_strip_nulls(jsonb_build_object('name', name, 'description', description))),
+           ($5::journal_author).*
+      from created
+)
+select json_strip_nulls(json_build_object('id', role_id, 'name', name, 'description', description))::text as document
+  from created

@@ -1,4 +1,7 @@
-select json_strip_nulls(json_build_object('id', r.role_id, 'name', r.name, 'description', r.description))::text
-       from roles r
-      where r.tenant_id = $1
-        and r.role_id = $2
+-- The document of a role.
+-- $1 tenant_id text
+-- $2 role_id text
+select json_strip_nulls(json_build_object('id', role_id, 'name', name, 'description', description))::text as document
+  from roles
+ where tenant_id = $1
+   and role_id = $2

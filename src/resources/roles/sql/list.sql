@@ -1,12 +1,21 @@
+-- A page of the roles of a tenant by name, and the number of all that match.
+-- $1 tenant_id text
+-- $2 name_filter text: a part of the name in any case, or null
+-- $3 limit bigint
+-- $4 offset bigint
 with matching as (
-             select *
-               from roles
-              where tenant_id = $1
-                and ($2::text is null or position(lower($2) in lower(name)) > 0)
-         )
-         select array(select json_strip_nulls(json_build_object('id', r.role_id, 'name', r.name, 'description', r.description))::text
-                        from matching r
-                       order by r.name
-                       limit $3
-                      offset $4),
-                (select count(*) from matching)
+    select role_id,
+           name,
+           description
+      from roles
+     where tenant_id = $1
+       and ($2::text is null or position(lower($2) in lower(name)) > 0)
+)
+select array(
+           select json_strip_nulls(json_build_object('id', role_id, 'name', name, 'description', description))::text
+             from matching
+            order by name
+            limit $3
+           offset $4
+       ) as documents,
+       (select count(*) from matching) as total

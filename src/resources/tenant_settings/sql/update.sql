@@ -1,28 +1,42 @@
+-- Changes the settings of a tenant by merge_settings. A change that changes nothing writes nothing and keeps the tag;
+-- so does a change whose precondition fails.
+-- $1 tenant_id text
+-- $2 set_settings jsonb: settings to replace or, where they are objects, to merge
+-- $3 unset_settings text[]: settings to remove
+-- $4 if_match text[]: null without a precondition
+-- $5 author text: a journal_author
 with before as (
-             select *
-               from tenants
-              where tenant_id = $1
-                for no key update
-         ), judged as (
-             select b.*,
-                    merge_settings(b.tenant_settings, $2, $3::text[]) as merged,
-                    $4::text[] is null or etag(b.tenant_settings_version, b.created_at) = any($4) as matches
-               from before b
-         ), changed as (
-             update tenants t
-                set tenant_settings = j.merged,
-                    tenant_settings_version = j.tenant_settings_version + 1,
-                    updated_at = clock_timestamp()
-               from judged j
-              where t.tenant_id = j.tenant_id
-                and j.matches
-                and j.merged <> j.tenant_settings
-          returning t.*, j.tenant_settings as old_settings
-         ), journal_entry as (
-             insert into journal (tenant_id, kind, subject, changes, actor, client_id, request_id, ip, user_agent)
-             select tenant_id, 'tenant_settings.updated', tenant_id, journal_changes(old_settings, tenant_settings), ($5::journal_author).*
-               from changed
-         )
-         select j.matches, coalesce(c.tenant_settings, j.tenant_settings) as tenant_settings, coalesce(c.tenant_settings_version, j.tenant_settings_version) || '-' || (extract(epoch from j.created_at) * 1000000)::bigint as etag
-           from judged j
-           left join changed c on true
+    select t.tenant_id,
+           t.tenant_settings,
+           merge_settings(t.tenant_settings, $2, $3::text[]) as merged_settings,
+           etag(t.tenant_settings_version, t.created_at) as etag
+      from tenants t
+     where t.tenant_id = $1
+       for no key update
+), changed as (
+    update tenants t
+       set tenant_settings = b.merged_settings,
+           tenant_settings_version = t.tenant_settings_version + 1,
+           updated_at = clock_timestamp()
+      from before b
+     where t.tenant_id = $1
+       and ($4::text[] is null or b.etag = any($4))
+       and b.merged_settings <> b.tenant_settings
+ returning t.tenant_id,
+           t.tenant_settings,
+           b.tenant_settings as old_settings,
+           etag(t.tenant_settings_version, t.created_at) as etag
+), journal_entry as (
+    insert into journal (tenant_id, kind, subject, changes, actor, client_id, request_id, ip, user_agent)
+    select c.tenant_id,
+           'tenant_settings.updated',
+           c.tenant_id,
+           journal_changes(c.old_settings, c.tenant_settings),
+           ($5::journal_author).*
+      from changed c
+)
+select $4 is null or b.etag = any($4) as is_match,
+       coalesce(c.tenant_settings, b.tenant_settings) as settings,
+       coalesce(c.etag, b.etag) as etag
+  from before b
+  left join changed c on true

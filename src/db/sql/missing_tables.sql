@@ -1,0 +1,5 @@
+-- The tables that do not exist.
+-- $1 tables text[]
+select name
+  from unnest($1) name
+ where to_regclass(name) is null

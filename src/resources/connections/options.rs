@@ -1,0 +1,248 @@
+//! The options of a connection: how they are stored, and which of them are enforced.
+//!
+//! Options of a database are checked, completed with defaults and stored; [`Options`] is the part that Roster
+//! enforces. Options of other strategies are stored as they are sent.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use super::fields::{DATABASE, OPTIONS};
+use crate::base::error::{Result, codes};
+use crate::base::identifiers::{Identifier, Requirement};
+use crate::base::json::Object;
+use crate::base::passwords::Policy;
+use crate::base::schema::{Part, refuse};
+
+/// The options of a database that are enforced, under Auth0's names.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Options {
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub requires_username: bool,
+    #[serde(rename = "passwordPolicy")]
+    pub password_policy: Policy,
+    #[serde(rename = "password_complexity_options")]
+    pub password_complexity: PasswordComplexity,
+    /// The newer form of the password's options.
+    #[serde(skip_serializing)]
+    pub password_options: PasswordOptions,
+    /// Applies without `attributes`, which have lengths of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Validation>,
+    pub disable_signup: bool,
+    pub brute_force_protection: bool,
+    /// The identifiers of users. Without it: the e-mail address, and the username with `requires_username`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<Attributes>,
+}
+
+impl Options {
+    /// The minimum length of a password in characters; `None` leaves it to the policy.
+    pub fn min_length(&self) -> Option<usize> {
+        self.password_complexity.min_length.or(self.password_options.complexity.min_length)
+    }
+}
+
+/// The identifiers of a connection (flexible identifiers:
+/// <https://auth0.com/docs/authenticate/database-connections/flexible-identifiers-and-attributes>).
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Attributes {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<Attribute>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<Attribute>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone_number: Option<Attribute>,
+}
+
+impl Attributes {
+    pub(super) fn of(&self, identifier: Identifier) -> Option<&Attribute> {
+        match identifier {
+            Identifier::Email => self.email.as_ref(),
+            Identifier::Username => self.username.as_ref(),
+            Identifier::PhoneNumber => self.phone_number.as_ref(),
+        }
+    }
+}
+
+/// A member of [`Attributes`].
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Attribute {
+    /// Whether users log in by it.
+    pub identifier: Active,
+    pub signup: Signup,
+    /// Lengths of usernames, in place of those of [`Validation`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Lengths>,
+}
+
+/// A switch.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Active {
+    pub active: bool,
+}
+
+/// How signup treats an attribute.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Signup {
+    pub status: Requirement,
+}
+
+/// Exceptions from the password policy.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub struct PasswordComplexity {
+    /// In characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_length: Option<usize>,
+}
+
+/// The newer form of the password's options, as far as it is enforced.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct PasswordOptions {
+    pub complexity: PasswordComplexity,
+}
+
+/// The rules of identifiers.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Validation {
+    pub username: Option<Range>,
+}
+
+/// Lengths in characters, both included.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Range {
+    pub min: usize,
+    pub max: usize,
+}
+
+impl Default for Range {
+    fn default() -> Self {
+        Self { min: 1, max: 15 }
+    }
+}
+
+/// A [`Range`] under the names that attributes have for it.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Lengths {
+    pub min_length: usize,
+    pub max_length: usize,
+}
+
+impl Default for Lengths {
+    fn default() -> Self {
+        let Range { min, max } = Range::default();
+        Self { min_length: min, max_length: max }
+    }
+}
+
+/// The options of a new connection as they are stored; 400 if they violate the schema or exclude each other.
+pub(super) fn of_new(strategy: &str, sent: &Object<'_>) -> Result<Value> {
+    if strategy != DATABASE {
+        return Ok(Value::Object(values(sent)));
+    }
+    let mut defaults = permanent_defaults();
+    defaults.extend(initial_defaults());
+    of_database(sent, defaults)
+}
+
+/// The same for options that replace those of a connection.
+pub(super) fn of_replacement(strategy: &str, sent: &Object<'_>) -> Result<Value> {
+    if strategy == DATABASE {
+        of_database(sent, permanent_defaults())
+    } else {
+        Ok(Value::Object(values(sent)))
+    }
+}
+
+/// Defaults that return when a replacement leaves them out.
+fn permanent_defaults() -> Map<String, Value> {
+    object(json!({
+        "authentication_methods": { "password": { "enabled": true }, "passkey": { "enabled": false } },
+        "passkey_options": {
+            "challenge_ui": "both",
+            "progressive_enrollment_enabled": true,
+            "local_enrollment_enabled": true,
+        },
+        "brute_force_protection": true,
+    }))
+}
+
+/// Defaults of a new database alone.
+fn initial_defaults() -> Map<String, Value> {
+    object(json!({
+        "mfa": { "active": true, "return_enroll_settings": true },
+        "passwordPolicy": "good",
+        "strategy_version": 2,
+    }))
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    if let Value::Object(map) = value { map } else { Map::new() }
+}
+
+fn values(sent: &Object<'_>) -> Map<String, Value> {
+    let value = |value: &RawValue| serde_json::from_str(value.get()).unwrap_or_default();
+    sent.members().map(|(name, text)| (name.to_owned(), value(text))).collect()
+}
+
+fn of_database(sent: &Object<'_>, mut defaults: Map<String, Value>) -> Result<Value> {
+    refuse(Part::Payload, &OPTIONS.faults_at("options", sent))?;
+    let mut options = values(sent);
+    check_combination(&options)?;
+    if let Some(Value::Object(attributes)) = options.get_mut("attributes")
+        && let Some(Value::Object(email)) = attributes.get_mut("email")
+    {
+        email.entry("verification_method").or_insert(json!("link"));
+    }
+    if options.contains_key("password_options") {
+        defaults.remove("passwordPolicy");
+    }
+    options.retain(|name, value| !(value.is_null() && defaults.contains_key(name)));
+    defaults.extend(options);
+    Ok(Value::Object(defaults))
+}
+
+/// Rejects options that contradict each other.
+fn check_combination(options: &Map<String, Value>) -> Result<()> {
+    let rejected = |message: &'static str| Err(codes::INVALID_BODY.because(message));
+    let option = |name: &str| options.get(name).unwrap_or_default();
+    let (attributes, validation) = (option("attributes"), option("validation"));
+    let lengths = [
+        (&validation["username"], "min", "max"),
+        (&attributes["username"]["validation"], "min_length", "max_length"),
+    ];
+    for (lengths, min, max) in lengths {
+        if let (Some(min), Some(max)) = (lengths[min].as_f64(), lengths[max].as_f64())
+            && min > max
+        {
+            return rejected("The minimum length of a username is greater than the maximum length");
+        }
+    }
+    let Value::Object(attributes) = attributes else { return Ok(()) };
+    for (name, attribute) in attributes {
+        if attribute["profile_required"] == true && attribute["signup"]["status"] != "required" {
+            return Err(
+                codes::INVALID_BODY.because(format!("attribute {name} must also be required on signup"))
+            );
+        }
+    }
+    if !attributes.values().any(|attribute| attribute["identifier"]["active"] == true) {
+        return rejected("attributes must contain one active identifier");
+    }
+    if *option("requires_username") == true {
+        return rejected("Cannot set both options.attributes and options.requires_username");
+    }
+    if !validation.is_null() {
+        return rejected("Cannot set both options.attributes and options.validation");
+    }
+    Ok(())
+}
