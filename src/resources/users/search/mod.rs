@@ -32,7 +32,7 @@
 //! batches concurrent searches. The recorded shapes affect only the cost of a search, never its result.
 //!
 //! Searches have their own connections, so that they do not delay other requests, and a statement timeout of
-//! two seconds. At most [`MAX_QUEUED`] unbatched searches queue for a connection; beyond that the answer is
+//! two seconds. At most `MAX_QUEUED` unbatched searches queue for a connection; beyond that the answer is
 //! 503.
 
 pub mod builder;

@@ -77,7 +77,7 @@ pub fn statement(tenant: &str, plan: &Plan, spec: &PageSpec<'_>) -> (String, Bui
     (page_select(&mut builder, plan, spec, staged), builder)
 }
 
-/// The statement of a page for a batch of sparse searches. It reads at most [`MAX_CANDIDATES`] candidates of
+/// The statement of a page for a batch of sparse searches. It reads at most `MAX_CANDIDATES` candidates of
 /// an index, at a fraction of the cost of [`statement`]. If `is_sparse` is false, a search had more
 /// candidates and the page is incomplete. `None` if no such statement exists for the page, or if it would
 /// read a whole index.
