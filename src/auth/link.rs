@@ -24,7 +24,8 @@ struct IdToken {
 /// # Errors
 /// 400 in the words of Auth0's API document for `link_with`.
 pub fn subject(tenant: &Tenant, calling: &Claims, token: &str, now: i64) -> Result<UserId> {
-    let violation = |reason: &str| codes::INVALID_LINK_TOKEN.because(format!("JWT (link_with) {reason}"));
+    let violation =
+        |reason: &str| codes::INVALID_LINK_TOKEN.with_message(format!("JWT (link_with) {reason}"));
     let invalid = || Error::from(codes::INVALID_LINK_TOKEN);
     let header = jsonwebtoken::decode_header(token).map_err(|_| invalid())?;
     if header.alg != Algorithm::RS256 {

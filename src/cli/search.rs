@@ -3,7 +3,7 @@ use clap::Subcommand;
 
 use super::{Common, service};
 use crate::resources::users::search::indexes;
-use crate::search::indexed::Indexed;
+use crate::search::indexed::IndexedPath;
 
 /// Create, list and drop indexes for searches by ranges and wildcards of metadata.
 #[derive(Debug, Subcommand)]
@@ -32,7 +32,7 @@ impl Search {
         let database = service::database(&common.settings()?)?;
         service::check_schema(&database).await?;
         let read = |path: &str| {
-            Indexed::parse(path).ok_or_else(|| {
+            IndexedPath::parse(path).ok_or_else(|| {
                 anyhow!("{path} cannot be indexed: expected user_metadata or app_metadata and up to ten keys of letters, digits, _ and -, as in app_metadata.plan")
             })
         };

@@ -14,7 +14,7 @@ use crate::base::load::Load;
 use crate::base::passwords::Hasher;
 use crate::base::rate_limits::Buckets;
 use crate::base::vault::Vault;
-use crate::base::worker::Worker;
+use crate::base::worker::WorkerHandle;
 use crate::db::{Db, Options, migrate};
 use crate::mail::smtp::Smtp;
 use crate::mail::{Mailer, Sender};
@@ -108,8 +108,8 @@ pub(super) async fn run(
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let workers = [
-        Worker::start(Mailer::new(app.db.clone(), Arc::clone(&app.vault), sender)),
-        Worker::start(Eraser(Arc::clone(app))),
+        WorkerHandle::start(Mailer::new(app.db.clone(), Arc::clone(&app.vault), sender)),
+        WorkerHandle::start(Eraser(Arc::clone(app))),
     ];
     let Running { handle, server, .. } = running;
     let mut server = tokio::spawn(server);

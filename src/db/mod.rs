@@ -25,7 +25,7 @@ use self::pool::{Pool, Silence};
 use self::registry::{Component, Opening, Slot};
 use crate::base::error::{Error, codes};
 
-pub(crate) use error::{is_deadlock, is_disconnect, refusal};
+pub(crate) use error::{constraint_error, is_deadlock, is_disconnect};
 pub use registry::Registration;
 
 pub(crate) use nullable::Nullable;
@@ -156,14 +156,14 @@ impl Db {
         let missing = migrate::missing_tables(self).await.map_err(error::unavailable)?;
         if !missing.is_empty() {
             let cause = format!("tables are missing: {}", missing.join(", "));
-            let error = codes::UNAVAILABLE.because("The database lacks tables of Roster.");
+            let error = codes::UNAVAILABLE.with_message("The database lacks tables of Roster.");
             return Err(Error { cause: Some(cause), ..error });
         }
         let version = migrate::applied(self.into()).await.map_err(error::unavailable)?;
         if version < Some(migrate::newest()) {
             let reason =
                 "The database's schema is older than this version of Roster. Migrate it with: roster migrate";
-            return Err(codes::UNAVAILABLE.because(reason));
+            return Err(codes::UNAVAILABLE.with_message(reason));
         }
         Ok(())
     }

@@ -61,7 +61,7 @@ impl Body {
             Some(other) => {
                 let shown: String = other.chars().take(80).collect();
                 return Err(codes::UNSUPPORTED_MEDIA_TYPE
-                    .because(format!("Unsupported Media Type: {shown}. Send application/json.")));
+                    .with_message(format!("Unsupported Media Type: {shown}. Send application/json.")));
             }
         };
         let bytes = self.bytes().await?;
@@ -89,13 +89,13 @@ impl Body {
         let limit = self.app.body_limit;
         let too_large = || {
             codes::PAYLOAD_TOO_LARGE
-                .because(format!("Payload content length greater than maximum allowed: {limit}"))
+                .with_message(format!("Payload content length greater than maximum allowed: {limit}"))
         };
         if self.length.is_some_and(|length| length > limit) {
             return Err(too_large());
         }
         let mut bytes = BytesMut::with_capacity(self.length.unwrap_or(0).min(INITIAL_CAPACITY));
-        let _outside = self.app.load.step_out();
+        let _uncounted = self.app.load.uncount();
         let deadline = tokio::time::Instant::now() + READ_TIMEOUT;
         while let Some(chunk) =
             timeout_at(deadline, self.payload.next()).await.map_err(|_| codes::REQUEST_TIMEOUT)?
@@ -126,7 +126,7 @@ impl Read {
 }
 
 fn invalid_form() -> Error {
-    codes::INVALID_BODY.because("Invalid form payload")
+    codes::INVALID_BODY.with_message("Invalid form payload")
 }
 
 fn form_fields(bytes: &[u8]) -> Result<Vec<(String, String)>, Error> {

@@ -53,7 +53,7 @@ pub(super) async fn authorize(request: &HttpRequest, scopes: &[&str], all: bool)
         if all { ("all", claims.has_all(scopes)) } else { ("any", claims.has_any(scopes)) };
     if !is_sufficient {
         return Err(codes::INSUFFICIENT_SCOPE
-            .because(format!("Insufficient scope, expected {word} of: {}", scopes.join(","))));
+            .with_message(format!("Insufficient scope, expected {word} of: {}", scopes.join(","))));
     }
     let mut author = visitor.author;
     author.actor.clone_from(&claims.sub);

@@ -58,7 +58,7 @@ fn tags(request: &HttpRequest, name: &HeaderName, weak: bool) -> Result<Option<V
     let mut tags = Vec::new();
     for value in values {
         let invalid = || {
-            codes::INVALID_HEADER.because(format!(
+            codes::INVALID_HEADER.with_message(format!(
                 "Header validation error: {name} is not a list of entity tags such as \"1-1700000000000000\"."
             ))
         };

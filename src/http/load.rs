@@ -14,7 +14,7 @@ pub async fn limit<B>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
-    if let Some(_inside) = app.load.enter() {
+    if let Some(_active) = app.load.admit() {
         return next.call(request).await.map(ServiceResponse::map_into_left_body);
     }
     let response = Error::from(codes::OVERLOADED).error_response();

@@ -9,7 +9,7 @@ use actix_web::{FromRequest, HttpRequest};
 use crate::base::error::{Error, codes};
 use crate::base::fields::Fields;
 use crate::base::ids::UserId;
-use crate::base::schema::{Fault, Part, refusal};
+use crate::base::schema::{Part, Violation, validation_error};
 
 /// The undecoded parameters of a request. A handler reads its parameters after the caller is authorized.
 pub struct Params(HttpRequest);
@@ -32,7 +32,7 @@ impl Params {
             percent_encoding::percent_decode_str(raw).decode_utf8().ok().filter(|text| !text.contains('\0'));
         text.map(Cow::into_owned).ok_or_else(|| {
             codes::INVALID_URI
-                .because(format!("Path validation error: 'Not valid UTF-8 text' on property {name}."))
+                .with_message(format!("Path validation error: 'Not valid UTF-8 text' on property {name}."))
         })
     }
 
@@ -44,8 +44,8 @@ impl Params {
         match self.0.match_info().iter().find(|(_, text)| !is_word(text)) {
             None => Ok(()),
             Some((name, _)) => {
-                let fault = Fault::of(name, "", "String does not match pattern ^[a-zA-Z0-9_-]+$");
-                Err(refusal(Part::Path, &[fault]))
+                let violation = Violation::of(name, "", "String does not match pattern ^[a-zA-Z0-9_-]+$");
+                Err(validation_error(Part::Path, &[violation]))
             }
         }
     }
@@ -55,7 +55,8 @@ impl Params {
         let text = self.path(name)?;
         UserId::parse(&text).ok_or_else(|| {
             let shown: String = text.chars().filter(|c| !c.is_control()).take(100).collect();
-            codes::INVALID_URI.because(format!("Object didn't pass validation for format user-id: {shown}"))
+            codes::INVALID_URI
+                .with_message(format!("Object didn't pass validation for format user-id: {shown}"))
         })
     }
 
@@ -67,7 +68,7 @@ impl Params {
     /// All values of a parameter of the query string.
     pub fn all(&self, name: &str) -> Result<Vec<String>, Error> {
         let invalid = |what: &str| {
-            codes::INVALID_QUERY.because(format!("Query validation error: '{what}' on property {name}."))
+            codes::INVALID_QUERY.with_message(format!("Query validation error: '{what}' on property {name}."))
         };
         let mut found = Vec::new();
         for pair in self.0.query_string().split('&') {
@@ -105,8 +106,8 @@ impl Params {
 
     /// A required parameter of the query string.
     pub fn required(&self, name: &str) -> Result<String, Error> {
-        let fault = || Fault::of_root(format!("Missing required property: {name}"));
-        self.query(name)?.ok_or_else(|| refusal(Part::Query, &[fault()]))
+        let violation = || Violation::of_root(format!("Missing required property: {name}"));
+        self.query(name)?.ok_or_else(|| validation_error(Part::Query, &[violation()]))
     }
 
     /// An integer parameter within bounds, both included. `about` is its description in Auth0's API document.
@@ -132,7 +133,7 @@ impl Params {
         } else {
             return Ok(Some(number));
         };
-        Err(refusal(Part::Query, &[Fault::of(name, about, reason)]))
+        Err(validation_error(Part::Query, &[Violation::of(name, about, reason)]))
     }
 
     /// A boolean parameter.
@@ -142,8 +143,8 @@ impl Params {
             Some("true") => Ok(Some(true)),
             Some("false") => Ok(Some(false)),
             Some(_) => {
-                let fault = Fault::of(name, about, "Expected type boolean but found type string");
-                Err(refusal(Part::Query, &[fault]))
+                let violation = Violation::of(name, about, "Expected type boolean but found type string");
+                Err(validation_error(Part::Query, &[violation]))
             }
         }
     }

@@ -8,7 +8,7 @@ use actix_web::{HttpMessage, HttpRequest};
 
 use crate::app::App;
 use crate::base::error::{Error, codes};
-use crate::base::rate_limits::{Judged, Limited};
+use crate::base::rate_limits::{Decision, Limited};
 use crate::tenancy::Tenant;
 
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
@@ -17,7 +17,7 @@ const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 /// The outcome of a counted request, for its response.
 #[derive(Clone, Copy)]
-struct Counted(Limited, Judged);
+struct Counted(Limited, Decision);
 
 /// Counts a request of a caller; 429 above the limit.
 pub fn count(
@@ -26,25 +26,25 @@ pub fn count(
     what: Limited,
     caller: impl FnOnce() -> String,
 ) -> Result<(), Error> {
-    let Some(judged) = app.buckets.judge((&tenant.id, &tenant.rate_limits), what, caller) else {
+    let Some(decision) = app.buckets.count((&tenant.id, &tenant.rate_limits), what, caller) else {
         return Ok(());
     };
-    request.extensions_mut().insert(Counted(what, judged));
-    if judged.allowed { Ok(()) } else { Err(codes::TOO_MANY_REQUESTS.into()) }
+    request.extensions_mut().insert(Counted(what, decision));
+    if decision.allowed { Ok(()) } else { Err(codes::TOO_MANY_REQUESTS.into()) }
 }
 
 /// Writes the headers of the response to a counted request.
 pub fn write_headers<B>(response: &mut ServiceResponse<B>) {
     let counted = response.request().extensions().get::<Counted>().copied();
-    let Some(Counted(what, judged)) = counted else { return };
-    if what == Limited::ManagementApi && judged.allowed && response.status().as_u16() >= 400 {
+    let Some(Counted(what, decision)) = counted else { return };
+    if what == Limited::ManagementApi && decision.allowed && response.status().as_u16() >= 400 {
         return;
     }
     let headers = response.headers_mut();
-    headers.insert(LIMIT, judged.limit.into());
-    headers.insert(REMAINING, judged.remaining.into());
-    headers.insert(RESET, judged.reset.into());
-    if !judged.allowed {
-        headers.insert(RETRY_AFTER, judged.retry_after.into());
+    headers.insert(LIMIT, decision.limit.into());
+    headers.insert(REMAINING, decision.remaining.into());
+    headers.insert(RESET, decision.reset.into());
+    if !decision.allowed {
+        headers.insert(RETRY_AFTER, decision.retry_after.into());
     }
 }

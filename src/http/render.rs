@@ -56,16 +56,16 @@ pub struct Cause(pub String);
 
 impl ResponseError for Error {
     fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.meaning.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.kind.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse {
-        let status = self.meaning.status;
+        let status = self.kind.status;
         let mut body = json!({ "statusCode": status, "error": reason(status), "message": self.message });
-        if let Some(code) = self.meaning.code {
+        if let Some(code) = self.kind.code {
             body["errorCode"] = json!(code);
         }
-        if status == 401 && self.meaning != codes::MISSING_AUTHENTICATION {
+        if status == 401 && self.kind != codes::MISSING_AUTHENTICATION {
             body["attributes"] = json!({ "error": self.message });
         }
         let mut builder = builder(status);

@@ -5,7 +5,7 @@
 //! change. Their resources write the columns, too.
 
 use crate::base::error::Error;
-use crate::base::vault::{FORM, KeyId, Location, Vault};
+use crate::base::vault::{FORMAT_MARKER, KeyId, Location, Vault};
 use crate::db::array_literal;
 use crate::db::{Db, Statement, is_deadlock};
 use crate::journal::Author;
@@ -75,7 +75,8 @@ pub(crate) async fn count(
     db: &Db,
     column: &'static SealedColumn,
 ) -> Result<Vec<(Option<KeyId>, u64)>, Error> {
-    let rows: Vec<(Option<Vec<u8>>, i64)> = column.count.bind("form", FORM.as_slice()).fetch_all(db).await?;
+    let rows: Vec<(Option<Vec<u8>>, i64)> =
+        column.count.bind("form", FORMAT_MARKER.as_slice()).fetch_all(db).await?;
     let key_id = |id: Vec<u8>| id.try_into().ok().map(KeyId);
     Ok(rows.into_iter().map(|(id, values)| (id.and_then(key_id), values.unsigned_abs())).collect())
 }

@@ -35,14 +35,14 @@ impl OAuthError {
 
 impl From<Error> for OAuthError {
     fn from(error: Error) -> Self {
-        let code = match error.meaning.status {
+        let code = match error.kind.status {
             429 => "too_many_requests",
             503 => "temporarily_unavailable",
             500.. => "server_error",
             _ => "invalid_request",
         };
         Self {
-            status: error.meaning.status,
+            status: error.kind.status,
             error: code,
             description: error.message.into_owned(),
             cause: error.cause,

@@ -176,7 +176,7 @@ pub async fn show(db: &Db, name: &str) -> Result<Option<serde_json::Value>, Erro
 }
 
 fn unknown(host: &str) -> Error {
-    codes::UNKNOWN_HOST.because(format!(
+    codes::UNKNOWN_HOST.with_message(format!(
         "No tenant answers on the host {host}. Add it to the hosts of a tenant file and apply that with: roster tenant apply FILE"
     ))
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::rate_limits::RateLimits;
-use crate::search::indexed::Indexed;
+use crate::search::indexed::IndexedPath;
 
 /// The document `tenants.settings`.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
@@ -57,5 +57,5 @@ pub struct Search {
     pub auth0_strict: bool,
     /// The metadata paths with an index (`roster search index`), such as `app_metadata.plan`. Default none.
     #[serde(default)]
-    pub indexed: Vec<Indexed>,
+    pub indexed: Vec<IndexedPath>,
 }

@@ -67,7 +67,7 @@ impl Application<'_> {
         )
         .await?;
         if keys > METADATA_KEYS {
-            return Err(codes::INVALID_BODY.because(format!(
+            return Err(codes::INVALID_BODY.with_message(format!(
                 "the client {} would have {keys} keys of client_metadata, at most {METADATA_KEYS} are allowed",
                 client.name
             )));

@@ -62,9 +62,7 @@ impl Provisioner<'_> {
         loop {
             match self.try_apply(config).await {
                 // No instance may be running, so this process erases the predecessor's users, too.
-                Err(error)
-                    if error.meaning == codes::CONNECTION_BEING_DELETED && Instant::now() < deadline =>
-                {
+                Err(error) if error.kind == codes::CONNECTION_BEING_DELETED && Instant::now() < deadline => {
                     if erasure::erase_due(self.db, OffsetDateTime::now_utc(), Some(&config.name)).await? {
                         deadline = Instant::now() + ERASURE_TIMEOUT;
                     } else {

@@ -12,7 +12,7 @@ use url::Url;
 use crate::base::identifiers::Requirement;
 use crate::base::passwords::Policy;
 use crate::base::rate_limits::{FULL, Limit, RateLimits, Refill};
-use crate::search::indexed::Indexed;
+use crate::search::indexed::IndexedPath;
 use crate::settings::layer::Layer;
 use crate::settings::mistake::{Mistake, Mistakes, Report, distinct};
 use crate::settings::reader::{Section, read};
@@ -292,10 +292,12 @@ fn tenant(t: &mut Section<'_>) -> TenantConfig {
         search: t.table("search", |t| Search {
             auth0_strict: t.boolean("auth0_strict").unwrap_or(false),
             indexed: t
-                .list("indexed", "a path such as app_metadata.plan", |path| Indexed::parse(path).is_some())
+                .list("indexed", "a path such as app_metadata.plan", |path| {
+                    IndexedPath::parse(path).is_some()
+                })
                 .unwrap_or_default()
                 .iter()
-                .filter_map(|path| Indexed::parse(path))
+                .filter_map(|path| IndexedPath::parse(path))
                 .collect(),
         }),
         connections: t.tables("connections", connection),

@@ -11,7 +11,7 @@ use sqlx::types::Json;
 
 use super::Change;
 use super::model::ConnectionConfig;
-use crate::base::error::{Error, Meaning, codes};
+use crate::base::error::{Error, ErrorKind, codes};
 use crate::base::ids;
 use crate::db::{self, Db, Statement, Tx};
 use crate::journal::Author;
@@ -224,7 +224,7 @@ static PUT_CONNECTION: Statement =
     Statement::new("tenant_files.put_connection", include_str!("sql/put_connection.sql"));
 
 /// The constraint that a new connection violates while users of a deleted one with its name are left.
-const NAME_IN_DELETION: (&str, Meaning) = ("connection_deletions_name", codes::CONNECTION_BEING_DELETED);
+const NAME_IN_DELETION: (&str, ErrorKind) = ("connection_deletions_name", codes::CONNECTION_BEING_DELETED);
 
 /// The options of a connection.
 pub(super) struct ConnectionOptions {
@@ -259,7 +259,7 @@ pub(super) async fn put_connection(
         .bind("removed_options", options.removed)
         .fetch_optional(tx)
         .await;
-    let put = put.map_err(|error| db::refusal(error, &[NAME_IN_DELETION]))?;
+    let put = put.map_err(|error| db::constraint_error(error, &[NAME_IN_DELETION]))?;
     Ok(Change::of(put.map(|(is_new,)| is_new)))
 }
 

@@ -34,7 +34,7 @@ impl Application<'_> {
         // After the insert, which waits for a concurrent transaction with the same host.
         if let Some((host, owner)) = store::fetch_foreign_host(&mut self.tx, tenant, &config.hosts).await? {
             let message = format!("the host {host} already belongs to the tenant {owner}");
-            return Err(codes::INVALID_BODY.because(message));
+            return Err(codes::INVALID_BODY.with_message(message));
         }
         if !store::has_signing_key(&mut self.tx, tenant).await? {
             self.create_signing_key(config).await?;

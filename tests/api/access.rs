@@ -53,7 +53,7 @@ async fn routes_without_a_token_are_401() {
     let tenant = Tenant::new().await;
     for (method, path, _) in guarded() {
         let answer = call(&tenant, &method, &path, None).await;
-        assert_eq!(answer.refusal(), (401, None, "Missing authentication"), "{method} {path}");
+        assert_eq!(answer.error(), (401, None, "Missing authentication"), "{method} {path}");
         assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
     }
 }
@@ -65,7 +65,7 @@ async fn header_without_a_bearer_token_is_400() {
         for header in ["Bearer opaque", "Basic YTpi", "nonsense", "Bearer", "Bearer a.b", "Bearer a.b.c.d"] {
             let answer = call(&tenant, &method, &path, Some(header)).await;
             assert_eq!(
-                answer.refusal(),
+                answer.error(),
                 (400, Some("Bearer"), "Bad HTTP authentication header format"),
                 "{method} {path} {header}"
             );
@@ -111,7 +111,7 @@ async fn token_that_is_not_valid_is_401() {
     for (method, path, _) in guarded() {
         for (token, message) in &cases {
             let answer = call(&tenant, &method, &path, Some(&format!("Bearer {token}"))).await;
-            assert_eq!(answer.refusal(), (401, None, *message), "{method} {path} {token}");
+            assert_eq!(answer.error(), (401, None, *message), "{method} {path} {token}");
             assert_eq!(answer.json["attributes"], json!({ "error": message }));
         }
     }
@@ -141,7 +141,7 @@ async fn missing_scope_is_403_with_the_required_scopes() {
     let token = tenant.token_with(&["read:nothing"]).await;
     for (method, path, scopes) in guarded() {
         let answer = call(&tenant, &method, &path, Some(&format!("Bearer {token}"))).await;
-        let (status, code, message) = answer.refusal();
+        let (status, code, message) = answer.error();
         assert_eq!((status, code), (403, Some("insufficient_scope")), "{method} {path}");
         assert!(
             message.starts_with("Insufficient scope, expected ") && message.ends_with(&scopes.join(",")),
@@ -179,9 +179,9 @@ async fn id_of_another_tenant_is_unknown() {
 async fn unknown_methods_are_405_and_unknown_paths_404() {
     let tenant = Tenant::new().await;
     let put = send(tenant.authorized("PUT", "/api/v2/users/auth0%7Cx")).await;
-    assert_eq!(put.refusal(), (405, None, "Method Not Allowed"));
+    assert_eq!(put.error(), (405, None, "Method Not Allowed"));
     assert_eq!(put.header("allow"), Some("GET, HEAD, PATCH, DELETE"));
-    assert_eq!(tenant.get("/api/v2/nowhere").await.refusal(), (404, None, "Not Found"));
+    assert_eq!(tenant.get("/api/v2/nowhere").await.error(), (404, None, "Not Found"));
 }
 
 #[tokio::test]

@@ -54,8 +54,8 @@ async fn grant_gives_its_scopes_until_it_is_deleted() {
     assert_eq!(request_token(&tenant, &client, audience).await.json["scope"], "create:users");
     assert_eq!(tenant.delete(&path_of(&grant)).await.status, 204);
     assert_eq!(tenant.delete(&path_of(&grant)).await.status, 204);
-    assert_eq!(tenant.get(&path_of(&grant)).await.refusal(), UNKNOWN);
-    assert_eq!(tenant.patch(&path_of(&grant), json!({ "scope": [] })).await.refusal(), UNKNOWN);
+    assert_eq!(tenant.get(&path_of(&grant)).await.error(), UNKNOWN);
+    assert_eq!(tenant.patch(&path_of(&grant), json!({ "scope": [] })).await.error(), UNKNOWN);
     assert_eq!(request_token(&tenant, &client, audience).await.status, 403);
     let kinds: Vec<String> =
         tenant.journal(grant["id"].as_str().unwrap()).await.into_iter().map(|entry| entry.0).collect();
@@ -70,17 +70,17 @@ async fn create_requires_an_existing_client_and_api() {
         tenant.post(PATH, json!({ "client_id": client_id, "audience": audience, "scope": ["do:anything"] }))
     };
     assert_eq!(
-        grant(&json!("nobody"), API).await.refusal(),
+        grant(&json!("nobody"), API).await.error(),
         (404, Some("inexistent_client"), "The client does not exist")
     );
     assert_eq!(
-        grant(&client["client_id"], API).await.refusal(),
+        grant(&client["client_id"], API).await.error(),
         (404, Some("inexistent_resource_server"), "The resource server does not exist")
     );
     create(&tenant, "/api/v2/resource-servers", json!({ "identifier": API, "name": "API" })).await;
     assert_eq!(grant(&client["client_id"], API).await.status, 201);
     assert_eq!(
-        grant(&client["client_id"], API).await.refusal(),
+        grant(&client["client_id"], API).await.error(),
         (
             409,
             Some("client_grant_conflict"),
@@ -102,10 +102,10 @@ async fn grant_for_the_management_api_has_only_its_scopes() {
         "Payload validation error: scope must be a subset of resource server scopes",
     );
     let body = |scope: &str| json!({ "client_id": client["client_id"], "audience": tenant.audience, "scope": [scope] });
-    assert_eq!(tenant.post(PATH, body("read:everything")).await.refusal(), refused);
+    assert_eq!(tenant.post(PATH, body("read:everything")).await.error(), refused);
     let grant = create(&tenant, PATH, body("read:users")).await;
     let changed = tenant.patch(&path_of(&grant), json!({ "scope": ["read:everything"] })).await;
-    assert_eq!(changed.refusal(), refused);
+    assert_eq!(changed.error(), refused);
     assert_eq!(tenant.get(&path_of(&grant)).await.json, grant);
 }
 
@@ -172,7 +172,7 @@ async fn client_deletion_deletes_its_grants() {
     )
     .await;
     assert_eq!(tenant.delete(&format!("/api/v2/clients/{id}")).await.status, 204);
-    assert_eq!(tenant.get(&path_of(&grant)).await.refusal(), UNKNOWN);
+    assert_eq!(tenant.get(&path_of(&grant)).await.error(), UNKNOWN);
     let left = sql(
         "select grant_id from client_grants where tenant_id = $1 and client_id = $2",
         &[&tenant.name, id],
@@ -217,7 +217,7 @@ async fn create_refuses_invalid_bodies() {
         ),
     ] {
         let answer = tenant.post(PATH, body).await;
-        let (status, code, message) = answer.refusal();
+        let (status, code, message) = answer.error();
         assert_eq!((status, code), (400, Some("invalid_body")));
         assert!(message.contains(reason), "{message}");
     }
@@ -268,8 +268,8 @@ async fn settings_are_stored_updated_and_removed() {
         (json!({ "scope": "read" }), "Expected type array,null but found type string"),
     ] {
         let answer = tenant.patch(&path, body).await;
-        assert_eq!((answer.refusal().0, answer.refusal().1), (400, Some("invalid_body")));
-        assert!(answer.refusal().2.contains(reason), "{}", answer.text);
+        assert_eq!((answer.error().0, answer.error().1), (400, Some("invalid_body")));
+        assert!(answer.error().2.contains(reason), "{}", answer.text);
     }
     assert_eq!(tenant.get(&path).await.json, left);
     let changes = tenant.journal(grant["id"].as_str().unwrap()).await;
@@ -382,7 +382,7 @@ async fn list_has_filters() {
         assert_eq!(list["total"], expected.len(), "{query}");
     }
     let refused = tenant.get(&format!("{PATH}?subject_type=other")).await;
-    assert_eq!(refused.refusal().1, Some("invalid_query_string"));
+    assert_eq!(refused.error().1, Some("invalid_query_string"));
 }
 
 #[tokio::test]

@@ -68,7 +68,7 @@ async fn create_answers_defaults_and_a_secret() {
         ".signing_keys[].subject" => "[subject]",
     });
     assert_eq!(tenant.get(&path_of(&client)).await.json, without_encrypted(&client));
-    assert_eq!(tenant.get(&format!("{PATH}/nobody")).await.refusal(), UNKNOWN);
+    assert_eq!(tenant.get(&format!("{PATH}/nobody")).await.error(), UNKNOWN);
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn secret_is_visible_with_a_scope_for_keys_only() {
     );
     for secret in ["client_secret", "encryption_key", "signing_keys", "client_authentication_methods"] {
         let refused = read("read:clients", &format!("?fields=name,{secret}")).await;
-        assert_eq!(refused.refusal().1, Some("insufficient_scope"), "{secret}");
+        assert_eq!(refused.error().1, Some("insufficient_scope"), "{secret}");
     }
     assert_eq!(read("read:clients", "?fields=client_secret&include_fields=false").await.json, without);
 }
@@ -145,7 +145,7 @@ async fn secret_changes_with_a_scope_for_keys_only() {
     ] {
         let token = tenant.token_with(&[scope]).await;
         let answer = send(tenant.request("PATCH", &path_of(&client)).bearer_auth(token).json(&body)).await;
-        assert_eq!(answer.refusal().0, 403, "{scope} {body}");
+        assert_eq!(answer.error().0, 403, "{scope} {body}");
     }
     assert_eq!(tenant.get(&path_of(&client)).await.json, without_encrypted(&client));
 }
@@ -174,7 +174,7 @@ async fn old_secret_is_invalid_immediately() {
     assert!(rotated["client_secret"].is_string(), "{rotated}");
     assert!(rotated.get("encryption_key").is_none() && rotated.get("signing_keys").is_none(), "{rotated}");
     let nobody = tenant.post(&format!("{PATH}/nobody/rotate-secret"), json!({})).await;
-    assert_eq!(nobody.refusal(), UNKNOWN);
+    assert_eq!(nobody.error(), UNKNOWN);
 }
 
 #[tokio::test]
@@ -207,7 +207,7 @@ async fn update_merges_objects_at_their_first_level() {
     assert_eq!(answer, expected);
     let cleared = update(&tenant, &client, json!({ "mobile": {}, "client_metadata": {} })).await;
     assert_eq!((&cleared["mobile"], &cleared["client_metadata"]), (&json!({}), &json!({})));
-    assert_eq!(tenant.patch(&format!("{PATH}/nobody"), json!({ "name": "x" })).await.refusal(), UNKNOWN);
+    assert_eq!(tenant.patch(&format!("{PATH}/nobody"), json!({ "name": "x" })).await.error(), UNKNOWN);
 }
 
 #[tokio::test]
@@ -216,7 +216,7 @@ async fn client_metadata_has_limits_before_and_after_the_merge() {
     let client = create(&tenant, json!({ "client_metadata": keys(10) })).await;
     let over = tenant.patch(&path_of(&client), json!({ "client_metadata": { "k10": "v" } })).await;
     assert_eq!(
-        over.refusal(),
+        over.error(),
         (
             400,
             Some("invalid_body"),
@@ -239,7 +239,7 @@ async fn client_metadata_has_limits_before_and_after_the_merge() {
         json!("x"),
     ] {
         let answer = tenant.post(PATH, json!({ "name": "x", "client_metadata": bad })).await;
-        assert_eq!(answer.refusal().1, Some("invalid_body"), "{bad}");
+        assert_eq!(answer.error().1, Some("invalid_body"), "{bad}");
     }
 }
 
@@ -274,7 +274,7 @@ async fn if_match_guards_an_update() {
     };
     assert_eq!(send(patch("one")).await.status, 200);
     let late = send(patch("two")).await;
-    assert_eq!(late.refusal().1, Some("precondition_failed"));
+    assert_eq!(late.error().1, Some("precondition_failed"));
     let present = tenant.get(&path).await;
     assert_eq!((late.header("etag"), &present.json["description"]), (present.header("etag"), &json!("one")));
     let known = present.header("etag").unwrap();
@@ -309,7 +309,7 @@ async fn list_has_pages_checkpoints_and_filters() {
     assert_eq!(count("external_client_id=https://elsewhere.example").await, 0);
     let long = "x".repeat(121);
     let refused = tenant.get(&format!("{PATH}?external_client_id={long}")).await;
-    assert_eq!(refused.refusal().1, Some("invalid_query_string"));
+    assert_eq!(refused.error().1, Some("invalid_query_string"));
 }
 
 #[tokio::test]
@@ -320,7 +320,7 @@ async fn list_by_query_requires_a_checkpoint_and_no_filter() {
         assert_eq!((found.status, &found.json), (200, &json!({ "clients": [] })));
         for refused in [format!("q={q}"), format!("take=5&is_first_party=true&q={q}")] {
             let answer = tenant.get(&format!("{PATH}?{refused}")).await;
-            assert_eq!(answer.refusal().1, Some("invalid_query_string"), "{refused}");
+            assert_eq!(answer.error().1, Some("invalid_query_string"), "{refused}");
         }
     }
     for q in [
@@ -331,7 +331,7 @@ async fn list_by_query_requires_a_checkpoint_and_no_filter() {
         "*:*",
     ] {
         let answer = tenant.get(&format!("{PATH}?take=5&q={q}")).await;
-        assert_eq!(answer.refusal().1, Some("invalid_query_string"), "{q}");
+        assert_eq!(answer.error().1, Some("invalid_query_string"), "{q}");
     }
 }
 
@@ -357,24 +357,24 @@ async fn global_client_is_never_deleted_and_gets_no_token() {
     assert!(connections.text.contains("enabled_clients"));
     assert!(!connections.text.contains(global["client_id"].as_str().unwrap()));
     let refused = tenant.delete(&path_of(global)).await;
-    assert_eq!(refused.refusal(), (400, Some("operation_not_supported"), "Global client cannot be deleted."));
+    assert_eq!(refused.error(), (400, Some("operation_not_supported"), "Global client cannot be deleted."));
     let page = json!({ "custom_login_page": "<p>Hello</p>", "grant_types": ["client_credentials"] });
     let changed = update(&tenant, global, page).await;
     assert_eq!(changed["custom_login_page"], "<p>Hello</p>");
     let rotated = tenant.post(&format!("{}/rotate-secret", path_of(global)), json!({})).await;
-    assert_eq!(rotated.refusal(), UNKNOWN);
+    assert_eq!(rotated.error(), UNKNOWN);
     let id = &global["client_id"];
     let grant = json!({ "client_id": id, "audience": tenant.audience, "scope": ["read:users"] });
-    assert_eq!(tenant.post("/api/v2/client-grants", grant).await.refusal(), UNKNOWN);
+    assert_eq!(tenant.post("/api/v2/client-grants", grant).await.error(), UNKNOWN);
     let credential = json!({ "credential_type": "cert_subject_dn", "subject_dn": "CN=example.com" });
     let refused = tenant.post(&format!("{}/credentials", path_of(global)), credential).await;
-    assert_eq!(refused.refusal(), UNKNOWN);
+    assert_eq!(refused.error(), UNKNOWN);
     let connection = &connections.json[0];
     let path = format!("/api/v2/connections/{}", connection["id"].as_str().unwrap());
     let refused = tenant.patch(&path, json!({ "enabled_clients": [id] })).await;
-    assert_eq!(refused.refusal().0, 400);
+    assert_eq!(refused.error().0, 400);
     let enable = json!([{ "client_id": id, "status": true }]);
-    assert_eq!(tenant.patch(&format!("{path}/clients"), enable).await.refusal().0, 404);
+    assert_eq!(tenant.patch(&format!("{path}/clients"), enable).await.error().0, 404);
     assert_eq!(&tenant.get(&path).await.json, connection);
     let own = tenant.patch(&path_of(global), json!({ "client_secret": "mine" })).await.json;
     assert_eq!(
@@ -416,7 +416,7 @@ async fn create_refuses_invalid_bodies() {
         ),
     ] {
         let answer = tenant.post(PATH, body).await;
-        let (status, code, message) = answer.refusal();
+        let (status, code, message) = answer.error();
         assert_eq!((status, code), (400, Some("invalid_body")));
         assert!(message.contains(reason), "{message}");
     }

@@ -48,7 +48,7 @@ async fn management_api_limits_each_client() {
     assert_eq!((answer.status, rate_limit(&answer)), (404, None), "counted, without headers");
     let answer = tenant.post("/api/v2/roles", json!({ "name": "late" })).await;
     assert_over_limit(&answer, 3);
-    assert_eq!(answer.refusal(), (429, Some("too_many_requests"), "Global limit has been reached"));
+    assert_eq!(answer.error(), (429, Some("too_many_requests"), "Global limit has been reached"));
     assert_eq!(answer.json["error"], "Too Many Requests");
     let unread = send(tenant.authorized("POST", "/api/v2/roles").body("{")).await;
     assert_over_limit(&unread, 3);

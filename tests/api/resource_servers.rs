@@ -48,8 +48,8 @@ async fn create_answers_defaults_and_fetch_takes_both_ids() {
         tenant.get(&format!("{ENCODED}?fields=name&include_fields=true")).await.json,
         json!({ "name": "API" })
     );
-    assert_eq!(tenant.get(&format!("{PATH}/nothing")).await.refusal(), UNKNOWN);
-    assert_eq!(tenant.patch(&format!("{PATH}/nothing"), json!({})).await.refusal(), UNKNOWN);
+    assert_eq!(tenant.get(&format!("{PATH}/nothing")).await.error(), UNKNOWN);
+    assert_eq!(tenant.patch(&format!("{PATH}/nothing"), json!({})).await.error(), UNKNOWN);
     // An identifier that equals the id of another API does not hide that API.
     let twin = create(&tenant, json!({ "identifier": server["id"], "name": "Twin" })).await;
     assert_eq!(tenant.get(&path_of(&server)).await.json, server);
@@ -97,7 +97,7 @@ async fn secret_is_sealed_and_not_in_the_journal() {
     assert_eq!(kinds[0], ("resource_server.created", &json!({ "after": "*****" })));
     assert_eq!(kinds[3], ("resource_server.updated", &json!({ "after": "*****" })));
     let short = tenant.patch(&path, json!({ "signing_secret": "short" })).await;
-    assert!(!short.text.contains("short\"") && short.refusal().1 == Some("invalid_body"));
+    assert!(!short.text.contains("short\"") && short.error().1 == Some("invalid_body"));
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn identifier_is_unique_in_the_tenant() {
     assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
     let refused = answers.iter().find(|answer| answer.status != 201).unwrap();
     assert_eq!(
-        refused.refusal(),
+        refused.error(),
         (409, Some("resource_server_conflict"), "A resource server with the same identifier already exists.")
     );
     let other = Tenant::new().await;
@@ -178,7 +178,7 @@ async fn identifier_is_unique_in_the_tenant() {
 async fn create_refuses_invalid_bodies() {
     let tenant = Tenant::new().await;
     let missing = "Payload validation error: 'Missing required property: identifier'.";
-    assert_eq!(tenant.post(PATH, json!({})).await.refusal(), (400, Some("invalid_body"), missing));
+    assert_eq!(tenant.post(PATH, json!({})).await.error(), (400, Some("invalid_body"), missing));
     for body in [
         json!({ "identifier": "" }),
         json!({ "identifier": "x".repeat(601) }),
@@ -196,14 +196,14 @@ async fn create_refuses_invalid_bodies() {
         json!({ "identifier": API, "is_system": true }),
     ] {
         let answer = tenant.post(PATH, body.clone()).await;
-        assert_eq!((answer.refusal().0, answer.refusal().1), (400, Some("invalid_body")), "{body}");
+        assert_eq!((answer.error().0, answer.error().1), (400, Some("invalid_body")), "{body}");
     }
     let widest = json!({ "identifier": "𐍈".repeat(600), "scopes": [{ "value": "𐍈".repeat(280) }] });
     create(&tenant, widest).await;
     let server = create(&tenant, json!({ "identifier": API })).await;
     let answer = tenant.patch(&path_of(&server), json!({ "identifier": "other" })).await;
     assert_eq!(
-        answer.refusal().2,
+        answer.error().2,
         "Payload validation error: 'Additional properties not allowed: identifier'."
     );
 }
@@ -225,16 +225,16 @@ async fn management_api_is_listed_and_cannot_be_changed() {
         assert_eq!(tenant.get(&path).await.json, *system);
         let code = Some("operation_not_supported");
         assert_eq!(
-            tenant.patch(&path, json!({ "name": "x" })).await.refusal(),
+            tenant.patch(&path, json!({ "name": "x" })).await.error(),
             (400, code, "System resource servers cannot be patched.")
         );
         assert_eq!(
-            tenant.delete(&path).await.refusal(),
+            tenant.delete(&path).await.error(),
             (400, code, "System resource servers cannot be deleted.")
         );
     }
     assert_eq!(
-        tenant.post(PATH, json!({ "identifier": tenant.audience })).await.refusal(),
+        tenant.post(PATH, json!({ "identifier": tenant.audience })).await.error(),
         (400, Some("invalid_body"), "The selected identifier is reserved.")
     );
 }
@@ -286,7 +286,7 @@ async fn list_has_pages_filters_and_fields() {
         tenant.get(&format!("{PATH}?fields=scopes,name&include_fields=false&per_page=1")).await.json;
     assert!(without[0].get("scopes").is_none() && without[0].get("identifier").is_some());
     assert_eq!(
-        tenant.get(&format!("{PATH}?{}", "identifiers=x&".repeat(11))).await.refusal().1,
+        tenant.get(&format!("{PATH}?{}", "identifiers=x&".repeat(11))).await.error().1,
         Some("invalid_query_string")
     );
 }
@@ -383,7 +383,7 @@ async fn token_for_an_api_requires_a_grant() {
     let refused =
         send(tenant.request("GET", PATH).bearer_auth(answer.json["access_token"].as_str().unwrap())).await;
     assert_eq!(
-        refused.refusal(),
+        refused.error(),
         (401, None, "Invalid token"),
         "a token for an API does not manage the tenant"
     );

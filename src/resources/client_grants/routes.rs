@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use super::model::{ClientGrant, ClientGrantPatch, Filter, NewClientGrant, SUBJECT_TYPE, SUBJECT_TYPES};
 use crate::auth::scopes::{CreateClientGrants, DeleteClientGrants, ReadClientGrants, UpdateClientGrants};
 use crate::base::error::{Error, Result};
-use crate::base::schema::{Fault, Part, refusal};
+use crate::base::schema::{Part, Violation, validation_error};
 use crate::http::endpoint::endpoint;
 use crate::http::page::listed_with_links;
 use crate::http::params::Params;
@@ -59,7 +59,7 @@ fn filter(params: &Params) -> Result<Filter> {
     let subject_type = text("subject_type")?;
     if let Some(other) = subject_type.as_deref().filter(|subject| !SUBJECT_TYPES.contains(subject)) {
         let reason = format!("No enum match for: {}", other.chars().take(100).collect::<String>());
-        return Err(refusal(Part::Query, &[Fault::of("subject_type", SUBJECT_TYPE, reason)]));
+        return Err(validation_error(Part::Query, &[Violation::of("subject_type", SUBJECT_TYPE, reason)]));
     }
     Ok(Filter {
         audience: text("audience")?,

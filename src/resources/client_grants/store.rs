@@ -52,7 +52,8 @@ pub(super) async fn create(
         .fetch_one(db)
         .await;
     let conflicts = [("client_grants_subject_type_key", codes::CLIENT_GRANT_EXISTS)];
-    let CreatedRow { has_client, grant } = created.map_err(|error| db::refusal(error, &conflicts))?;
+    let CreatedRow { has_client, grant } =
+        created.map_err(|error| db::constraint_error(error, &conflicts))?;
     Ok(match grant.0 {
         Some(grant) => CreateOutcome::Created(grant),
         None if has_client => CreateOutcome::NoSuchApi,

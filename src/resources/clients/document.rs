@@ -42,8 +42,9 @@ impl View {
     pub fn check(self, fields: &Fields, parameter: Option<&str>) -> Result<()> {
         let mut names = parameter.unwrap_or_default().split(',').map(str::trim);
         if !self.secrets && names.any(|name| SECRETS.contains(&name) && fields.wants(name)) {
-            return Err(codes::INSUFFICIENT_SCOPE
-                .because("Insufficient scope, expected any of: read:client_keys,read:client_credentials"));
+            return Err(codes::INSUFFICIENT_SCOPE.with_message(
+                "Insufficient scope, expected any of: read:client_keys,read:client_credentials",
+            ));
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The filters of a list of clients.
 
 use crate::base::error::Result;
-use crate::base::schema::{Fault, Part, refusal};
+use crate::base::schema::{Part, Violation, validation_error};
 
 /// The clients that a list has.
 #[derive(Debug, Default)]
@@ -40,7 +40,10 @@ impl Granted {
             Some(("client_grant.allow_any_organization", "true")) => Ok(Self::AnyOrganization),
             _ => {
                 let reason = "Only client_grant.organization_id:{organization_id} and client_grant.allow_any_organization:true are supported";
-                Err(refusal(Part::Query, &[Fault::of("q", "Advanced Query in Lucene syntax", reason)]))
+                Err(validation_error(
+                    Part::Query,
+                    &[Violation::of("q", "Advanced Query in Lucene syntax", reason)],
+                ))
             }
         }
     }

@@ -105,7 +105,7 @@ pub async fn update(
         }
         UpdateOutcome::TooManyMetadataKeys(count) => Err(too_many_merged_keys(count)),
         UpdateOutcome::NoSuchCredential => Err(codes::UNKNOWN_CREDENTIAL.into()),
-        UpdateOutcome::Mismatch(etag) => Err(Error::mismatch(quoted(&etag))),
+        UpdateOutcome::Mismatch(etag) => Err(Error::precondition_failed(quoted(&etag))),
         UpdateOutcome::NoSuchClient => Err(codes::UNKNOWN_CLIENT.into()),
     }
 }

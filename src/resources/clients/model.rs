@@ -8,7 +8,7 @@ use super::fields::{CREATE, METADATA, UPDATE};
 use crate::base::error::{Error, Result};
 use crate::base::json::{FromBody, Object};
 use crate::base::metadata::{self, MetadataPatch};
-use crate::base::schema::{Fault, Part, Schema, refusal, refuse};
+use crate::base::schema::{Part, Schema, Violation, reject, validation_error};
 
 /// The maximum number of keys of `client_metadata`.
 pub const METADATA_KEYS: usize = 10;
@@ -257,14 +257,14 @@ impl ClientPatch {
 }
 
 fn check(schema: &Schema, body: &Object<'_>) -> Result<()> {
-    let mut violations = schema.faults(body);
+    let mut violations = schema.violations(body);
     violations.extend(metadata_violations(body));
-    refuse(Part::Payload, &violations)
+    reject(Part::Payload, &violations)
 }
 
 /// The limits of `client_metadata`
 /// (<https://auth0.com/docs/get-started/applications/configure-application-metadata>).
-fn metadata_violations(body: &Object<'_>) -> Vec<Fault> {
+fn metadata_violations(body: &Object<'_>) -> Vec<Violation> {
     let Some(object) = body.get("client_metadata").and_then(Object::of) else { return Vec::new() };
     let count = object.members().count();
     let mut violations = Vec::new();
@@ -272,16 +272,16 @@ fn metadata_violations(body: &Object<'_>) -> Vec<Fault> {
         violations.push(too_many_keys(count));
     }
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || ":,-+=_*?\"/\\()<>@\t ".contains(c);
-    violations.extend(metadata::text_faults(body, "client_metadata", METADATA, is_allowed));
+    violations.extend(metadata::text_violations(body, "client_metadata", METADATA, is_allowed));
     violations
 }
 
-fn too_many_keys(count: usize) -> Fault {
+fn too_many_keys(count: usize) -> Violation {
     let reason = format!("Too many properties defined ({count}), maximum {METADATA_KEYS}");
-    Fault::of("client_metadata", METADATA, reason)
+    Violation::of("client_metadata", METADATA, reason)
 }
 
 /// The error for `client_metadata` that would have too many keys after the merge.
 pub fn too_many_merged_keys(count: usize) -> Error {
-    refusal(Part::Payload, &[too_many_keys(count)])
+    validation_error(Part::Payload, &[too_many_keys(count)])
 }

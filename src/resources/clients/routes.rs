@@ -10,7 +10,7 @@ use crate::base::error::{Error, Result};
 use crate::base::fields::Fields;
 use crate::base::json::{FromBody, Object};
 use crate::base::page::Page;
-use crate::base::schema::{Fault, Part, Text, refuse};
+use crate::base::schema::{Part, Text, Violation, reject};
 use crate::http::conditional::Preconditions;
 use crate::http::endpoint::endpoint;
 use crate::http::page::listed;
@@ -54,8 +54,8 @@ async fn parse<T: FromBody>(body: Body) -> Result<T> {
 
 fn rename<'a>(body: Object<'a>, (alias, name): (&str, &str)) -> Result<Object<'a>> {
     let has_both = body.get(alias).is_some() && body.get(name).is_some();
-    let violation = has_both.then(|| Fault::of_root(format!("Send {name} or {alias}, not both")));
-    refuse(Part::Payload, violation.as_slice())?;
+    let violation = has_both.then(|| Violation::of_root(format!("Send {name} or {alias}, not both")));
+    reject(Part::Payload, violation.as_slice())?;
     Ok(body.renamed(alias, name))
 }
 
@@ -130,7 +130,7 @@ fn filter(params: &Params, page: &Page) -> Result<Filter> {
     check_external_client_id(external_client_id.as_deref())?;
     let granted = text("q")?.as_deref().map(Granted::parse).transpose()?;
     if granted.is_some() {
-        let refuse = |reason: &str| refuse(Part::Query, &[Fault::of("q", "", reason)]);
+        let refuse = |reason: &str| reject(Part::Query, &[Violation::of("q", "", reason)]);
         let has_other = app_types.is_some() || is_first_party.is_some() || external_client_id.is_some();
         if has_other || is_global.is_some() {
             refuse("Cannot be used in combination with other filters")?;
@@ -145,7 +145,7 @@ fn filter(params: &Params, page: &Page) -> Result<Filter> {
 
 fn check_external_client_id(id: Option<&str>) -> Result<()> {
     let about = "Optional filter by the Client ID Metadata Document URI";
-    let violation = id.and_then(|id| Text::between(1, 120).fault(id));
-    let violation = violation.map(|reason| Fault::of("external_client_id", about, reason));
-    refuse(Part::Query, violation.as_slice())
+    let violation = id.and_then(|id| Text::between(1, 120).violation(id));
+    let violation = violation.map(|reason| Violation::of("external_client_id", about, reason));
+    reject(Part::Query, violation.as_slice())
 }

@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use super::fields::merged_names;
 use super::filter::{Filter, Granted};
 use super::model::{ClientPatch, METADATA_KEYS, NewClient, default_objects};
-use crate::base::error::{Error, Meaning, codes};
+use crate::base::error::{Error, ErrorKind, codes};
 use crate::base::page::{List, Page};
 use crate::db::{self, Db, Nullable, Statement};
 use crate::journal::Author;
@@ -36,7 +36,7 @@ pub(super) struct Stored {
     pub(super) etag: String,
 }
 
-const CONFLICTS: [(&str, Meaning); 2] = [
+const CONFLICTS: [(&str, ErrorKind); 2] = [
     ("client_aliases_pkey", codes::CLIENT_ALIAS_EXISTS),
     ("clients_organizations_of_third_party", codes::ORGANIZATIONS_OF_THIRD_PARTY),
 ];
@@ -71,7 +71,7 @@ pub(super) async fn create(
         .bind("author", author.literal())
         .fetch_one(db)
         .await;
-    created.map_err(|error| db::refusal(error, &CONFLICTS))
+    created.map_err(|error| db::constraint_error(error, &CONFLICTS))
 }
 
 static FETCH: Statement = Statement::new("clients.fetch", include_str!("sql/fetch.sql"));
@@ -190,7 +190,7 @@ pub(super) async fn update(
         .bind("author", author.literal())
         .fetch_optional(db)
         .await;
-    let updated: Option<UpdatedRow> = updated.map_err(|error| db::refusal(error, &CONFLICTS))?;
+    let updated: Option<UpdatedRow> = updated.map_err(|error| db::constraint_error(error, &CONFLICTS))?;
     let Some(updated) = updated else { return Ok(UpdateOutcome::NoSuchClient) };
     Ok(match updated.client.0 {
         Some(client) => UpdateOutcome::Updated(Box::new(client)),

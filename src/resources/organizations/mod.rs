@@ -69,7 +69,7 @@ pub async fn delete(ctx: &Context, id: &str) -> Result<()> {
     if store::delete(ctx.db(), &ctx.tenant.id, id, &ctx.author).await? {
         Ok(())
     } else {
-        Err(codes::UNKNOWN_ORGANIZATION.because("The organization does not exist."))
+        Err(codes::UNKNOWN_ORGANIZATION.with_message("The organization does not exist."))
     }
 }
 
@@ -109,5 +109,5 @@ pub async fn list_of_grant(ctx: &Context, grant_id: &str, page: &Page) -> Result
 
 /// The error of the endpoints of associations, as recorded.
 fn unknown() -> Error {
-    codes::UNKNOWN_ORGANIZATION.because("No organization found by that id")
+    codes::UNKNOWN_ORGANIZATION.with_message("No organization found by that id")
 }

@@ -6,7 +6,7 @@
 use sqlx::types::Json;
 
 use super::model::{GrantFilter, NewOrganization, OrganizationPatch};
-use crate::base::error::{Error, Meaning, codes};
+use crate::base::error::{Error, ErrorKind, codes};
 use crate::base::page::{List, Page};
 use crate::db::{self, Db, Nullable, Statement};
 use crate::journal::Author;
@@ -25,7 +25,7 @@ pub(crate) const STATEMENTS: &[&Statement] = &[
     &LIST_OF_GRANT,
 ];
 
-const CONFLICTS: [(&str, Meaning); 1] = [("organizations_name_key", codes::ORGANIZATION_EXISTS)];
+const CONFLICTS: [(&str, ErrorKind); 1] = [("organizations_name_key", codes::ORGANIZATION_EXISTS)];
 
 static CREATE: Statement = Statement::new("organizations.create", include_str!("sql/create.sql"));
 
@@ -45,7 +45,7 @@ pub(super) async fn create(
         .bind("author", author.literal())
         .fetch_one(db)
         .await;
-    let (document,) = created.map_err(|error| db::refusal(error, &CONFLICTS))?;
+    let (document,) = created.map_err(|error| db::constraint_error(error, &CONFLICTS))?;
     Ok(document)
 }
 
@@ -107,7 +107,7 @@ pub(super) async fn update(
         .bind("author", author.literal())
         .fetch_optional(db)
         .await;
-    Ok(updated.map_err(|error| db::refusal(error, &CONFLICTS))?.map(|(document,)| document))
+    Ok(updated.map_err(|error| db::constraint_error(error, &CONFLICTS))?.map(|(document,)| document))
 }
 
 static DELETE: Statement = Statement::new("organizations.delete", include_str!("sql/delete.sql"));
@@ -193,7 +193,8 @@ pub(super) async fn add_grant(
         ("organization_client_grants_pkey", codes::ORGANIZATION_HAS_GRANT),
         ("organization_client_grants_limit", codes::TOO_MANY_ORGANIZATION_GRANTS),
     ];
-    let AddedGrant { has_organization, grant } = added.map_err(|error| db::refusal(error, &conflicts))?;
+    let AddedGrant { has_organization, grant } =
+        added.map_err(|error| db::constraint_error(error, &conflicts))?;
     Ok(match grant.0 {
         Some(grant) => Association::Added(grant),
         None if has_organization => Association::NoSuchGrant,

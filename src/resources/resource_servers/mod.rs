@@ -103,7 +103,7 @@ pub async fn update(ctx: &Context, id: &str, patch: ResourceServerPatch) -> Resu
 /// Deletes the API with an id or identifier. An unknown one is no error.
 pub async fn delete(ctx: &Context, id: &str) -> Result<()> {
     if is_system(&ctx.tenant, id) {
-        return Err(codes::SYSTEM_RESOURCE_SERVER.because("System resource servers cannot be deleted."));
+        return Err(codes::SYSTEM_RESOURCE_SERVER.with_message("System resource servers cannot be deleted."));
     }
     store::delete(ctx.db(), &ctx.tenant.id, id, &ctx.author).await
 }

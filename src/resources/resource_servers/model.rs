@@ -9,7 +9,7 @@ use crate::auth::scopes;
 use crate::base::error::{Error, Result};
 use crate::base::fields::Fields;
 use crate::base::json::{FromBody, Object};
-use crate::base::schema::{Fault, Field, Kind, Part, Schema, Text, refuse};
+use crate::base::schema::{Field, Kind, Part, Schema, Text, Violation, reject};
 use crate::tenancy::Tenant;
 
 /// The maximum number of `identifiers` of a list.
@@ -159,8 +159,8 @@ fn check_scopes_are_unique(body: &Object<'_>) -> Result<()> {
     let mut values = scopes.iter().filter_map(|scope| scope.get("value")?.as_str());
     let violation = values
         .find(|value| !seen.insert(*value))
-        .map(|value| Fault::of("scopes", SCOPES, format!("Array items are not unique: {value}")));
-    refuse(Part::Payload, violation.as_slice())
+        .map(|value| Violation::of("scopes", SCOPES, format!("Array items are not unique: {value}")));
+    reject(Part::Payload, violation.as_slice())
 }
 
 /// The default settings.
@@ -178,9 +178,9 @@ fn defaults() -> [(&'static str, Value); 5] {
 pub fn check_identifiers(identifiers: &[String]) -> Result<()> {
     let violation = (identifiers.len() > MAX_IDENTIFIERS).then(|| {
         let reason = format!("Array is too long ({}), maximum {MAX_IDENTIFIERS}", identifiers.len());
-        Fault::of("identifiers", "An optional filter on the resource server identifier", reason)
+        Violation::of("identifiers", "An optional filter on the resource server identifier", reason)
     });
-    refuse(Part::Query, violation.as_slice())
+    reject(Part::Query, violation.as_slice())
 }
 
 /// An API.

@@ -46,7 +46,7 @@ pub(super) async fn create(
         .fetch_one(db)
         .await;
     let conflicts = [("resource_servers_identifier_key", codes::RESOURCE_SERVER_EXISTS)];
-    created.map_err(|error| db::refusal(error, &conflicts))
+    created.map_err(|error| db::constraint_error(error, &conflicts))
 }
 
 static FETCH: Statement = Statement::new("resource_servers.fetch", include_str!("sql/fetch.sql"));

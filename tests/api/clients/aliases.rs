@@ -14,8 +14,8 @@ async fn path_aliases_reach_the_same_client() {
     assert_eq!(tenant.patch(&path, json!({ "description": "d" })).await.json["description"], "d");
     assert_eq!(tenant.get(&path).await.json, tenant.get(&path_of(&made.json)).await.json);
     assert_eq!(tenant.delete(&path).await.status, 204);
-    assert_eq!(tenant.get(&path).await.refusal().1, Some("inexistent_client"));
-    assert_eq!(tenant.get("/api/v2/applications").await.refusal().0, 405);
+    assert_eq!(tenant.get(&path).await.error().1, Some("inexistent_client"));
+    assert_eq!(tenant.get("/api/v2/applications").await.error().0, 405);
 }
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn body_with_alias_and_name_is_refused() {
     let client = create(&tenant, json!({})).await;
     let both = json!({ "name": "x", "clientMetadata": { "a": "b" }, "client_metadata": { "a": "c" } });
     for answer in [tenant.post(PATH, both.clone()).await, tenant.patch(&path_of(&client), both).await] {
-        let (status, code, message) = answer.refusal();
+        let (status, code, message) = answer.error();
         assert_eq!((status, code), (400, Some("invalid_body")));
         assert!(message.contains("client_metadata or clientMetadata"), "{message}");
     }

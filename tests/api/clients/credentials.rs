@@ -157,7 +157,7 @@ async fn client_is_created_with_its_credentials() {
     let bad = json!({ "name": "x", "client_authentication_methods": { "private_key_jwt": { "credentials": [key(), { "credential_type": "public_key", "pem": "x" }] } } });
     let refused = tenant.post(PATH, bad).await;
     assert!(
-        refused.refusal().2.contains("client_authentication_methods.private_key_jwt.credentials.1.pem"),
+        refused.error().2.contains("client_authentication_methods.private_key_jwt.credentials.1.pem"),
         "{}",
         refused.text
     );
@@ -174,26 +174,23 @@ async fn client_can_name_only_its_own_credentials() {
     assert_eq!(answer["client_authentication_methods"], reference_to(&mine));
     for wrong in [&theirs, &json!({ "id": "cred_nobody" })] {
         let patch = json!({ "description": "d", "client_authentication_methods": reference_to(wrong) });
-        assert_eq!(tenant.patch(&path_of(&client), patch).await.refusal().1, Some("invalid_body"));
+        assert_eq!(tenant.patch(&path_of(&client), patch).await.error().1, Some("invalid_body"));
     }
     assert_eq!(tenant.get(&path_of(&client)).await.json, answer);
     let replaced = json!({ "tls_client_auth": { "credentials": [] } });
     let answer = update(&tenant, &client, json!({ "client_authentication_methods": replaced })).await;
     assert_eq!(answer["client_authentication_methods"], replaced, "a client has one method");
 
+    assert_eq!(tenant.get(&credential_path(&client, &theirs)).await.error().1, Some("inexistent_credential"));
     assert_eq!(
-        tenant.get(&credential_path(&client, &theirs)).await.refusal().1,
-        Some("inexistent_credential")
-    );
-    assert_eq!(
-        tenant.patch(&credential_path(&client, &theirs), json!({ "expires_at": null })).await.refusal().0,
+        tenant.patch(&credential_path(&client, &theirs), json!({ "expires_at": null })).await.error().0,
         404
     );
     assert_eq!(tenant.delete(&credential_path(&client, &theirs)).await.status, 204);
     assert_eq!(tenant.get(&credential_path(&other, &theirs)).await.status, 200);
     for path in [format!("{PATH}/nobody/credentials")] {
-        assert_eq!(tenant.get(&path).await.refusal().1, Some("inexistent_client"));
-        assert_eq!(tenant.post(&path, key()).await.refusal().1, Some("inexistent_client"));
+        assert_eq!(tenant.get(&path).await.error().1, Some("inexistent_client"));
+        assert_eq!(tenant.post(&path, key()).await.error().1, Some("inexistent_client"));
     }
 }
 
@@ -216,7 +213,7 @@ async fn update_changes_and_removes_the_expiry() {
         json!({ "expires_at": "9999-12-31T23:59:59-12:00" }),
         json!({ "name": "x" }),
     ] {
-        assert_eq!(tenant.patch(&path, bad.clone()).await.refusal().1, Some("invalid_body"), "{bad}");
+        assert_eq!(tenant.patch(&path, bad.clone()).await.error().1, Some("invalid_body"), "{bad}");
     }
     assert_eq!(tenant.get(&path).await.json, before);
 }
@@ -232,7 +229,7 @@ async fn delete_removes_the_credential_from_the_settings() {
     for _ in 0..2 {
         assert_eq!(tenant.delete(&path).await.status, 204);
     }
-    assert_eq!(tenant.get(&path).await.refusal().0, 404);
+    assert_eq!(tenant.get(&path).await.error().0, 404);
     let now = tenant.get(&path_of(&client)).await.json;
     assert_eq!(now["client_authentication_methods"], reference_to(&credentials[1]));
     let about_client = tenant.journal(client["client_id"].as_str().unwrap()).await;
@@ -240,7 +237,7 @@ async fn delete_removes_the_credential_from_the_settings() {
     let about_credential = tenant.journal(credentials[0]["id"].as_str().unwrap()).await;
     assert_eq!(about_credential[1].0, "client_credential.deleted");
     assert_eq!(tenant.delete(&path_of(&client)).await.status, 204);
-    assert_eq!(tenant.get(&credential_path(&client, &credentials[1])).await.refusal().0, 404);
+    assert_eq!(tenant.get(&credential_path(&client, &credentials[1])).await.error().0, 404);
     let about_other = tenant.journal(credentials[1]["id"].as_str().unwrap()).await;
     assert_eq!(about_other.last().unwrap().0, "client_credential.deleted", "deleted with its client");
 }
@@ -306,7 +303,7 @@ async fn create_refuses_invalid_credentials() {
     ] {
         let answer = tenant.post(&path, bad.clone()).await;
         assert_eq!(
-            (answer.refusal().0, answer.refusal().1),
+            (answer.error().0, answer.error().1),
             (400, Some("invalid_body")),
             "{bad}: {}",
             answer.text
@@ -327,6 +324,6 @@ async fn settings_with_credentials_have_their_own_scope() {
     let methods = json!({ "client_authentication_methods": reference_to(&credential) });
     let answer = patch("update:client_credentials", methods.clone()).await;
     assert_eq!((answer.status, answer.json.get("client_authentication_methods")), (200, None));
-    assert_eq!(patch("update:client_keys", methods).await.refusal().0, 403);
-    assert_eq!(patch("update:client_credentials", json!({ "name": "x" })).await.refusal().0, 403);
+    assert_eq!(patch("update:client_keys", methods).await.error().0, 403);
+    assert_eq!(patch("update:client_credentials", json!({ "name": "x" })).await.error().0, 403);
 }

@@ -78,13 +78,13 @@ async fn third_party_has_its_own_defaults_and_no_organizations() {
     let refused = tenant
         .post(PATH, json!({ "name": "x", "is_first_party": false, "organization_usage": "allow" }))
         .await;
-    assert!(refused.refusal().2.starts_with("Organizations are only available to first party clients"));
+    assert!(refused.error().2.starts_with("Organizations are only available to first party clients"));
     let patched =
         tenant.patch(&path_of(&strict), json!({ "organization_require_behavior": "no_prompt" })).await;
-    assert_eq!(patched.refusal().0, 403);
+    assert_eq!(patched.error().0, 403);
     let first = create(&tenant, json!({ "organization_usage": "allow" })).await;
     let patched = tenant.patch(&path_of(&first), json!({ "is_first_party": false })).await;
-    assert_eq!(patched.refusal().0, 403);
+    assert_eq!(patched.error().0, 403);
     update(&tenant, &first, json!({ "is_first_party": false, "organization_usage": null })).await;
 }
 
@@ -243,7 +243,7 @@ async fn objects_merge_at_their_first_level_and_no_deeper() {
             assert_eq!(emptied.json[name], json!({}), "{name}");
         } else {
             // The schema has a minimum number of members, or required ones.
-            assert_eq!(emptied.refusal().1, Some("invalid_body"), "{name}");
+            assert_eq!(emptied.error().1, Some("invalid_body"), "{name}");
             assert_eq!(tenant.get(&path_of(&client)).await.json, after);
         }
         assert_eq!(update(&tenant, &client, json!({ name: null })).await.get(name), None, "{name}");
@@ -343,14 +343,14 @@ async fn invalid_setting_is_refused_with_its_path() {
         (json!({ "signing_keys": [] }), "Additional properties not allowed: signing_keys"),
     ] {
         let answer = tenant.patch(&path_of(&client), body.clone()).await;
-        let (status, code, message) = answer.refusal();
+        let (status, code, message) = answer.error();
         assert_eq!((status, code), (400, Some("invalid_body")), "{body}");
         assert!(message.contains(place), "{body}: {message}");
         let mut whole = body.clone();
         whole["name"] = json!("x");
         assert_eq!(tenant.post(PATH, whole).await.status, 400, "{body}");
     }
-    assert_eq!(tenant.patch(&path_of(&client), json!({})).await.refusal().1, Some("invalid_body"));
+    assert_eq!(tenant.patch(&path_of(&client), json!({})).await.error().1, Some("invalid_body"));
     assert_eq!(tenant.get(&path_of(&client)).await.json, before);
 }
 
@@ -366,10 +366,7 @@ async fn alias_is_unique_in_the_tenant() {
         tenant.patch(&path_of(&second), json!({ "client_aliases": ["b"] })).await,
     ];
     for answer in taken {
-        assert_eq!(
-            (answer.refusal().0, answer.refusal().2),
-            (409, "Another client exists with the same alias.")
-        );
+        assert_eq!((answer.error().0, answer.error().2), (409, "Another client exists with the same alias."));
     }
     update(&tenant, &first, json!({ "client_aliases": ["a", "d"] })).await;
     update(&tenant, &second, json!({ "client_aliases": ["b", "c"] })).await;

@@ -31,7 +31,7 @@ async fn discovery_links_the_keys_that_verify_tokens() {
 async fn host_without_a_tenant_is_404_with_the_remedy() {
     let url = format!("http://{}/.well-known/jwks.json", server().address);
     let answer = send(reqwest::Client::new().get(url).header("host", "unknown.example")).await;
-    let (status, code, message) = answer.refusal();
+    let (status, code, message) = answer.error();
     assert_eq!((status, code), (404, None));
     assert!(message.contains("unknown.example") && message.contains("roster tenant apply"), "{message}");
 }

@@ -381,14 +381,14 @@ async fn current_user_scopes_reach_the_own_user_only() {
     assert_eq!(call(&reading, "DELETE", &own, None).await.status, 403);
     let own_subject = "User to be acted on does not match subject in bearer token.";
     assert_eq!(
-        call(&reading, "GET", &others, None).await.refusal(),
+        call(&reading, "GET", &others, None).await.error(),
         (403, Some("insufficient_scope"), own_subject)
     );
 
     let writing = token("update:current_user_metadata openid").await;
     let answer = call(&writing, "PATCH", &own, Some(metadata.clone())).await;
     assert_eq!(answer.json["user_metadata"], json!({ "a": 1, "b": 2 }), "{}", answer.text);
-    assert_eq!(call(&writing, "PATCH", &others, Some(metadata)).await.refusal().2, own_subject);
+    assert_eq!(call(&writing, "PATCH", &others, Some(metadata)).await.error().2, own_subject);
     for body in [
         json!({ "app_metadata": { "plan": "full" } }),
         json!({ "user_metadata": {}, "app_metadata": {} }),

@@ -242,7 +242,7 @@ impl Response {
     }
 
     /// Status, error code and message of an error response; fails if it has not the Management API's shape.
-    pub(crate) fn refusal(&self) -> (u16, Option<&str>, &str) {
+    pub(crate) fn error(&self) -> (u16, Option<&str>, &str) {
         assert_eq!(self.json["statusCode"], self.status, "{}", self.text);
         assert!(self.json["error"].is_string(), "{}", self.text);
         (self.status, self.json["errorCode"].as_str(), self.json["message"].as_str().expect("a message"))

@@ -9,7 +9,7 @@ use crate::base::error::{Error, Result};
 use crate::base::ids;
 use crate::base::json::{FromBody, Object};
 use crate::base::patch::Patch;
-use crate::base::schema::{Fault, Field, Format, Kind, Part, Schema, Text, refusal};
+use crate::base::schema::{Field, Format, Kind, Part, Schema, Text, Violation, validation_error};
 use crate::base::timestamp::timestamp;
 use crate::db::FromRow;
 
@@ -167,7 +167,7 @@ impl NewCredential {
 
 fn violation(path: &str, name: &str, reason: &str) -> Error {
     let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-    refusal(Part::Payload, &[Fault::of(path, "", reason)])
+    validation_error(Part::Payload, &[Violation::of(path, "", reason)])
 }
 
 /// The body of `PATCH /api/v2/clients/{id}/credentials/{credential_id}`.
