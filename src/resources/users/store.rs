@@ -124,7 +124,7 @@ impl Batch for Update {
     }
 
     fn tenant(change: &Change) -> &str {
-        &change.tenant
+        &change.tenant_id
     }
 
     fn key(change: &Change) -> Option<Self::Key> {

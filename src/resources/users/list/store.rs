@@ -5,13 +5,13 @@
 //! orders share one statement a direction, whose key is a parameter. A list with a search is a statement of
 //! [`search`](crate::resources::users::search).
 
+use sqlx::FromRow;
 use sqlx::postgres::PgRow;
-use sqlx::{FromRow, Row, ValueRef};
 
 use super::{By, Cursor, Sort};
 use crate::base::error::Error;
 use crate::base::page::{List, Page};
-use crate::db::{Db, Statement};
+use crate::db::{Db, Nullable, Statement};
 use crate::resources::users::attributes::Sort as SortKey;
 use crate::resources::users::model::User;
 use crate::resources::users::search::Searches;
@@ -119,23 +119,17 @@ async fn search(
     found(&Searches::of(db)?.rows(tenant, plan, &part).await?)
 }
 
-/// A row of a page: a user and the total, the user missing if the page has none.
+/// A row of a page. A page without users has one row, without a user.
+#[derive(FromRow)]
 struct ListRow {
     total: Option<i64>,
-    user: Option<User>,
-}
-
-impl FromRow<'_, PgRow> for ListRow {
-    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
-        let has_user = !row.try_get_raw("user_id")?.is_null();
-        let user = has_user.then(|| User::from_row(row)).transpose()?;
-        Ok(Self { total: row.try_get("total")?, user })
-    }
+    #[sqlx(flatten)]
+    user: Nullable<User>,
 }
 
 fn listed(rows: Vec<ListRow>) -> List<User> {
     let total = rows.first().and_then(|row| row.total);
-    List { items: rows.into_iter().filter_map(|row| row.user).collect(), total, next: None }
+    List { items: rows.into_iter().filter_map(|row| row.user.0).collect(), total, next: None }
 }
 
 fn found(rows: &[PgRow]) -> Result<List<User>, Error> {
