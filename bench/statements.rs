@@ -8,8 +8,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, reason = "printing is its purpose")]
 
 use roster::resources::users::search::builder::Bind;
-use roster::resources::users::search::sql::{Part, USERS, few, statement};
-use roster::search::indexed::Indexed;
+use roster::resources::users::search::sql::{PageSpec, USERS, sparse_statement, statement};
+use roster::search::indexed::IndexedPath;
 use roster::search::{Plan, parse};
 
 fn main() {
@@ -20,10 +20,13 @@ fn main() {
     }
     if let ["few", q] = arguments.as_slice() {
         let plan = Plan::of(&USERS, &parse(q).unwrap()).unwrap();
-        return println!("{}", few("", &plan, &Part { limit: 50, ..Part::default() }).unwrap().0);
+        return println!(
+            "{}",
+            sparse_statement("", &plan, &PageSpec { limit: 50, ..PageSpec::default() }).unwrap().0
+        );
     }
     if let ["key", path] = arguments.as_slice() {
-        return println!("{}", Indexed::parse(path).unwrap().key());
+        return println!("{}", IndexedPath::parse(path).unwrap().key());
     }
     let wanted = arguments.first().copied().unwrap_or_default();
     for statement in roster::server::statements() {
@@ -41,11 +44,11 @@ fn without_comments(sql: &str) -> String {
 }
 
 fn search(tenant: &str, q: &str, more: &[&str]) {
-    let indexed: Vec<Indexed> = more.iter().filter_map(|path| Indexed::parse(path)).collect();
-    let plan = Plan::of(&USERS, &parse(q).unwrap()).unwrap().indexed(&indexed);
-    let part = Part { limit: 50, total: more.contains(&"total"), ..Part::default() };
+    let indexed: Vec<IndexedPath> = more.iter().filter_map(|path| IndexedPath::parse(path)).collect();
+    let plan = Plan::of(&USERS, &parse(q).unwrap()).unwrap().with_indexes(&indexed);
+    let spec = PageSpec { limit: 50, total: more.contains(&"total"), ..PageSpec::default() };
     let mut types = Vec::new();
-    let (mut sql, builder) = statement(tenant, &plan, &part);
+    let (mut sql, builder) = statement(tenant, &plan, &spec);
     for (n, value) in builder.binds().iter().enumerate() {
         let (of, value) = match value {
             Bind::Text(text) => ("text", text.clone()),

@@ -1,4 +1,4 @@
-//! What every request shares ([`App`]), and what a request knows of itself ([`Context`]).
+//! The state that all requests share ([`App`]), and the state of one request ([`Context`]).
 
 use std::sync::Arc;
 
@@ -14,56 +14,57 @@ use crate::db::Db;
 use crate::journal::Author;
 use crate::tenancy::{Tenancy, Tenant};
 
-/// What every request shares.
+/// The state that all requests share.
 pub struct App {
-    /// The database.
     pub db: Db,
-    /// Opens secrets.
+    /// Seals and opens secrets.
     pub vault: Arc<Vault>,
-    /// Finds tenants.
     pub tenancy: Tenancy,
-    /// Tokens verified lately.
     pub tokens: Tokens,
-    /// How many requests callers have left, where that is limited.
+    /// The rate limits' state.
     pub buckets: Buckets,
-    /// Hashes passwords.
     pub hasher: Hasher,
-    /// Counts the requests in work.
+    /// Limits the concurrent requests.
     pub load: Load,
-    /// The largest body that is read, in bytes.
+    /// The maximum size of a body, in bytes.
     pub body_limit: usize,
-    /// Is the address in `X-Forwarded-For` believed? Only behind a proxy that sets it.
+    /// Whether a caller's address is taken from `X-Forwarded-For`. Only safe behind a proxy that sets it.
     pub trust_forwarded_for: bool,
 }
 
-/// The first argument of every verb: on whose behalf, in which tenant, by which request.
+/// The tenant, caller and time of a request: the first argument of every service function.
 pub struct Context {
-    /// What every request shares.
     pub app: Arc<App>,
-    /// The tenant the request's host names.
+    /// The tenant of the request's host.
     pub tenant: Arc<Tenant>,
-    /// What the caller's token says.
+    /// The claims of the caller's token.
     pub claims: Arc<Claims>,
-    /// Who makes the changes of this request.
+    /// The author of this request's changes.
     pub author: Author,
-    /// The scheme and host of the request, for links back: `https://HOST`.
+    /// The host of the request, with its port if it has one.
+    pub host: String,
+    /// Scheme and host of the request, for links to this server: `https://HOST`.
     pub origin: String,
-    /// When the request came.
+    /// The time of the request.
     pub now: OffsetDateTime,
 }
 
 impl Context {
-    /// The database.
     pub fn db(&self) -> &Db {
         &self.app.db
     }
 
-    /// Does the token have this scope?
+    /// The issuer of tokens at the request's host: `https://HOST/`.
+    pub fn issuer(&self) -> String {
+        format!("https://{}/", self.host)
+    }
+
+    /// Whether the token has a scope.
     pub fn has(&self, scope: &str) -> bool {
         self.claims.has_any(&[scope])
     }
 
-    /// A `current_user` scope reaches only the token's own subject.
+    /// Rejects a subject other than the token's: a `current_user` scope gives access to that one only.
     pub fn must_be(&self, subject: &str) -> Result<()> {
         if self.claims.sub == subject { Ok(()) } else { Err(codes::NOT_OWN_SUBJECT.into()) }
     }

@@ -1,4 +1,4 @@
-//! The binary: everything is in the library.
+//! The `roster` binary. The library has all of its code.
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,4 +1,4 @@
-//! The assembled application: the one registration table, what every request passes, and the sockets.
+//! The assembled application: the registration tables, the middleware of every request, and the sockets.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::http::render::json_value;
 use crate::http::{Endpoint, load, log};
 use crate::resources::users;
 
-/// The registration table: every resource is one line here.
+/// The routes of all resources.
 const RESOURCES: &[fn() -> Vec<Endpoint>] = &[
     health,
     crate::oauth::routes::routes,
@@ -46,7 +46,7 @@ const RESOURCES: &[fn() -> Vec<Endpoint>] = &[
     crate::resources::stubs::routes::routes,
 ];
 
-/// Batched statements and searches, which have connections of their own.
+/// The batched statements and the searches, which have their own connections.
 pub const COMPONENTS: &[Registration] = &[
     users::store::Fetch::REGISTRATION,
     users::store::Update::REGISTRATION,
@@ -54,12 +54,12 @@ pub const COMPONENTS: &[Registration] = &[
     users::search::Searches::REGISTRATION,
 ];
 
-/// Every route there is.
+/// All routes.
 pub fn endpoints() -> Vec<Endpoint> {
     RESOURCES.iter().flat_map(|routes| routes()).collect()
 }
 
-/// Every statement there is, except for those that are built by search.
+/// All statements except those that search builds.
 pub fn statements() -> Vec<&'static Statement> {
     let lists: &[&[&'static Statement]] = &[
         crate::db::STATEMENTS,
@@ -104,13 +104,17 @@ fn health() -> Vec<Endpoint> {
     vec![endpoint(Method::GET, "/health/live", live), endpoint(Method::GET, "/health/ready", ready)]
 }
 
-/// Registers all routes: a path with all its methods, 405 for the others, 404 for all other paths.
+/// Registers all routes. Other methods of a path respond with 405, other paths with 404.
 fn routes(config: &mut web::ServiceConfig) {
     let mut endpoints = endpoints();
     while let Some(path) = endpoints.first().map(|e| e.path) {
         let (here, others): (Vec<_>, Vec<_>) = endpoints.into_iter().partition(|e| e.path == path);
         endpoints = others;
-        let allowed = here.iter().map(|e| e.method.as_str()).collect::<Vec<_>>().join(", ");
+        let methods = here.iter().flat_map(|e| match e.method {
+            Method::GET => vec!["GET", "HEAD"],
+            _ => vec![e.method.as_str()],
+        });
+        let allowed = methods.collect::<Vec<_>>().join(", ");
         let resource = web::resource(path).app_data(log::Route(path));
         let resource = here.into_iter().fold(resource, |resource, endpoint| resource.route(endpoint.route));
         config.service(resource.default_service(web::to(move || {
@@ -124,35 +128,35 @@ fn routes(config: &mut web::ServiceConfig) {
     config.default_service(web::to(|| async { Error::from(codes::NOT_FOUND).error_response() }));
 }
 
-/// Where and how to listen.
+/// The addresses and threads of a server.
 pub struct Sockets {
-    /// For plain HTTP.
+    /// The address for plain HTTP.
     pub http: Option<SocketAddr>,
-    /// For HTTPS, with what it takes.
+    /// The address for HTTPS, with its certificate.
     pub https: Option<(SocketAddr, rustls::ServerConfig)>,
-    /// Threads; as many as cores if not said.
+    /// The number of threads; default: the number of cores.
     pub workers: Option<usize>,
-    /// How long requests in flight may take when the server is told to stop.
+    /// The time that open requests have to finish when the server stops.
     pub shutdown_timeout: Duration,
 }
 
-/// A server that listens.
+/// A listening server.
 pub struct Running {
-    /// To stop it.
+    /// Stops the server.
     pub handle: ServerHandle,
-    /// To be awaited until it has stopped.
+    /// Resolves after the server has stopped.
     pub server: Server,
-    /// Where it answers HTTP.
+    /// The bound address for HTTP.
     pub http: Option<SocketAddr>,
-    /// Where it answers HTTPS.
+    /// The bound address for HTTPS.
     pub https: Option<SocketAddr>,
 }
 
-/// Starts to listen. Signals are the caller's to handle.
+/// Starts to listen. The caller handles signals.
 pub fn start(app: Arc<App>, sockets: Sockets) -> anyhow::Result<Running> {
     let data = web::Data::from(app);
     let mut server = HttpServer::new(move || {
-        // The one that is wrapped last is the outermost.
+        // The last middleware is the outermost one.
         ActixApp::new()
             .app_data(data.clone())
             .wrap(from_fn(load::limit))
@@ -167,7 +171,7 @@ pub fn start(app: Arc<App>, sockets: Sockets) -> anyhow::Result<Running> {
     }
     let failed = |address: SocketAddr| {
         format!(
-            "cannot listen on {address}: is something else using it? Choose another address, or port 0 for any free one"
+            "cannot listen on {address}: is it in use? Choose another address, or port 0 for any free port"
         )
     };
     let (mut http, mut https) = (None, None);

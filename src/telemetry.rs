@@ -1,8 +1,8 @@
-//! The program's own log: lines on the standard error, for people on a terminal and as JSON everywhere else.
+//! The program's log on standard error: text on a terminal, JSON elsewhere.
 //!
-//! JSON lines of `info` and below wait for up to [`TICK`], so that a busy server writes many of them at once: a write for
-//! each request costs about a tenth of what a read of a user costs in all. Warnings and errors are written at once, with
-//! all that waits before them.
+//! JSON lines of `info` and below are buffered for up to [`FLUSH_INTERVAL`], so that a busy server writes many lines at
+//! once: a write for each request costs about a tenth of the time of a user read. Warnings and errors are written
+//! immediately, after the buffered lines.
 
 use std::io::{self, IsTerminal, Write, stderr};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -16,78 +16,80 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::settings::LogFormat;
 
-/// Starts logging, once a process. `RUST_LOG` goes before `filter`; times are in UTC.
+/// Starts the log, once for each process. `RUST_LOG` overrides `filter`. Times are in UTC.
 ///
 /// # Errors
-/// A filter that cannot be read, or a second call.
+/// An invalid filter, or a second call.
 pub fn init(format: Option<LogFormat>, filter: &str) -> anyhow::Result<()> {
-    let filter =
-        std::env::var("RUST_LOG").ok().filter(|own| !own.is_empty()).unwrap_or_else(|| filter.to_owned());
-    let filter =
-        EnvFilter::try_new(&filter).with_context(|| format!("the log filter {filter:?} cannot be read"))?;
+    let filter = std::env::var("RUST_LOG")
+        .ok()
+        .filter(|filter| !filter.is_empty())
+        .unwrap_or_else(|| filter.to_owned());
+    let filter = EnvFilter::try_new(&filter).with_context(|| format!("invalid log filter {filter:?}"))?;
     let terminal = stderr().is_terminal();
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(terminal);
     match format.unwrap_or(if terminal { LogFormat::Text } else { LogFormat::Json }) {
         LogFormat::Text => lines.with_writer(stderr).compact().try_init(),
         LogFormat::Json => {
-            thread::Builder::new().name("log".into()).spawn(|| LINES.write_in_turn())?;
+            thread::Builder::new().name("log".into()).spawn(|| LINES.flush_periodically())?;
             lines.with_writer(&LINES).json().flatten_event(true).try_init()
         }
     }
-    .map_err(|error| anyhow!(error).context("logging was started before"))
+    .map_err(|error| anyhow!(error).context("the log was started before"))
 }
 
-/// Writes what still waits; to be called before the process ends.
+/// Writes the buffered lines. To be called before the process ends.
 pub fn flush() {
-    Lines::write(&mut LINES.waiting());
+    Lines::write(&mut LINES.lock());
 }
 
-/// How long a line may wait.
-const TICK: Duration = Duration::from_millis(20);
+/// Longest time that a line is buffered.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(20);
 
-static LINES: Lines = Lines { waiting: Mutex::new(Vec::new()), came: Condvar::new() };
+static LINES: Lines = Lines { buffer: Mutex::new(Vec::new()), is_filled: Condvar::new() };
 
-/// Lines that wait to be written together.
+/// Buffered lines.
 struct Lines {
-    waiting: Mutex<Vec<u8>>,
-    came: Condvar,
+    buffer: Mutex<Vec<u8>>,
+    /// Notified when an empty buffer gets its first line.
+    is_filled: Condvar,
 }
 
 impl Lines {
-    fn waiting(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Under the lock, so that lines stay in their order.
-    fn write(waiting: &mut Vec<u8>) {
-        // Nobody is left to be told if the standard error is gone.
-        let _ = stderr().write_all(waiting);
-        waiting.clear();
+    /// Writes under the lock, which keeps the order of the lines.
+    fn write(buffer: &mut Vec<u8>) {
+        // A failure of standard error cannot be reported anywhere.
+        let _ = stderr().write_all(buffer);
+        buffer.clear();
     }
 
-    fn write_in_turn(&self) {
+    fn flush_periodically(&self) {
         loop {
-            drop(self.came.wait_while(self.waiting(), |waiting| waiting.is_empty()));
-            thread::sleep(TICK);
-            Self::write(&mut self.waiting());
+            drop(self.is_filled.wait_while(self.lock(), |buffer| buffer.is_empty()));
+            thread::sleep(FLUSH_INTERVAL);
+            Self::write(&mut self.lock());
         }
     }
 }
 
-/// One line on its way.
+/// Writes one line.
 struct Line {
     urgent: bool,
 }
 
 impl Write for Line {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let mut waiting = LINES.waiting();
-        if waiting.is_empty() && !self.urgent {
-            LINES.came.notify_one();
+        let mut buffer = LINES.lock();
+        if buffer.is_empty() && !self.urgent {
+            LINES.is_filled.notify_one();
         }
-        waiting.extend_from_slice(line);
+        buffer.extend_from_slice(line);
         if self.urgent {
-            Lines::write(&mut waiting);
+            Lines::write(&mut buffer);
         }
         Ok(line.len())
     }

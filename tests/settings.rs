@@ -564,7 +564,7 @@ fn rate_limit_has_a_burst_and_one_refill_rate() {
     a.toml:5: rate_limits.token.per_second: found both of per_second and per_minute, expected one of per_second and per_minute
     a.toml:6: rate_limits.signup.per_second: found neither per_second nor per_minute, expected one of per_second and per_minute
     a.toml:7: rate_limits.change_password.burst: found nothing, expected this key to be set
-    a.toml:8: rate_limits.userinfo.burst: found 61, expected no more than what comes back within an hour
+    a.toml:8: rate_limits.userinfo.burst: found 61, expected at most the requests that are refilled within an hour
     a.toml:9: rate_limits.mfa: found an unknown key, expected one of management_api, token, signup, change_password, userinfo
     ");
 }

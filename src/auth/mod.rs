@@ -1,7 +1,7 @@
 //! Access tokens of callers: verification, claims and scopes. [`crate::oauth`] issues them.
 //!
-//! Access tokens for the Management API are JWTs, signed with RS256 by a key of the tenant. The algorithm is pinned: the
-//! `alg` of a token is only compared.
+//! Access tokens for the Management API are JWTs, signed with RS256 by a key of the tenant. The algorithm is fixed: a
+//! token with another `alg` is rejected.
 
 pub mod link;
 pub mod scopes;
@@ -19,14 +19,14 @@ use serde::{Deserialize, Serialize};
 use crate::base::error::{Error, codes};
 use crate::tenancy::Tenant;
 
-/// What an access token says (RFC 9068's subset that Auth0 uses).
+/// The claims of an access token (the subset of RFC 9068 that Auth0 uses).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Claims {
     /// `https://HOST/`.
     pub iss: String,
     /// `CLIENT_ID@clients`, or a user's id.
     pub sub: String,
-    /// The API it is for.
+    /// The APIs that accept it.
     pub aud: Audience,
     /// Issued at, seconds since 1970.
     pub iat: i64,
@@ -35,10 +35,10 @@ pub struct Claims {
     /// Granted scopes, separated by spaces.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub scope: String,
-    /// The grant type it was issued by.
+    /// The grant type.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub gty: String,
-    /// The client it was issued to.
+    /// The client that requested it.
     #[serde(default)]
     pub azp: String,
 }
@@ -63,8 +63,8 @@ impl Audience {
 }
 
 impl Claims {
-    /// Of a request that came without a token: they allow nothing.
-    pub(crate) fn nobodys() -> Self {
+    /// The claims of a request without a token. They contain no scope.
+    pub(crate) fn anonymous() -> Self {
         Self {
             iss: String::new(),
             sub: String::new(),
@@ -77,42 +77,57 @@ impl Claims {
         }
     }
 
-    /// Does the token have any of these scopes?
+    /// Whether the token has any of these scopes.
     pub fn has_any(&self, scopes: &[&str]) -> bool {
-        self.scope.split(' ').any(|granted| scopes.contains(&granted))
+        scopes.iter().any(|scope| has_scope(&self.scope, scope))
     }
 
-    /// Does the token have all of these scopes?
+    /// Whether the token has all of these scopes.
     pub fn has_all(&self, scopes: &[&str]) -> bool {
-        scopes.iter().all(|scope| self.has_any(&[scope]))
+        scopes.iter().all(|scope| has_scope(&self.scope, scope))
     }
 }
 
-/// Tokens that were verified lately, by the end of their signature, which no two tokens have in common.
-///
-/// What is found is compared whole: a text that only ends like a token that was verified is not one.
-pub struct Tokens(Cache<[u8; 32], Arc<Known>>);
+/// Whether a `scope`, a list separated by spaces, contains a scope.
+pub(crate) fn has_scope(scope: &str, wanted: &str) -> bool {
+    scope.split(' ').any(|scope| scope == wanted)
+}
 
-/// A token that was verified, the tenant that it is of, and what it says.
-struct Known(Box<str>, Arc<str>, Arc<Claims>);
+/// Cache of recently verified tokens. The key is the end of the token's signature, which differs between any two tokens.
+///
+/// A hit requires the full token to be equal, so a forged token with the end of a verified one is verified itself.
+pub struct Tokens(Cache<[u8; 32], Arc<VerifiedToken>>);
+
+struct VerifiedToken {
+    text: Box<str>,
+    tenant: Arc<str>,
+    claims: Arc<Claims>,
+}
+
+/// Capacity of the token cache, in bytes.
+const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 
 impl Default for Tokens {
     fn default() -> Self {
-        // Bytes: a scope may be as long as the rest of the token.
-        let weight =
-            |_: &[u8; 32], known: &Arc<Known>| u32::try_from(2 * known.0.len() + 512).unwrap_or(u32::MAX);
-        let cache = Cache::builder().weigher(weight).max_capacity(32 * 1024 * 1024);
+        // A token is counted twice for its claims: `scope` can be as long as the rest.
+        let weight = |_: &[u8; 32], token: &Arc<VerifiedToken>| {
+            u32::try_from(2 * token.text.len() + 512).unwrap_or(u32::MAX)
+        };
+        let cache = Cache::builder().weigher(weight).max_capacity(CACHE_BYTES);
         Self(cache.time_to_live(Duration::from_secs(300)).build())
     }
 }
 
 impl Tokens {
-    /// The claims of a token for a tenant's Management API, if it is to be believed now.
+    /// The claims of a valid token for a tenant's Management API. `now` is in seconds since 1970.
+    ///
+    /// # Errors
+    /// 400 for a text that is not a JWT, 401 for a token that is not valid.
     pub fn verify(&self, tenant: &Tenant, token: &str, now: i64) -> Result<Arc<Claims>, Error> {
         self.verify_for(|audience| tenant.is_management(audience), tenant, token, now)
     }
 
-    /// The same of a token for `/userinfo`.
+    /// The claims of a valid token for a tenant's `/userinfo`.
     pub fn verify_for_userinfo(&self, tenant: &Tenant, token: &str, now: i64) -> Result<Arc<Claims>, Error> {
         self.verify_for(|audience| tenant.is_userinfo(audience), tenant, token, now)
     }
@@ -128,32 +143,43 @@ impl Tokens {
         if claims.aud.any(is_audience) { Ok(claims) } else { Err(codes::INVALID_TOKEN.into()) }
     }
 
-    /// The claims of a token that this tenant issued, for whomever.
+    /// The claims of a valid token of this tenant, for any audience.
     fn verify_cached(&self, tenant: &Tenant, token: &str, now: i64) -> Result<Arc<Claims>, Error> {
-        // A shorter one has no signature that could be right, so it is never known.
+        // A shorter token has no complete signature, so the cache never contains it.
         let end = token.as_bytes().last_chunk::<32>().copied().unwrap_or_default();
-        if let Some(known) = self.0.get(&end)
-            && *known.0 == *token
-            && known.1 == tenant.id
+        if let Some(cached) = self.0.get(&end)
+            && *cached.text == *token
+            && cached.tenant == tenant.id
         {
-            let claims = &known.2;
+            let claims = &cached.claims;
             return if claims.exp > now { Ok(Arc::clone(claims)) } else { Err(codes::EXPIRED_TOKEN.into()) };
         }
         if !is_jwt(token) {
             return Err(codes::BAD_BEARER.into());
         }
         let claims = Arc::new(verify(tenant, token, now)?);
-        self.0.insert(end, Arc::new(Known(token.into(), Arc::clone(&tenant.id), Arc::clone(&claims))));
+        let verified =
+            VerifiedToken { text: token.into(), tenant: Arc::clone(&tenant.id), claims: Arc::clone(&claims) };
+        self.0.insert(end, Arc::new(verified));
         Ok(claims)
     }
 }
 
-/// Clocks of two machines are never the same: a token may be this many seconds early.
+/// Tolerated clock difference between two machines, in seconds.
 pub(crate) const LEEWAY: i64 = 5;
+
+/// Validation of the signature alone. The callers validate the claims: by the request's clock, and with Auth0's message
+/// for each violation.
+pub(crate) fn signature_only(algorithm: Algorithm) -> Validation {
+    let mut validation = Validation::new(algorithm);
+    (validation.validate_exp, validation.validate_aud) = (false, false);
+    validation.required_spec_claims.clear();
+    validation
+}
 
 fn verify(tenant: &Tenant, token: &str, now: i64) -> Result<Claims, Error> {
     #[derive(Deserialize)]
-    struct Whole {
+    struct AllClaims {
         #[serde(flatten)]
         claims: Claims,
         nbf: Option<i64>,
@@ -164,31 +190,27 @@ fn verify(tenant: &Tenant, token: &str, now: i64) -> Result<Claims, Error> {
         return Err(invalid());
     }
     let key = header.kid.as_deref().and_then(|kid| tenant.key(kid)).ok_or(codes::INVALID_SIGNATURE)?;
-    let mut signature_only = Validation::new(Algorithm::RS256);
-    // The claims are judged below, by the request's clock and with a meaning for each fault.
-    (signature_only.validate_exp, signature_only.validate_aud) = (false, false);
-    signature_only.required_spec_claims.clear();
-    let whole = jsonwebtoken::decode::<Whole>(token, &key.decoding, &signature_only)
+    let decoded = jsonwebtoken::decode(token, &key.decoding, &signature_only(Algorithm::RS256));
+    let AllClaims { claims, nbf } = decoded
         .map_err(|e| match e.kind() {
             ErrorKind::InvalidSignature => Error::from(codes::INVALID_SIGNATURE),
             _ => invalid(),
         })?
         .claims;
-    let claims = whole.claims;
     if claims.exp <= now {
         return Err(codes::EXPIRED_TOKEN.into());
     }
-    let early = whole.nbf.unwrap_or(claims.iat).max(claims.iat) > now + LEEWAY;
-    if early || !tenant.is_issuer(&claims.iss) {
+    let is_early = nbf.unwrap_or(claims.iat).max(claims.iat) > now + LEEWAY;
+    if is_early || !tenant.is_issuer(&claims.iss) {
         return Err(invalid());
     }
     Ok(claims)
 }
 
-/// Is this the form of a JWT: three parts of base64url? Of one that is not, Auth0 says that the header is malformed.
+/// Whether a text has the form of a JWT: three parts in base64url. For any other text Auth0 reports a malformed header.
 pub fn is_jwt(token: &str) -> bool {
     let mut parts = token.split('.');
     let part = |p: Option<&str>| p.is_some_and(|p| URL_SAFE_NO_PAD.decode(p).is_ok_and(|b| !b.is_empty()));
-    // The third part is empty in an unsigned token, which is a token all the same, only not one to be believed.
+    // An unsigned token has an empty third part. It has the form of a JWT, but no valid signature.
     part(parts.next()) && part(parts.next()) && parts.next().is_some() && parts.next().is_none()
 }

@@ -1,30 +1,31 @@
-//! The scopes of the Management API, and the types by which a handler's signature demands them.
+//! The scopes of the Management API, and a marker type for the requirement of each route: `Caller<UpdateUsers>` in a
+//! handler's signature.
 //!
-//! The names are Auth0's (<https://auth0.com/docs/api/management/v2>); any one of a demand's scopes is enough unless it
-//! says `all of`.
+//! The names are Auth0's (<https://auth0.com/docs/api/management/v2>). A token needs any one of a requirement's scopes,
+//! or every one of an `all of` requirement.
 
-/// What a route demands of a token; a marker type implements it.
+/// The scopes that a route requires, implemented by a marker type.
 pub trait Scope: 'static {
-    /// Any of these is enough, unless all of them are demanded.
+    /// The scopes of the requirement. One of them is enough unless [`Scope::ALL_OF`] is true.
     const ANY_OF: &'static [&'static str];
-    /// Are all of them demanded?
+    /// Whether a token needs every one of them.
     const ALL_OF: bool = false;
 }
 
-macro_rules! demands {
+macro_rules! requirements {
     ($($name:ident = $($word:ident of)? $($scope:literal),+;)*) => {
-        $(#[doc = concat!("Demands of the scopes: ", $($scope, " "),+)]
+        $(#[doc = concat!("Requires of the scopes: ", $($scope, " "),+)]
         #[derive(Debug)]
         pub enum $name {}
         impl Scope for $name {
             const ANY_OF: &'static [&'static str] = &[$($scope),+];
-            $(demands! { @ $word })?
+            $(requirements! { @ $word })?
         })*
     };
     (@ all) => { const ALL_OF: bool = true; };
 }
 
-demands! {
+requirements! {
     CreateUsers = "create:users";
     ListUsers = "read:users";
     ReadUsers = "read:users", "read:current_user", "read:user_idp_tokens";
@@ -86,7 +87,8 @@ demands! {
     UpdateUserBlocks = "update:users";
 }
 
-/// The scopes of the Management API that a user's own token can have, for that user alone. No grant of `*` has them.
+/// The scopes of the Management API for tokens of users. Each gives access to the token's own subject only, and a grant
+/// of `*` does not contain them.
 pub const CURRENT_USER: &[&str] = &[
     "read:current_user",
     "update:current_user_metadata",
@@ -94,10 +96,10 @@ pub const CURRENT_USER: &[&str] = &[
     "delete:current_user",
 ];
 
-/// What a login can give access to beside an API (OIDC Core 1.0, 5.4).
+/// The scopes of OpenID Connect, which select claims of the user (OIDC Core 1.0, 5.4).
 pub const STANDARD: &[&str] = &["openid", "profile", "email", "address", "phone"];
 
-/// Every other scope of the Management API: what a grant of `*` stands for.
+/// All other scopes of the Management API: the scopes of a grant of `*`.
 pub const ALL: &[&str] = &[
     "create:client_credentials",
     "create:client_grants",

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 /// A kind of error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Meaning {
+pub struct ErrorKind {
     /// The HTTP status, 400..=599.
     pub status: u16,
     /// Auth0's stable `errorCode`; some of Auth0's responses have none.
@@ -18,14 +18,14 @@ pub struct Meaning {
 
 /// The table of error kinds.
 pub mod codes {
-    use super::Meaning;
+    use super::ErrorKind;
 
     macro_rules! error_kinds {
         ($($name:ident = $status:literal, $code:expr, $message:literal;)*) => {
             $(#[allow(clippy::doc_markdown, rustdoc::bare_urls, reason = "the messages of responses, verbatim")]
-            #[doc = $message] pub const $name: Meaning = Meaning { status: $status, code: $code, message: $message };)*
+            #[doc = $message] pub const $name: ErrorKind = ErrorKind { status: $status, code: $code, message: $message };)*
             /// Every kind of error.
-            pub const ALL: &[Meaning] = &[$($name),*];
+            pub const ALL: &[ErrorKind] = &[$($name),*];
         };
     }
 
@@ -71,7 +71,7 @@ pub mod codes {
         PHONE_IN_USE = 400, Some("auth0_idp_error"), "The phone number provided is in use already.";
         EMAIL_IN_USE = 400, Some("auth0_idp_error"), "The specified new email already exists";
         PASSWORD_TOO_WEAK = 400, Some("invalid_password"), "PasswordStrengthError: Password is too weak";
-        INVALID_USERNAME = 400, Some("invalid_body"), "Payload validation error: 'Username is not of a form or length that the connection allows'.";
+        INVALID_USERNAME = 400, Some("invalid_body"), "Payload validation error: 'Username does not have a format or length that the connection allows'.";
         INEXISTENT_CONNECTION = 400, Some("inexistent_connection"), "The connection does not exist.";
         UNKNOWN_CONNECTION = 404, Some("inexistent_connection"), "The connection does not exist";
         CONNECTION_EXISTS = 409, Some("connection_conflict"), "A connection with the same name already exists";
@@ -84,7 +84,7 @@ pub mod codes {
         PATCH_CONNECTION_UNSUITABLE = 400, Some("operation_not_supported"), "Connection is not supported for this operation.";
         USERNAME_NOT_SUPPORTED = 400, Some("operation_not_supported"), "Cannot set username for connection without requires_username.";
         PASSWORD_NOT_SUPPORTED = 400, Some("operation_not_supported"), "Cannot set password for a connection that is not a database.";
-        PASSWORDLESS_IDENTIFIER = 400, Some("operation_not_supported"), "Cannot remove what a user of a passwordless connection is known by.";
+        PASSWORDLESS_IDENTIFIER = 400, Some("operation_not_supported"), "Cannot remove the identifier of a user of a passwordless connection.";
         USERNAME_NEVER_SET = 400, Some("operation_not_supported"), "Cannot update username for users without an username already set.";
         SECONDARY_ATTRIBUTES = 400, Some("operation_not_supported"), "The following user attributes cannot be updated. The specified connection belongs to a secondary identity.";
         SAME_IDENTITY = 400, Some("operation_not_supported"), "Main identity and the new one are the same.";
@@ -106,7 +106,7 @@ pub mod codes {
         ORGANIZATIONS_OF_THIRD_PARTY = 403, Some("operation_not_supported"), "Organizations are only available to first party clients on user-based flows. Properties organization_usage and organization_require_behavior must be unset for third party clients.";
         GLOBAL_CLIENT = 400, Some("operation_not_supported"), "Global client cannot be deleted.";
         INEXISTENT_CREDENTIAL = 404, Some("inexistent_credential"), "The credential does not exist";
-        UNKNOWN_CREDENTIAL = 400, Some("invalid_body"), "Payload validation error: 'Credentials can only be named if they are the client's'.";
+        UNKNOWN_CREDENTIAL = 400, Some("invalid_body"), "Payload validation error: 'Credentials must belong to the client'.";
         INEXISTENT_CLIENT_GRANT = 404, Some("inexistent_client_grant"), "The grant does not exist.";
         CLIENT_GRANT_EXISTS = 409, Some("client_grant_conflict"), "A client grant for this client and resource server already exists.";
         UNKNOWN_ORGANIZATION = 404, None, "No organization found by that id or name";
@@ -125,9 +125,9 @@ pub mod codes {
     }
 }
 
-impl Meaning {
+impl ErrorKind {
     /// An error of this kind with a more specific message.
-    pub fn because(self, message: impl Into<Cow<'static, str>>) -> Error {
+    pub fn with_message(self, message: impl Into<Cow<'static, str>>) -> Error {
         Error { message: message.into(), ..Error::from(self) }
     }
 }
@@ -135,7 +135,7 @@ impl Meaning {
 /// An error, with the texts for the client and for the log.
 #[derive(Clone, Debug)]
 pub struct Error {
-    pub meaning: Meaning,
+    pub kind: ErrorKind,
     /// The message for the client.
     pub message: Cow<'static, str>,
     /// The text for the log, such as the message of the driver. It is never sent to the client.
@@ -146,7 +146,7 @@ pub struct Error {
 
 impl Error {
     /// A failed precondition; `etag` is the current entity tag.
-    pub fn mismatch(etag: String) -> Self {
+    pub fn precondition_failed(etag: String) -> Self {
         Self { etag: Some(etag), ..codes::PRECONDITION_FAILED.into() }
     }
 
@@ -156,9 +156,9 @@ impl Error {
     }
 }
 
-impl From<Meaning> for Error {
-    fn from(meaning: Meaning) -> Self {
-        Self { meaning, message: meaning.message.into(), cause: None, etag: None }
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self { kind, message: kind.message.into(), cause: None, etag: None }
     }
 }
 

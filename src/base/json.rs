@@ -142,7 +142,7 @@ fn root(body: &[u8]) -> Result<&RawValue, Error> {
 fn unexpected(expected: &str, found: &RawValue) -> Error {
     let found = type_name(found);
     codes::INVALID_BODY
-        .because(format!("Payload validation error: 'Expected type {expected} but found type {found}'."))
+        .with_message(format!("Payload validation error: 'Expected type {expected} but found type {found}'."))
 }
 
 /// The JSON Schema name of a value's type.
@@ -161,7 +161,7 @@ pub fn type_name(value: &RawValue) -> &'static str {
 }
 
 /// The maximum depth of a document.
-pub const LEVELS: usize = 128;
+pub const MAX_LEVELS: usize = 128;
 
 /// Rejects text that JSON parsers and `jsonb` interpret differently.
 fn strict(text: &str) -> Result<&RawValue, Error> {
@@ -170,21 +170,20 @@ fn strict(text: &str) -> Result<&RawValue, Error> {
         let message = e.to_string();
         if e.is_data() {
             let reason = message.split(" at line ").next().unwrap_or_default();
-            codes::INVALID_BODY.because(format!("Payload validation error: '{reason}'."))
+            codes::INVALID_BODY.with_message(format!("Payload validation error: '{reason}'."))
         } else if message.starts_with("recursion limit") {
             codes::INVALID_BODY
-                .because(format!("Payload validation error: 'Nested deeper than {LEVELS} levels'."))
+                .with_message(format!("Payload validation error: 'Nested deeper than {MAX_LEVELS} levels'."))
         } else if message.starts_with("number out of range") {
-            codes::INVALID_BODY.because("Payload validation error: 'Number out of range'.")
+            codes::INVALID_BODY.with_message("Payload validation error: 'Number out of range'.")
         } else {
             codes::INVALID_JSON.into()
         }
     })?;
     if let Some(number) = numbers(text).find(|n| !is_in_range(n)) {
         let shown: String = number.chars().take(40).collect();
-        return Err(
-            codes::INVALID_BODY.because(format!("Payload validation error: 'Number out of range: {shown}'."))
-        );
+        return Err(codes::INVALID_BODY
+            .with_message(format!("Payload validation error: 'Number out of range: {shown}'.")));
     }
     serde_json::from_str(text).map_err(|_| codes::INVALID_JSON.into())
 }

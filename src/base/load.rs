@@ -12,25 +12,25 @@ pub struct Load(AtomicUsize);
 
 impl Load {
     /// Counts a request until the guard is dropped; `None` at the limit.
-    pub fn enter(&self) -> Option<Inside<'_>> {
+    pub fn admit(&self) -> Option<ActiveRequest<'_>> {
         let others = self.0.fetch_add(1, Ordering::Relaxed);
         // A rejected request drops the guard here, which uncounts it.
-        Some(Inside(&self.0)).filter(|_| others < MAX_REQUESTS)
+        Some(ActiveRequest(&self.0)).filter(|_| others < MAX_REQUESTS)
     }
 
     /// Uncounts a request until the guard is dropped, while its body arrives: slow clients must not exhaust
     /// the limit.
-    pub fn step_out(&self) -> Outside<'_> {
+    pub fn uncount(&self) -> UncountedRequest<'_> {
         self.0.fetch_sub(1, Ordering::Relaxed);
-        Outside(&self.0)
+        UncountedRequest(&self.0)
     }
 }
 
 /// An active request.
 #[derive(Debug)]
-pub struct Inside<'a>(&'a AtomicUsize);
+pub struct ActiveRequest<'a>(&'a AtomicUsize);
 
-impl Drop for Inside<'_> {
+impl Drop for ActiveRequest<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -38,9 +38,9 @@ impl Drop for Inside<'_> {
 
 /// A request that is not counted.
 #[derive(Debug)]
-pub struct Outside<'a>(&'a AtomicUsize);
+pub struct UncountedRequest<'a>(&'a AtomicUsize);
 
-impl Drop for Outside<'_> {
+impl Drop for UncountedRequest<'_> {
     fn drop(&mut self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
@@ -53,14 +53,14 @@ mod tests {
     #[test]
     fn limit_does_not_count_requests_with_an_arriving_body() {
         let load = Load::default();
-        let mut active: Vec<_> = (0..MAX_REQUESTS).map(|_| load.enter().unwrap()).collect();
-        assert!(load.enter().is_none());
-        assert!(load.enter().is_none(), "a rejected request is not counted");
-        let uncounted = load.step_out();
-        let other = load.enter().unwrap();
+        let mut active: Vec<_> = (0..MAX_REQUESTS).map(|_| load.admit().unwrap()).collect();
+        assert!(load.admit().is_none());
+        assert!(load.admit().is_none(), "a rejected request is not counted");
+        let uncounted = load.uncount();
+        let other = load.admit().unwrap();
         drop(uncounted);
         active.pop();
-        assert!(load.enter().is_none());
+        assert!(load.admit().is_none());
         drop((active, other));
         assert_eq!(load.0.into_inner(), 0);
     }

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use crate::base::error::Error;
 use crate::base::json::{Object, type_name};
 use crate::base::patch::Patch;
-use crate::base::schema::{Fault, Part, refuse};
+use crate::base::schema::{Part, Violation, reject};
 
 /// The root names of `app_metadata` that Auth0 reserves.
 const RESERVED: [&str; 18] = [
@@ -53,77 +53,82 @@ pub fn patch(body: &Object<'_>, field: &str) -> MetadataPatch {
 }
 
 /// The violations of the rules of names in a metadata field.
-pub fn faults(body: &Object<'_>, field: &'static str) -> Vec<Fault> {
-    let mut faults = Vec::new();
+pub fn violations(body: &Object<'_>, field: &'static str) -> Vec<Violation> {
+    let mut violations = Vec::new();
     if let Some(object) = body.get(field).and_then(Object::of) {
         if field == "app_metadata" {
             let reserved = object.members().filter(|(name, _)| RESERVED.contains(name));
-            faults.extend(reserved.map(|(name, _)| {
-                Fault::of(format!("{field}.{name}"), "", format!("Property name is reserved: {name}"))
+            violations.extend(reserved.map(|(name, _)| {
+                Violation::of(format!("{field}.{name}"), "", format!("Property name is reserved: {name}"))
             }));
         }
-        check_names(field, &object, &mut faults);
+        check_names(field, &object, &mut violations);
     }
-    faults
+    violations
 }
 
 /// The violations of the rules of text metadata (clients, organizations): the lengths of names and values,
 /// and the characters of names. A null removes a value.
-pub fn text_faults(
+pub fn text_violations(
     body: &Object<'_>,
     field: &'static str,
     about: &'static str,
     is_name_character: fn(char) -> bool,
-) -> Vec<Fault> {
-    let mut faults = Vec::new();
+) -> Vec<Violation> {
+    let mut violations = Vec::new();
     for (name, value) in body.get(field).and_then(Object::of).iter().flat_map(Object::members) {
         let path = format!("{field}.{name}");
-        let mut fault = |reason: String| faults.push(Fault::of(&path, about, reason));
+        let mut violation = |reason: String| violations.push(Violation::of(&path, about, reason));
         if name.chars().count() > MAX_TEXT_LENGTH {
-            fault(format!("Property name is too long, maximum {MAX_TEXT_LENGTH}"));
+            violation(format!("Property name is too long, maximum {MAX_TEXT_LENGTH}"));
         } else if !name.chars().all(is_name_character) {
-            fault("Property name has characters that are not allowed".into());
+            violation("Property name has characters that are not allowed".into());
         }
         match serde_json::from_str::<Option<String>>(value.get()) {
-            Err(_) => fault(format!("Expected type string but found type {}", type_name(value))),
+            Err(_) => violation(format!("Expected type string but found type {}", type_name(value))),
             Ok(text) => {
                 let length = text.unwrap_or_default().chars().count();
                 if length > MAX_TEXT_LENGTH {
-                    fault(format!("String is too long ({length} chars), maximum {MAX_TEXT_LENGTH}"));
+                    violation(format!("String is too long ({length} chars), maximum {MAX_TEXT_LENGTH}"));
                 }
             }
         }
     }
-    faults
+    violations
 }
 
 /// Rejects a change that is larger than the tenant's limit, in bytes of JSON.
 pub fn check_size(limit: usize, fields: &[(&'static str, &MetadataPatch)]) -> Result<(), Error> {
     let too_large = fields.iter().filter_map(|(field, patch)| {
         let size = patch.as_ref().map_or(0, String::len);
-        (size > limit).then(|| Fault::of(*field, "", format!("Too large ({size} bytes), maximum {limit}")))
+        (size > limit)
+            .then(|| Violation::of(*field, "", format!("Too large ({size} bytes), maximum {limit}")))
     });
-    refuse(Part::Payload, &too_large.collect::<Vec<_>>())
+    reject(Part::Payload, &too_large.collect::<Vec<_>>())
 }
 
 /// Collects the violations of names below a path.
-fn check_names(path: &str, object: &Object<'_>, faults: &mut Vec<Fault>) {
+fn check_names(path: &str, object: &Object<'_>, violations: &mut Vec<Violation>) {
     for (name, value) in object.members() {
         let path = format!("{path}.{name}");
         if name.contains(['.', '$']) {
-            faults.push(Fault::of(&path, "", format!("Property names must not contain . or $: {name}")));
+            violations.push(Violation::of(
+                &path,
+                "",
+                format!("Property names must not contain . or $: {name}"),
+            ));
         }
-        check_value(&path, value, faults);
+        check_value(&path, value, violations);
     }
 }
 
-fn check_value(path: &str, value: &RawValue, faults: &mut Vec<Fault>) {
+fn check_value(path: &str, value: &RawValue, violations: &mut Vec<Violation>) {
     if let Some(object) = Object::of(value) {
-        check_names(path, &object, faults);
+        check_names(path, &object, violations);
     } else if value.get().starts_with('[') && value.get().contains('{') {
         let elements: Vec<&RawValue> = serde_json::from_str(value.get()).unwrap_or_default();
         for (n, element) in elements.into_iter().enumerate() {
-            check_value(&format!("{path}.{n}"), element, faults);
+            check_value(&format!("{path}.{n}"), element, violations);
         }
     }
 }
@@ -135,7 +140,7 @@ mod tests {
     #[test]
     fn names_are_checked_at_every_level() {
         let body = br#"{"app_metadata":{"a":[{"b.c":1}],"email":"x","$d":{"fine":null}}}"#;
-        let faults = faults(&Object::read(body).unwrap(), "app_metadata");
-        assert_eq!(faults.len(), 3, "{faults:?}");
+        let violations = violations(&Object::read(body).unwrap(), "app_metadata");
+        assert_eq!(violations.len(), 3, "{violations:?}");
     }
 }

@@ -27,7 +27,7 @@ impl Page {
     pub fn within(self, cap: Option<u32>) -> Result<Self> {
         match cap {
             Some(cap) if self.start().saturating_add(self.limit()) > cap.into() => Err(codes::INVALID_PAGING
-                .because(codes::INVALID_PAGING.message.replace("1000", &cap.to_string()))),
+                .with_message(codes::INVALID_PAGING.message.replace("1000", &cap.to_string()))),
             _ => Ok(self),
         }
     }

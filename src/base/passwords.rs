@@ -158,11 +158,11 @@ impl Report {
 
 /// The result of a password verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Verification {
     /// The password does not match.
-    Wrong,
+    Failed,
     /// The password matches.
-    Right,
+    Passed,
     /// The password matches, and the hash should be replaced by [`Hasher::hash`].
     Outdated,
 }
@@ -203,20 +203,20 @@ impl Hasher {
 
     /// Verifies a password. Without a hash it computes one all the same, so that the response time does not
     /// reveal which accounts exist.
-    pub async fn verify(&self, password: String, hash: Option<String>) -> Result<Verdict> {
+    pub async fn verify(&self, password: String, hash: Option<String>) -> Result<Verification> {
         self.run(move || {
             let Some(hash) = hash else {
                 let _ = Argon2::default().verify_password(password.as_bytes(), DUMMY_HASH);
-                return Ok(Verdict::Wrong);
+                return Ok(Verification::Failed);
             };
             // Imported users have bcrypt hashes. bcrypt reads the first 72 bytes of a password.
-            let (is_match, verdict) = if hash.starts_with("$2") {
-                (bcrypt::verify(password.as_bytes(), &hash).unwrap_or(false), Verdict::Outdated)
+            let (is_match, verification) = if hash.starts_with("$2") {
+                (bcrypt::verify(password.as_bytes(), &hash).unwrap_or(false), Verification::Outdated)
             } else {
                 let is_match = Argon2::default().verify_password(password.as_bytes(), hash.as_str()).is_ok();
-                (is_match, Verdict::Right)
+                (is_match, Verification::Passed)
             };
-            Ok(if is_match { verdict } else { Verdict::Wrong })
+            Ok(if is_match { verification } else { Verification::Failed })
         })
         .await
     }
@@ -276,7 +276,7 @@ mod tests {
     async fn full_queue_rejects_with_503() {
         let hasher = Hasher::new(1);
         let admitted: Vec<_> = (0..=MAX_QUEUED).map(|_| hasher.admitted.try_acquire().unwrap()).collect();
-        assert_eq!(hasher.hash("x".into()).await.unwrap_err().meaning, codes::OVERLOADED);
+        assert_eq!(hasher.hash("x".into()).await.unwrap_err().kind, codes::OVERLOADED);
         drop(admitted);
         assert!(hasher.hash("x".into()).await.is_ok());
     }
@@ -285,15 +285,15 @@ mod tests {
     async fn verify_reports_outdated_hashes_and_rejects_a_missing_one() {
         let hasher = Hasher::new(1);
         let hash = bcrypt::hash("secret", 4).unwrap();
-        for (password, hash, verdict) in [
-            ("secret", Some(hash.clone()), Verdict::Outdated),
-            ("other", Some(hash), Verdict::Wrong),
-            ("secret", Some(hasher.hash("secret".into()).await.unwrap()), Verdict::Right),
-            ("secret", Some("not a hash".into()), Verdict::Wrong),
-            ("secret", Some("$2b$not a hash".into()), Verdict::Wrong),
-            ("secret", None, Verdict::Wrong),
+        for (password, hash, verification) in [
+            ("secret", Some(hash.clone()), Verification::Outdated),
+            ("other", Some(hash), Verification::Failed),
+            ("secret", Some(hasher.hash("secret".into()).await.unwrap()), Verification::Passed),
+            ("secret", Some("not a hash".into()), Verification::Failed),
+            ("secret", Some("$2b$not a hash".into()), Verification::Failed),
+            ("secret", None, Verification::Failed),
         ] {
-            assert_eq!(hasher.verify(password.into(), hash).await.unwrap(), verdict);
+            assert_eq!(hasher.verify(password.into(), hash).await.unwrap(), verification);
         }
         // The dummy hash costs as much as a real one.
         let ours = hasher.hash("x".into()).await.unwrap();

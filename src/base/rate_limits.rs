@@ -99,7 +99,7 @@ pub enum Refill {
 
 /// The decision on a request, and the state of its bucket for the response headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Judged {
+pub struct Decision {
     pub allowed: bool,
     /// The size of the bucket.
     pub limit: u32,
@@ -134,7 +134,7 @@ impl Limit {
     }
 
     /// Takes a request from a bucket, atomically. The clock returns nanoseconds since 1970.
-    fn take(self, bucket: &AtomicU64, clock: impl Fn() -> u64) -> Judged {
+    fn take(self, bucket: &AtomicU64, clock: impl Fn() -> u64) -> Decision {
         let (interval, capacity) = (self.interval(), self.capacity());
         let mut full_at = bucket.load(Ordering::Acquire);
         loop {
@@ -153,7 +153,7 @@ impl Limit {
             }
             let left = capacity - missing;
             let wait = interval - left % interval;
-            return Judged {
+            return Decision {
                 allowed,
                 limit: self.burst,
                 remaining: left / interval,
@@ -177,12 +177,12 @@ impl Default for Buckets {
 
 impl Buckets {
     /// Counts a request of a caller; `None` if the tenant does not limit it.
-    pub fn judge(
+    pub fn count(
         &self,
         (tenant, limits): (&Arc<str>, &RateLimits),
         what: Limited,
         caller: impl FnOnce() -> String,
-    ) -> Option<Judged> {
+    ) -> Option<Decision> {
         let limit = what.limit(limits)?;
         let bucket = self.0.get_with((Arc::clone(tenant), what, caller()), Arc::default);
         let clock = || u64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos()).unwrap_or_default();
@@ -217,9 +217,9 @@ mod tests {
     fn bucket_empties_and_refills_by_single_requests() {
         let (limit, bucket) = (limit(3, Refill::PerMinute(6)), AtomicU64::default());
         let take = |at: u64| {
-            let judged = limit.take(&bucket, || NOW + at * SECOND);
-            assert_eq!(judged.limit, 3);
-            (judged.allowed, judged.remaining, judged.reset - NOW / SECOND, judged.retry_after)
+            let decision = limit.take(&bucket, || NOW + at * SECOND);
+            assert_eq!(decision.limit, 3);
+            (decision.allowed, decision.remaining, decision.reset - NOW / SECOND, decision.retry_after)
         };
         assert_eq!(take(0), (true, 2, 10, 10));
         assert_eq!(take(1), (true, 1, 10, 9));
@@ -281,12 +281,12 @@ mod tests {
                 content = (content + pause).min(capacity);
                 let allowed = content >= interval;
                 content -= if allowed { interval } else { 0 };
-                let judged = limit.take(&bucket, || now);
-                prop_assert_eq!((judged.allowed, judged.remaining), (allowed, content / interval));
+                let decision = limit.take(&bucket, || now);
+                prop_assert_eq!((decision.allowed, decision.remaining), (allowed, content / interval));
                 // At the reset one more request is allowed, and not a second earlier.
-                let more = |at: u64| (content + at.saturating_sub(now)) / interval > judged.remaining;
-                prop_assert!(more(judged.reset * SECOND) && !more((judged.reset - 1) * SECOND));
-                prop_assert!(more(now + judged.retry_after * SECOND) && judged.retry_after >= 1);
+                let more = |at: u64| (content + at.saturating_sub(now)) / interval > decision.remaining;
+                prop_assert!(more(decision.reset * SECOND) && !more((decision.reset - 1) * SECOND));
+                prop_assert!(more(now + decision.retry_after * SECOND) && decision.retry_after >= 1);
             }
         }
     }

@@ -232,12 +232,12 @@ pub fn is_email(text: &str) -> bool {
 
 /// A violation of a schema or another rule of a request.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct Violation {
     reason: String,
     property: Option<(String, &'static str)>,
 }
 
-impl Fault {
+impl Violation {
     /// A violation by the object as a whole.
     pub fn of_root(reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), property: None }
@@ -258,73 +258,79 @@ pub enum Part {
 }
 
 /// Rejects a request that has violations.
-pub fn refuse(part: Part, faults: &[Fault]) -> Result<(), Error> {
-    if faults.is_empty() { Ok(()) } else { Err(refusal(part, faults)) }
+pub fn reject(part: Part, violations: &[Violation]) -> Result<(), Error> {
+    if violations.is_empty() { Ok(()) } else { Err(validation_error(part, violations)) }
 }
 
 /// The error of a request with these violations.
-pub fn refusal(part: Part, faults: &[Fault]) -> Error {
-    let (opening, meaning) = match part {
+pub fn validation_error(part: Part, violations: &[Violation]) -> Error {
+    let (opening, kind) = match part {
         Part::Payload => ("Payload", codes::INVALID_BODY),
         Part::Query => ("Query", codes::INVALID_QUERY),
         Part::Path => ("Path", codes::INVALID_URI),
     };
-    let message = |fault: &Fault| match &fault.property {
-        None => format!("{opening} validation error: '{}'.", fault.reason),
+    let message = |violation: &Violation| match &violation.property {
+        None => format!("{opening} validation error: '{}'.", violation.reason),
         Some((path, "")) => {
-            format!("{opening} validation error: '{}' on property {path}.", fault.reason)
+            format!("{opening} validation error: '{}' on property {path}.", violation.reason)
         }
         Some((path, about)) => {
-            format!("{opening} validation error: '{}' on property {path} ({about}).", fault.reason)
+            format!("{opening} validation error: '{}' on property {path} ({about}).", violation.reason)
         }
     };
-    meaning.because(faults.iter().map(message).collect::<Vec<_>>().join(" (also) "))
+    kind.with_message(violations.iter().map(message).collect::<Vec<_>>().join(" (also) "))
 }
 
 impl Schema {
     /// The violations by an object.
-    pub fn faults(&self, object: &Object<'_>) -> Vec<Fault> {
-        self.faults_at("", object)
+    pub fn violations(&self, object: &Object<'_>) -> Vec<Violation> {
+        self.violations_at("", object)
     }
 
     /// The violations by an object at a path of the body.
-    pub fn faults_at(&self, path: &str, object: &Object<'_>) -> Vec<Fault> {
-        let mut faults = Vec::new();
-        self.collect(path, object, false, &mut faults);
-        faults
+    pub fn violations_at(&self, path: &str, object: &Object<'_>) -> Vec<Violation> {
+        let mut violations = Vec::new();
+        self.collect(path, object, false, &mut violations);
+        violations
     }
 
     /// The violations by an array of such objects.
-    pub fn faults_of_list(&self, list: &[&RawValue]) -> Vec<Fault> {
-        let mut faults = Vec::new();
+    pub fn violations_of_list(&self, list: &[&RawValue]) -> Vec<Violation> {
+        let mut violations = Vec::new();
         for (n, element) in list.iter().enumerate().rev() {
             if let Some(object) = Object::of(element) {
-                self.collect(&n.to_string(), &object, false, &mut faults);
+                self.collect(&n.to_string(), &object, false, &mut violations);
             } else {
                 let found = json::type_name(element);
-                faults.push(Fault::of(
+                violations.push(Violation::of(
                     n.to_string(),
                     "",
                     format!("Expected type object but found type {found}"),
                 ));
             }
         }
-        faults
+        violations
     }
 
     /// Rejects a body that has violations.
     pub fn check(&self, body: &Object<'_>) -> Result<(), Error> {
-        refuse(Part::Payload, &self.faults(body))
+        reject(Part::Payload, &self.violations(body))
     }
 
     /// `optional_is_nullable`: whether every optional field may be null.
-    fn collect(&self, path: &str, object: &Object<'_>, optional_is_nullable: bool, faults: &mut Vec<Fault>) {
+    fn collect(
+        &self,
+        path: &str,
+        object: &Object<'_>,
+        optional_is_nullable: bool,
+        violations: &mut Vec<Violation>,
+    ) {
         let here = |reason: String| match path {
-            "" => Fault::of_root(reason),
-            path => Fault::of(path, "", reason),
+            "" => Violation::of_root(reason),
+            path => Violation::of(path, "", reason),
         };
         for field in self.fields.iter().filter(|f| f.required && object.get(f.name).is_none()) {
-            faults.push(here(format!("Missing required property: {}", field.name)));
+            violations.push(here(format!("Missing required property: {}", field.name)));
         }
         let known = |name: &str| self.fields.iter().find(|f| f.name == name);
         let unknown: Vec<&str> =
@@ -334,15 +340,15 @@ impl Schema {
             if !self.hint.is_empty() {
                 reason = format!("{reason} ({})", self.hint);
             }
-            faults.push(here(reason));
+            violations.push(here(reason));
         }
         let count = object.members().count();
         if count < self.min_properties {
-            faults
+            violations
                 .push(here(format!("Too few properties defined ({count}), minimum {}", self.min_properties)));
         }
         if count > self.max_properties {
-            faults.push(here(format!(
+            violations.push(here(format!(
                 "Too many properties defined ({count}), maximum {}",
                 self.max_properties
             )));
@@ -352,7 +358,7 @@ impl Schema {
                 let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
                 let can_be_null = field.nullable || (optional_is_nullable && !field.required);
                 if !(can_be_null && value.get() == "null") {
-                    field.kind.collect(&path, field, value, faults);
+                    field.kind.collect(&path, field, value, violations);
                 }
             }
         }
@@ -371,17 +377,17 @@ impl Kind {
         }
     }
 
-    fn collect(&self, path: &str, field: &Field, value: &RawValue, faults: &mut Vec<Fault>) {
-        let fault = |reason: String| Fault::of(path, field.about, reason);
+    fn collect(&self, path: &str, field: &Field, value: &RawValue, violations: &mut Vec<Violation>) {
+        let violation = |reason: String| Violation::of(path, field.about, reason);
         let found = json::type_name(value);
         if let Self::Any(kinds) = self {
             let fits = |kind: &Self| {
-                let mut faults = Vec::new();
-                kind.collect(path, field, value, &mut faults);
-                faults.is_empty()
+                let mut violations = Vec::new();
+                kind.collect(path, field, value, &mut violations);
+                violations.is_empty()
             };
             if !kinds.iter().any(fits) {
-                faults.push(fault("None of the valid schemas were met".into()));
+                violations.push(violation("None of the valid schemas were met".into()));
             }
             return;
         }
@@ -390,7 +396,10 @@ impl Kind {
         }
         if found != self.type_name() {
             let or_null = if field.nullable { ",null" } else { "" };
-            faults.push(fault(format!("Expected type {}{or_null} but found type {found}", self.type_name())));
+            violations.push(violation(format!(
+                "Expected type {}{or_null} but found type {found}",
+                self.type_name()
+            )));
             return;
         }
         let text = || serde_json::from_str::<String>(value.get()).unwrap_or_default();
@@ -401,31 +410,33 @@ impl Kind {
                 #[expect(clippy::cast_precision_loss, reason = "bounds are far below 2^52")]
                 let (low, high) = (*min as f64, *max as f64);
                 if number < low {
-                    faults.push(fault(format!("Value {} is less than minimum {min}", value.get())));
+                    violations.push(violation(format!("Value {} is less than minimum {min}", value.get())));
                 } else if number > high {
-                    faults.push(fault(format!("Value {} is greater than maximum {max}", value.get())));
+                    violations
+                        .push(violation(format!("Value {} is greater than maximum {max}", value.get())));
                 }
             }
-            Self::Text(rules) => faults.extend(rules.fault(&text()).map(fault)),
-            Self::TextOrInteger => faults.extend(Text::at_least(1).fault(&text()).map(fault)),
+            Self::Text(rules) => violations.extend(rules.violation(&text()).map(violation)),
+            Self::TextOrInteger => violations.extend(Text::at_least(1).violation(&text()).map(violation)),
             Self::OneOf(words) => {
                 let text = text();
                 if !words.contains(&text.as_str()) {
-                    faults.push(fault(format!("No enum match for: {}", truncated(&text))));
+                    violations.push(violation(format!("No enum match for: {}", truncated(&text))));
                 }
             }
             Self::Object(schema) | Self::Merged(schema) => {
                 if let Some(object) = Object::of(value) {
-                    schema.collect(path, &object, matches!(self, Self::Merged(_)), faults);
+                    schema.collect(path, &object, matches!(self, Self::Merged(_)), violations);
                 }
             }
             Self::Array(min, kind) => {
                 let elements: Vec<&RawValue> = serde_json::from_str(value.get()).unwrap_or_default();
                 if elements.len() < *min {
-                    faults.push(fault(format!("Array is too short ({}), minimum {min}", elements.len())));
+                    violations
+                        .push(violation(format!("Array is too short ({}), minimum {min}", elements.len())));
                 }
                 for (n, element) in elements.into_iter().enumerate().rev() {
-                    kind.collect(&format!("{path}.{n}"), field, element, faults);
+                    kind.collect(&format!("{path}.{n}"), field, element, violations);
                 }
             }
         }
@@ -434,7 +445,7 @@ impl Kind {
 
 impl Text {
     /// The first violated rule.
-    pub fn fault(&self, text: &str) -> Option<String> {
+    pub fn violation(&self, text: &str) -> Option<String> {
         let length = text.chars().count();
         if length < self.min {
             return Some(format!("String is too short ({length} chars), minimum {}", self.min));

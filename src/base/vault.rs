@@ -18,7 +18,7 @@ use crate::base::error::Error;
 use crate::base::ids;
 
 /// The format marker at the start of a sealed value; the id of the key follows.
-pub const FORM: [u8; 4] = *b"key1";
+pub const FORMAT_MARKER: [u8; 4] = *b"key1";
 
 /// A table with a sealed column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +129,7 @@ impl Vault {
 
     /// The first bytes of values sealed with the current key.
     pub fn header(&self) -> Vec<u8> {
-        [FORM, self.key.id.0].concat()
+        [FORMAT_MARKER, self.key.id.0].concat()
     }
 
     /// Seals a secret for a location (tenant, table, id); it does not open at another one.
@@ -150,7 +150,7 @@ impl Vault {
     /// Opens a value that [`Vault::seal`] sealed for the same location with one of the vault's keys.
     pub fn open(&self, location: &[&str], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
         let mut keys = std::iter::once(&self.key).chain(&self.previous);
-        let named = sealed.strip_prefix(&FORM).and_then(<[u8]>::split_first_chunk);
+        let named = sealed.strip_prefix(&FORMAT_MARKER).and_then(<[u8]>::split_first_chunk);
         let opened =
             named.and_then(|(id, rest)| keys.clone().find(|key| key.id.0 == *id)?.open(location, rest));
         // The nonce of an old value can look like a header, so every key is tried on the whole value too.

@@ -18,23 +18,23 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(5);
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 
 /// The work of a worker, in runs.
-pub trait Rounds: Send + 'static {
+pub trait Worker: Send + 'static {
     /// The name of the work for the log.
     const NAME: &'static str;
     /// Does a bounded amount of due work; `true` if more is probably due.
-    fn round(&mut self) -> impl Future<Output = Result<bool>> + Send;
+    fn run(&mut self) -> impl Future<Output = Result<bool>> + Send;
 }
 
 /// A running worker.
-pub struct Worker {
+pub struct WorkerHandle {
     stop: Arc<Notify>,
     task: JoinHandle<()>,
 }
 
-impl Worker {
-    pub fn start(rounds: impl Rounds) -> Self {
+impl WorkerHandle {
+    pub fn start(worker: impl Worker) -> Self {
         let stop = Arc::new(Notify::new());
-        let task = tokio::spawn(work(rounds, Arc::clone(&stop)));
+        let task = tokio::spawn(run(worker, Arc::clone(&stop)));
         Self { stop, task }
     }
 
@@ -46,13 +46,13 @@ impl Worker {
     }
 }
 
-async fn work<R: Rounds>(mut rounds: R, stop: Arc<Notify>) {
+async fn run<W: Worker>(mut worker: W, stop: Arc<Notify>) {
     loop {
-        let pause = match rounds.round().await {
+        let pause = match worker.run().await {
             Ok(true) => Duration::ZERO,
             Ok(false) => PAUSE,
             Err(error) => {
-                tracing::warn!(error = %error, "{} failed and will be retried", R::NAME);
+                tracing::warn!(error = %error, "{} failed and will be retried", W::NAME);
                 PAUSE_AFTER_ERROR
             }
         };

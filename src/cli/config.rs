@@ -3,10 +3,10 @@ use clap::Subcommand;
 use super::Common;
 use crate::tenant_files::model::read_directory;
 
-/// Look at the configuration.
+/// Check the configuration.
 #[derive(Debug, Subcommand)]
 pub(super) enum Config {
-    /// Check all files and environment variables and tell every mistake at once
+    /// Check all files and environment variables and report every mistake at once
     #[command(
         after_help = "Example:\n  roster config check\n  roster --config-dir /etc/roster --env production config check"
     )]
@@ -21,7 +21,7 @@ impl Config {
             .as_ref()
             .map_or_else(|_| common.config_dir.join("tenants"), |s| s.tenants.directory.clone());
         let tenants = read_directory(&directory);
-        // Both are told, not only the first that failed.
+        // Reports the mistakes of both.
         let (settings, tenants) = match (settings, tenants) {
             (Ok(settings), Ok(tenants)) => (settings, tenants),
             (Err(one), Err(other)) => anyhow::bail!("{one:#}\n{other}"),
@@ -30,7 +30,7 @@ impl Config {
         };
         settings.check_tls()?;
         println!(
-            "the configuration is fine: environment {}, {} tenant files in {}",
+            "the configuration is valid: environment {}, {} tenant files in {}",
             common.env,
             tenants.len(),
             directory.display()

@@ -23,16 +23,16 @@ use crate::tenant_files::model::{TenantConfig, built_in_dev, read_directory};
 
 /// Run everything on this machine: a private PostgreSQL, the tenants of config/tenants, HTTP and HTTPS.
 ///
-/// Data is kept and there again at the next start, unless --ephemeral is given. Ctrl-C stops all of it.
+/// Data survives restarts unless --ephemeral is given. Ctrl-C stops everything.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  roster dev\n  roster dev --ephemeral --http 127.0.0.1:0 --https 127.0.0.1:0 --json   # for the tests of an application"
 )]
 pub(super) struct Dev {
-    /// Keep nothing: a throwaway database in memory, ready in well under a second
+    /// Keep no data: a throwaway database in memory, ready in well under a second
     #[arg(long, conflicts_with = "data_dir")]
     ephemeral: bool,
-    /// Where the data is kept [default: ~/.local/share/roster; /var/lib/roster for root]
+    /// Directory of the data [default: ~/.local/share/roster; /var/lib/roster for root]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Address for HTTP; port 0 for any free one
@@ -49,7 +49,7 @@ pub(super) struct Dev {
     no_download: bool,
 }
 
-/// What a script or a person has to know once everything runs.
+/// The output of `roster dev`.
 #[derive(Serialize)]
 struct Ready {
     url: String,
@@ -70,17 +70,16 @@ impl Dev {
     pub(super) async fn run(self, common: &Common) -> anyhow::Result<()> {
         let mut settings = common.settings()?;
         settings.server.shutdown_timeout = settings.server.shutdown_timeout.min(Duration::from_secs(5));
-        // A certificate and an address of production have no place here.
         let sender = service::mail_sender(&settings)?.unwrap_or(Sender::Log);
         let stop = service::stop_signal()?;
         tokio::pin!(stop);
         let configs = configs(&settings.tenants.directory)?;
         let embedded = tokio::select! {
             embedded = self.postgres() => embedded?,
-            // What was begun ends with the process, and the next start sweeps up.
+            // Unfinished work ends with the process; the next start cleans up.
             () = &mut stop => return Ok(()),
         };
-        // Ctrl-C while things are still being made: the database is stopped all the same.
+        // Ctrl-C during the start stops the database, too.
         let served = tokio::select! {
             served = self.serve(&settings, &configs, &embedded) => served,
             () = &mut stop => {
@@ -100,9 +99,9 @@ impl Dev {
         } else {
             Self::banner(&ready);
         }
-        let done = service::run(running, &app, Some(sender), stop).await;
+        let result = service::run(running, &app, Some(sender), stop).await;
         tokio::task::spawn_blocking(move || embedded.stop()).await?;
-        done
+        result
     }
 
     async fn postgres(&self) -> anyhow::Result<EmbeddedPostgres> {
@@ -134,7 +133,7 @@ impl Dev {
             .iter()
             .find(|c| c.loopback)
             .or(configs.first())
-            .ok_or_else(|| anyhow!("there is no tenant file"))?;
+            .ok_or_else(|| anyhow!("no tenant file"))?;
         let app = service::app(settings, &database, vault(directory)?, Some(chosen.name.clone()))?;
         tenant::apply(&app, configs, "dev").await?;
         let hosts: Vec<String> = configs.iter().flat_map(|c| c.hosts.iter().cloned()).collect();
@@ -187,10 +186,9 @@ impl Dev {
             data_dir,
             ..
         } = ready;
-        let data = data_dir.as_ref().map_or_else(
-            || "nowhere: all of it goes with this process".to_owned(),
-            |d| d.display().to_string(),
-        );
+        let data = data_dir
+            .as_ref()
+            .map_or_else(|| "in memory, until this process ends".to_owned(), |d| d.display().to_string());
         let ca = ca_file.display();
         println!(
             r#"
@@ -219,13 +217,13 @@ Ctrl-C stops it.
     }
 }
 
-/// The tenants to have: those of the directory, or the one built in.
+/// The tenant files of the directory, or else the built-in one.
 fn configs(directory: &Path) -> anyhow::Result<Vec<TenantConfig>> {
     let configs = read_directory(directory)?;
     Ok(if configs.is_empty() { vec![built_in_dev()] } else { configs })
 }
 
-/// The key that seals secrets in this directory's database: made once.
+/// The vault of this directory's database. Its key is generated once.
 fn vault(directory: &Path) -> anyhow::Result<Vault> {
     let path = directory.join("secrets.key");
     if !path.exists() {
@@ -236,12 +234,12 @@ fn vault(directory: &Path) -> anyhow::Result<Vault> {
 
 fn default_data_dir() -> anyhow::Result<PathBuf> {
     if nix::unistd::geteuid().is_root() {
-        // Root's home is closed to the user that PostgreSQL runs as.
+        // The user that PostgreSQL runs as cannot enter root's home.
         return Ok(PathBuf::from("/var/lib/roster"));
     }
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let base = set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
     base.map(|base| base.join("roster")).ok_or_else(|| {
-        anyhow!("neither HOME nor XDG_DATA_HOME is set: say where to keep the data with --data-dir")
+        anyhow!("neither HOME nor XDG_DATA_HOME is set: set the directory of the data with --data-dir")
     })
 }

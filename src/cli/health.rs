@@ -5,11 +5,11 @@ use clap::Args;
 
 use super::Common;
 
-/// Ask a running Roster whether it is ready; exit status 0 if it is. For health checks of containers.
+/// Check whether a running Roster is ready; exit status 0 if it is. For health checks of containers.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  roster health\n  roster health --url http://127.0.0.1:8080")]
 pub(super) struct Health {
-    /// Where it serves HTTP [default: the port of server.http on this machine]
+    /// Its URL for HTTP [default: the port of server.http on this machine]
     #[arg(long)]
     url: Option<String>,
 }
@@ -20,16 +20,13 @@ impl Health {
             url
         } else {
             let http = common.settings()?.server.http;
-            format!(
-                "http://127.0.0.1:{}",
-                http.context("server.http is off: say where to ask with --url")?.port()
-            )
+            format!("http://127.0.0.1:{}", http.context("server.http is off: set the URL with --url")?.port())
         };
         let url = format!("{}/health/ready", base.trim_end_matches('/'));
         let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).build()?;
-        let answer = client.get(&url).send().await.with_context(|| format!("nobody answers at {url}"))?;
-        if !answer.status().is_success() {
-            bail!("not ready: {url} answers {}", answer.status());
+        let response = client.get(&url).send().await.with_context(|| format!("no response from {url}"))?;
+        if !response.status().is_success() {
+            bail!("not ready: {url} responds with {}", response.status());
         }
         println!("ready");
         Ok(())

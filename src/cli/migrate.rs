@@ -6,7 +6,7 @@ use crate::db::migrate;
 
 /// Bring the database to this version's schema.
 ///
-/// Several instances may do this at once: one works, the others wait.
+/// Several instances may run it at once: one migrates, the others wait.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  DATABASE_URL=postgres://roster:secret@db/roster roster migrate\n  DATABASE_URL=postgres://roster:secret@db/roster roster migrate --check   # exit status 1 if something is missing"

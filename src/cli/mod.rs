@@ -31,16 +31,16 @@ struct Cli {
     command: Command,
 }
 
-/// What every subcommand understands.
+/// The options of all subcommands.
 #[derive(Debug, Args)]
 struct Common {
     /// Directory of the configuration files
     #[arg(long, global = true, env = "ROSTER_CONFIG_DIR", default_value = "config", value_name = "DIR")]
     config_dir: PathBuf,
-    /// Environment: which file of the configuration directory is put over default.toml
+    /// Environment: the file of the configuration directory that overrides default.toml
     #[arg(long, global = true, env = "ROSTER_ENV", default_value = "development", value_name = "NAME")]
     env: String,
-    /// Log lines as text or JSON; by default text on a terminal and JSON elsewhere
+    /// Format of log lines; by default text on a terminal and JSON elsewhere
     #[arg(long, global = true, value_name = "FORMAT")]
     log_format: Option<Format>,
 }
@@ -88,14 +88,14 @@ enum Command {
     Health(health::Health),
 }
 
-/// Parses the command line, runs the subcommand, tells what went wrong.
+/// Parses the command line, runs the subcommand and prints its error.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
     };
-    let done = runtime.block_on(async {
+    let result = runtime.block_on(async {
         match cli.command {
             Command::Dev(dev) => dev.run(&cli.common).await,
             Command::Serve(serve) => serve.run(&cli.common).await,
@@ -108,10 +108,10 @@ pub fn main() -> ExitCode {
             Command::Health(health) => health.run(&cli.common).await,
         }
     });
-    // A hash that is still being computed for a caller who is gone is nothing to wait for.
+    // Does not wait for password hashes whose callers are gone.
     runtime.shutdown_background();
     crate::telemetry::flush();
-    done.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
+    result.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {

@@ -3,26 +3,26 @@ use clap::Subcommand;
 
 use super::{Common, service};
 use crate::resources::users::search::indexes;
-use crate::search::indexed::Indexed;
+use crate::search::indexed::IndexedPath;
 
-/// Make and look at indexes for searches by ranges and wildcards of metadata.
+/// Create, list and drop indexes for searches by ranges and wildcards of metadata.
 #[derive(Debug, Subcommand)]
 pub(super) enum Search {
-    /// Index a path of metadata, without keeping anybody from working
+    /// Index a metadata path, without blocking writes
     ///
-    /// Tenants use it that name the path in `indexed` of their file. Nothing happens if it is indexed already; an
-    /// interrupted build is done again.
+    /// Tenants whose file names the path in `indexed` use the index. An existing index is left as it is; an interrupted
+    /// build is repeated.
     #[command(after_help = "Example:\n  roster search index app_metadata.subscription.renews_at")]
     Index {
-        /// Such as app_metadata.plan
+        /// For example app_metadata.plan
         path: String,
     },
-    /// List the indexes: path, valid or not, bytes
+    /// List the indexes: path, validity, bytes
     Indexes,
-    /// Drop the index of a path; take it out of the tenants' files first
+    /// Drop the index of a path; remove the path from the tenants' files first
     #[command(after_help = "Example:\n  roster search drop app_metadata.plan")]
     Drop {
-        /// Such as app_metadata.plan
+        /// For example app_metadata.plan
         path: String,
     },
 }
@@ -32,14 +32,14 @@ impl Search {
         let database = service::database(&common.settings()?)?;
         service::check_schema(&database).await?;
         let read = |path: &str| {
-            Indexed::parse(path).ok_or_else(|| {
+            IndexedPath::parse(path).ok_or_else(|| {
                 anyhow!("{path} cannot be indexed: expected user_metadata or app_metadata and up to ten keys of letters, digits, _ and -, as in app_metadata.plan")
             })
         };
         match self {
             Self::Index { path } => {
                 let built = indexes::build(&database, &read(&path)?).await?;
-                println!("{path}: {}", if built { "indexed" } else { "was indexed already" });
+                println!("{path}: {}", if built { "indexed" } else { "already indexed" });
             }
             Self::Indexes => {
                 for index in indexes::list(&database).await? {
@@ -53,7 +53,7 @@ impl Search {
             }
             Self::Drop { path } => {
                 let dropped = indexes::remove(&database, &read(&path)?).await?;
-                println!("{path}: {}", if dropped { "dropped" } else { "was not indexed" });
+                println!("{path}: {}", if dropped { "dropped" } else { "not indexed" });
             }
         }
         Ok(())

@@ -1,17 +1,18 @@
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::bail;
 use clap::Args;
 
 use super::{Common, service, tenant, tls};
-use crate::db::migrate;
+use crate::db::{self, migrate};
 use crate::server::{self, Sockets};
 use crate::settings::Flag;
 
 /// Serve the API over a PostgreSQL database.
 ///
-/// Needs `ROSTER__DATABASE__URL` (or `DATABASE_URL`) and `ROSTER__SECRETS__KEY`. Ends on SIGTERM after the requests in
-/// flight.
+/// Needs `ROSTER__DATABASE__URL` (or `DATABASE_URL`) and `ROSTER__SECRETS__KEY`. On SIGTERM it finishes the open
+/// requests and ends.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  export DATABASE_URL=postgres://roster:secret@db/roster ROSTER__SECRETS__KEY=\"$(openssl rand -base64 32)\"\n  roster serve --migrate --apply-tenants --http 0.0.0.0:8080"
@@ -23,7 +24,7 @@ pub(super) struct Serve {
     /// Apply all files of the tenants directory first
     #[arg(long)]
     apply_tenants: bool,
-    /// Answer for this tenant on loopback hosts (localhost, 127.0.0.1) too: for development in containers
+    /// Use this tenant for loopback hosts (localhost, 127.0.0.1), too: for development in containers
     #[arg(long, value_name = "TENANT")]
     loopback_tenant: Option<String>,
     /// Address for plain HTTP, in place of server.http
@@ -34,6 +35,9 @@ pub(super) struct Serve {
     https: Option<SocketAddr>,
 }
 
+/// The longest wait for a database that is starting or recovering.
+const WAIT_FOR_DATABASE: Duration = Duration::from_mins(2);
+
 impl Serve {
     pub(super) async fn run(self, common: &Common) -> anyhow::Result<()> {
         let http = self.http.map(|address| Flag::new("--http", "server.http", address));
@@ -42,9 +46,10 @@ impl Serve {
         settings.check_tls()?;
         let server = &settings.server;
         if server.http.is_none() && server.https.is_none() {
-            bail!("neither server.http nor server.https has an address: there is nothing to serve");
+            bail!("neither server.http nor server.https has an address");
         }
         let (database, vault) = (service::database(&settings)?, service::vault(&settings)?);
+        db::wait(&database, WAIT_FOR_DATABASE).await?;
         if self.migrate {
             for step in migrate::run(&database).await? {
                 tracing::info!(file = step.file, "migrated");
@@ -63,7 +68,9 @@ impl Serve {
         }
         let sender = service::mail_sender(&settings)?;
         if sender.is_none() {
-            tracing::warn!("no mail server is set: mail stays in the queue. Set mail.smtp_url and mail.from");
+            tracing::warn!(
+                "no mail server is configured: mail stays in the queue. Set mail.smtp_url and mail.from"
+            );
         }
         let stop = service::stop_signal()?;
         let sockets = Sockets {

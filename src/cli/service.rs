@@ -1,5 +1,5 @@
-//! What `serve`, `dev` and the commands for operators have in common: reaching the database, and running the server
-//! until somebody says stop.
+//! Shared code of the subcommands: the options of the database, the vault, the application, and the run of the server
+//! until a stop signal.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::base::load::Load;
 use crate::base::passwords::Hasher;
 use crate::base::rate_limits::Buckets;
 use crate::base::vault::Vault;
-use crate::base::worker::Worker;
+use crate::base::worker::WorkerHandle;
 use crate::db::{Db, Options, migrate};
 use crate::mail::smtp::Smtp;
 use crate::mail::{Mailer, Sender};
@@ -23,7 +23,7 @@ use crate::server::Running;
 use crate::settings::Settings;
 use crate::tenancy::Tenancy;
 
-/// How to reach the database of the settings.
+/// The database of the settings.
 pub(super) fn database(settings: &Settings) -> anyhow::Result<Options> {
     let url = settings.database.url.as_ref().ok_or_else(|| {
         anyhow!("no database: set ROSTER__DATABASE__URL or DATABASE_URL to postgres://user:password@host:port/database, \
@@ -37,10 +37,10 @@ pub(super) fn database(settings: &Settings) -> anyhow::Result<Options> {
     })
 }
 
-/// What opens the secrets in the database of the settings.
+/// The vault of the settings.
 pub(super) fn vault(settings: &Settings) -> anyhow::Result<Vault> {
     let key = settings.secrets.key.as_ref().ok_or_else(|| {
-        anyhow!("no key for secrets: set ROSTER__SECRETS__KEY to 32 bytes in base64, made once with: openssl rand -base64 32")
+        anyhow!("no key for secrets: set ROSTER__SECRETS__KEY to 32 bytes in base64, generated once with: openssl rand -base64 32")
     })?;
     let previous = &settings.secrets.previous_keys;
     previous
@@ -48,7 +48,7 @@ pub(super) fn vault(settings: &Settings) -> anyhow::Result<Vault> {
         .try_fold(Vault::new(key.expose_secret())?, |vault, key| vault.with_previous(key.expose_secret()))
 }
 
-/// Refuses a database that was not migrated as far as this binary needs.
+/// Rejects a database with an older schema than this binary's.
 pub(super) async fn check_schema(options: &Options) -> anyhow::Result<()> {
     let newest = migrate::newest();
     match migrate::version(options).await? {
@@ -60,7 +60,7 @@ pub(super) async fn check_schema(options: &Options) -> anyhow::Result<()> {
     }
 }
 
-/// The application over a database.
+/// The application on a database.
 pub(super) fn app(
     settings: &Settings,
     database: &Options,
@@ -80,7 +80,7 @@ pub(super) fn app(
     }))
 }
 
-/// Resolves when somebody wants the program to end: Ctrl-C or SIGTERM.
+/// Resolves on Ctrl-C and SIGTERM.
 pub(super) fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
@@ -92,15 +92,15 @@ pub(super) fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
-/// The mail server of the settings, if there is one.
+/// The mail server of the settings; `None` without one.
 pub(super) fn mail_sender(settings: &Settings) -> anyhow::Result<Option<Sender>> {
     let Some(url) = &settings.mail.smtp_url else { return Ok(None) };
     let from = settings.mail.from.as_deref().unwrap_or_default();
     Ok(Some(Sender::Smtp(Box::new(Smtp::new(url.expose_secret(), from)?))))
 }
 
-/// Serves, and does the work of the background, until told to stop; then no new connection is taken, and what is in flight may finish within
-/// the limit.
+/// Runs the server and the background workers until `stop` resolves. Then it accepts no connections, and open requests
+/// have until the shutdown timeout to finish.
 pub(super) async fn run(
     running: Running,
     app: &Arc<App>,
@@ -108,8 +108,8 @@ pub(super) async fn run(
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let workers = [
-        Worker::start(Mailer::new(app.db.clone(), Arc::clone(&app.vault), sender)),
-        Worker::start(Eraser(Arc::clone(app))),
+        WorkerHandle::start(Mailer::new(app.db.clone(), Arc::clone(&app.vault), sender)),
+        WorkerHandle::start(Eraser(Arc::clone(app))),
     ];
     let Running { handle, server, .. } = running;
     let mut server = tokio::spawn(server);
@@ -117,7 +117,7 @@ pub(super) async fn run(
         ended = &mut server => return ended.context("the server")?.context("the server"),
         () = stop => {}
     }
-    tracing::info!("stopping: requests in flight may finish");
+    tracing::info!("stopping after the open requests");
     handle.stop(true).await;
     server.await.context("the server")?.context("the server")?;
     for worker in workers {

@@ -7,14 +7,14 @@ use clap::Subcommand;
 use super::{Common, service};
 use crate::app::App;
 use crate::journal::Author;
-use crate::tenancy::{self};
+use crate::tenancy;
 use crate::tenant_files::Provisioner;
 use crate::tenant_files::model::{TenantConfig, read_directory, read_file};
 
-/// Make and look at tenants.
+/// List, show and apply tenants.
 #[derive(Debug, Subcommand)]
 pub(super) enum Tenant {
-    /// List all tenants, one a line: name, domain, when it was made
+    /// List all tenants, one on each line: name, domain, time of creation
     #[command(after_help = "Example:\n  roster tenant list")]
     List,
     /// Show a tenant as JSON, without its secrets
@@ -23,9 +23,9 @@ pub(super) enum Tenant {
         /// The tenant's name
         name: String,
     },
-    /// Make a tenant from its file, or bring it to what the file says
+    /// Create a tenant from its file, or set the keys that the file names
     ///
-    /// Applying a file twice changes nothing. What the file does not name is left alone.
+    /// Applying a file twice changes nothing. Keys that the file does not name are left as they are.
     #[command(after_help = "Example:\n  roster tenant apply config/tenants/dev.toml")]
     Apply {
         /// A tenant file, see config/tenants/dev.toml
@@ -80,14 +80,14 @@ impl Tenant {
     }
 }
 
-/// The error for a tenant that is not there.
+/// The error for an unknown tenant.
 pub(super) fn unknown(name: &str) -> anyhow::Error {
     anyhow!(
-        "there is no tenant {name}. Those there are: roster tenant list. To make one: roster tenant apply FILE"
+        "no tenant {name}. List the tenants with: roster tenant list. Create one with: roster tenant apply FILE"
     )
 }
 
-/// Writes tenants in the name of a command.
+/// A provisioner whose author is a command.
 pub(super) fn provisioner<'a>(app: &'a App, command: &str) -> Provisioner<'a> {
     Provisioner { db: &app.db, vault: &app.vault, author: Author::command(command) }
 }
@@ -112,7 +112,7 @@ pub(super) async fn apply_directory(
     Ok(configs)
 }
 
-/// Applies tenants and logs what changed.
+/// Applies tenant files and logs the changes.
 pub(super) async fn apply(app: &App, configs: &[TenantConfig], command: &str) -> anyhow::Result<()> {
     for config in configs {
         let report = provisioner(app, command)

@@ -1,4 +1,4 @@
-//! Certificates: those an operator has, and those `roster dev` makes.
+//! Certificates of operators, and certificates that `roster dev` generates.
 
 use std::fs;
 use std::os::unix::fs::OpenOptionsExt;
@@ -14,7 +14,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// A server's configuration from a certificate chain and its key, both PEM.
+/// The TLS configuration of a certificate chain and its key, both PEM.
 pub(super) fn from_files(certificate: &Path, key: &Path) -> anyhow::Result<ServerConfig> {
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect)
@@ -27,22 +27,22 @@ pub(super) fn from_files(certificate: &Path, key: &Path) -> anyhow::Result<Serve
         .with_no_client_auth()
         .with_single_cert(chain, private)
         .with_context(|| format!("{} and {} do not belong together", certificate.display(), key.display()))?;
-    // Who comes again resumes: the server need not sign, nor remember anybody.
+    // Session tickets: a resumed session needs no signature, and the server stores no sessions.
     config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()?;
     Ok(config)
 }
 
-/// A local certificate authority and a server's certificate from it.
+/// A local certificate authority and a server certificate from it.
 pub(super) struct Local {
-    /// What clients have to trust.
+    /// The certificate that clients have to trust.
     pub ca: PathBuf,
     certificate: PathBuf,
     key: PathBuf,
 }
 
 impl Local {
-    /// Takes those in a directory, or makes them there. The authority is made once; the certificate again when the
-    /// names change or it gets old.
+    /// The files of a directory. The authority is generated once; the certificate is generated again when the names change
+    /// and every month.
     pub(super) fn in_directory(
         directory: &Path,
         hosts: &[String],
@@ -51,7 +51,7 @@ impl Local {
         let file = |name: &str| directory.join(name);
         let (ca, ca_key) = (file("ca.pem"), file("ca.key"));
         let local = Self { certificate: file("server.pem"), key: file("server.key"), ca };
-        fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+        fs::create_dir_all(directory).with_context(|| format!("cannot create {}", directory.display()))?;
         if !local.ca.exists() || !ca_key.exists() {
             let key = KeyPair::generate()?;
             write_private(&ca_key, &key.serialize_pem())?;
@@ -60,7 +60,7 @@ impl Local {
         }
         let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
         names.extend(hosts.iter().cloned());
-        // Renewed every month, long before it ends: clients refuse certificates that live for more than 825 days.
+        // Some clients reject certificates that are valid for more than 825 days.
         let stamp = format!("{}\n{}-{}", names.join("\n"), now.year(), u8::from(now.month()));
         if fs::read_to_string(file("server.names")).ok().as_deref() != Some(&stamp) {
             let issuer = Issuer::new(authority(now)?, KeyPair::from_pem(&fs::read_to_string(&ca_key)?)?);
@@ -76,7 +76,6 @@ impl Local {
         Ok(local)
     }
 
-    /// The server's configuration.
     pub(super) fn config(&self) -> anyhow::Result<ServerConfig> {
         from_files(&self.certificate, &self.key)
     }
@@ -96,7 +95,7 @@ fn validity(mut params: CertificateParams, now: time::OffsetDateTime, days: i64)
     params
 }
 
-/// Writes what nobody else may read.
+/// Writes a file that only its owner can read.
 pub(super) fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
     use std::io::Write;
     let mut file = fs::OpenOptions::new()
@@ -116,8 +115,8 @@ mod tests {
 
     use super::*;
 
-    /// What a handshake came to, with all that follows it on the wire.
-    fn shake_hands(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> HandshakeKind {
+    /// The kind of a handshake, which is run with all data that follows it.
+    fn handshake(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> HandshakeKind {
         let mut client = ClientConnection::new(Arc::clone(client), "localhost".try_into().unwrap()).unwrap();
         let mut server = ServerConnection::new(Arc::clone(server)).unwrap();
         while client.wants_write() || server.wants_write() {
@@ -138,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_again_resumes_the_session() {
+    fn from_files_resumes_sessions() {
         let directory = tempfile::tempdir().unwrap();
         let local = Local::in_directory(directory.path(), &[], time::OffsetDateTime::now_utc()).unwrap();
         let server = Arc::new(local.config().unwrap());
@@ -149,8 +148,8 @@ mod tests {
             let client =
                 ClientConfig::builder_with_provider(provider).with_protocol_versions(&[version]).unwrap();
             let client = Arc::new(client.with_root_certificates(roots.clone()).with_no_client_auth());
-            assert_eq!(shake_hands(&client, &server), HandshakeKind::Full);
-            assert_eq!(shake_hands(&client, &server), HandshakeKind::Resumed, "{version:?}");
+            assert_eq!(handshake(&client, &server), HandshakeKind::Full);
+            assert_eq!(handshake(&client, &server), HandshakeKind::Resumed, "{version:?}");
         }
     }
 }

@@ -6,9 +6,9 @@ use crate::auth;
 use crate::oauth;
 use crate::tenancy;
 
-/// Mint a token for the Management API, as somebody who has the database.
+/// Mint a token for the Management API, with access to the database instead of a client.
 ///
-/// Prints the token and nothing else. Nobody can take it back before it expires.
+/// Prints the token alone. A token cannot be revoked before it expires.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  curl -H \"Authorization: Bearer $(roster token --tenant dev --scope 'read:users update:users')\" \\\n       http://127.0.0.1:8080/api/v2/users/auth0%7C123"
@@ -17,10 +17,10 @@ pub(super) struct Token {
     /// The tenant's name
     #[arg(long)]
     tenant: String,
-    /// Scopes, separated by spaces or commas; all scopes when left out
+    /// Scopes, separated by spaces or commas [default: all scopes]
     #[arg(long)]
     scope: Option<String>,
-    /// Seconds the token lives
+    /// Lifetime in seconds
     #[arg(long, default_value_t = 3600, value_parser = clap::value_parser!(i64).range(1..=2_592_000))]
     lifetime: i64,
 }
@@ -39,7 +39,7 @@ impl Token {
             None => auth::scopes::ALL.to_vec(),
         };
         if let Some(unknown) = scope.iter().find(|scope| !auth::scopes::ALL.contains(scope)) {
-            anyhow::bail!("there is no scope {unknown}. Those there are: {}", auth::scopes::ALL.join(" "));
+            anyhow::bail!("no scope {unknown}. The scopes are: {}", auth::scopes::ALL.join(" "));
         }
         println!(
             "{}",

@@ -53,7 +53,7 @@ pub(crate) trait Batch: Sized + Send + Sync + 'static {
         items: &[&Self::Item],
     ) -> impl Future<Output = Result<Vec<Option<Self::Output>>, sqlx::Error>> + Send;
     /// The error response for a failed statement.
-    fn refusal(error: sqlx::Error) -> Error {
+    fn map_error(error: sqlx::Error) -> Error {
         error.into()
     }
 }
@@ -142,7 +142,7 @@ impl<B: Batch> Executor for Statements<B> {
         }
         result.map_err(|error| {
             let is_common = super::is_disconnect(&error);
-            let error = B::refusal(error);
+            let error = B::map_error(error);
             if is_common { Failure::Common(error) } else { Failure::Request(error) }
         })
     }

@@ -1,6 +1,6 @@
-//! The meaning of a failed statement.
+//! The kind of a failed statement.
 
-use crate::base::error::{Error, Meaning, codes};
+use crate::base::error::{Error, ErrorKind, codes};
 
 const DEADLOCK: &str = "40P01";
 const LOCK_TIMEOUT: &str = "55P03";
@@ -32,15 +32,15 @@ pub(crate) fn is_deadlock(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|e| e.code().as_deref() == Some(DEADLOCK))
 }
 
-/// The error response for a failed statement. `conflicts` has the meaning of a violated constraint, by its name.
-pub(crate) fn refusal(error: sqlx::Error, conflicts: &[(&str, Meaning)]) -> Error {
+/// The error response for a failed statement. `conflicts` has the kind of a violated constraint, by its name.
+pub(crate) fn constraint_error(error: sqlx::Error, conflicts: &[(&str, ErrorKind)]) -> Error {
     if is_disconnect(&error) {
         return unavailable(error);
     }
     if let Some(database) = error.as_database_error() {
         let conflict = conflicts.iter().find(|(constraint, _)| Some(*constraint) == database.constraint());
-        if let Some((_, meaning)) = conflict {
-            return (*meaning).into();
+        if let Some((_, kind)) = conflict {
+            return (*kind).into();
         }
         let reason = match database.code().as_deref() {
             Some(STATEMENT_TIMEOUT) => Some("The query exceeded the timeout."),
@@ -52,7 +52,7 @@ pub(crate) fn refusal(error: sqlx::Error, conflicts: &[(&str, Meaning)]) -> Erro
             _ => None,
         };
         if let Some(reason) = reason {
-            return Error { cause: Some(error.to_string()), ..codes::UNAVAILABLE.because(reason) };
+            return Error { cause: Some(error.to_string()), ..codes::UNAVAILABLE.with_message(reason) };
         }
     }
     Error::internal(error)
@@ -61,6 +61,6 @@ pub(crate) fn refusal(error: sqlx::Error, conflicts: &[(&str, Meaning)]) -> Erro
 /// Without constraints that can be violated.
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        refusal(error, &[])
+        constraint_error(error, &[])
     }
 }

@@ -16,8 +16,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub(crate) use sqlx::FromRow;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::time::timeout;
 
 use self::batch::{Batch, Queues};
@@ -25,7 +25,7 @@ use self::pool::{Pool, Silence};
 use self::registry::{Component, Opening, Slot};
 use crate::base::error::{Error, codes};
 
-pub(crate) use error::{is_deadlock, is_disconnect, refusal};
+pub(crate) use error::{constraint_error, is_deadlock, is_disconnect};
 pub use registry::Registration;
 
 pub(crate) use nullable::Nullable;
@@ -62,7 +62,6 @@ pub struct Db {
     batches: Pool,
     /// The deadline of a statement.
     deadline: Duration,
-    legacy: PgPool,
     components: Arc<[Box<dyn Component>]>,
 }
 
@@ -133,14 +132,8 @@ impl Db {
             silence: silence.clone(),
         };
         let components = registrations.iter().enumerate().map(|(index, r)| r.open(index, &opening)).collect();
-        let pool = Pool::new(connect.clone(), options.max_connections as usize, wait, silence);
-        Ok(Self {
-            pool,
-            batches,
-            deadline,
-            legacy: PgPoolOptions::new().connect_lazy_with(connect),
-            components,
-        })
+        let pool = Pool::new(connect, options.max_connections as usize, wait, silence);
+        Ok(Self { pool, batches, deadline, components })
     }
 
     /// Runs one request of a batched statement, together with concurrent ones.
@@ -155,11 +148,6 @@ impl Db {
         component.ok_or_else(|| Error::internal(format!("{} is not registered", std::any::type_name::<C>())))
     }
 
-    /// The pool, for the statements of a store.
-    pub(crate) fn pool(&self) -> &PgPool {
-        &self.legacy
-    }
-
     /// Checks that the database answers and has the schema of this binary.
     ///
     /// # Errors
@@ -168,14 +156,14 @@ impl Db {
         let missing = migrate::missing_tables(self).await.map_err(error::unavailable)?;
         if !missing.is_empty() {
             let cause = format!("tables are missing: {}", missing.join(", "));
-            let error = codes::UNAVAILABLE.because("The database lacks tables of Roster.");
+            let error = codes::UNAVAILABLE.with_message("The database lacks tables of Roster.");
             return Err(Error { cause: Some(cause), ..error });
         }
         let version = migrate::applied(self.into()).await.map_err(error::unavailable)?;
         if version < Some(migrate::newest()) {
             let reason =
                 "The database's schema is older than this version of Roster. Migrate it with: roster migrate";
-            return Err(codes::UNAVAILABLE.because(reason));
+            return Err(codes::UNAVAILABLE.with_message(reason));
         }
         Ok(())
     }
@@ -185,7 +173,6 @@ impl Db {
         futures_util::future::join_all(self.components.iter().map(|component| component.close())).await;
         self.batches.close();
         self.pool.close();
-        self.legacy.close().await;
     }
 }
 

@@ -181,13 +181,3 @@ impl Drop for Connection {
         }
     }
 }
-
-// TEMPORARY
-impl Connection {
-    pub(super) fn temporary(&self) -> &PgConnection {
-        &self.object.as_ref().unwrap().connection
-    }
-    pub(super) fn temporary_mut(&mut self) -> &mut PgConnection {
-        &mut self.object.as_mut().unwrap().connection
-    }
-}

@@ -107,16 +107,3 @@ impl Session<'_> {
         }
     }
 }
-
-// TEMPORARY
-impl std::ops::Deref for Tx {
-    type Target = PgConnection;
-    fn deref(&self) -> &PgConnection {
-        self.connection.as_ref().unwrap().temporary()
-    }
-}
-impl std::ops::DerefMut for Tx {
-    fn deref_mut(&mut self) -> &mut PgConnection {
-        self.connection.as_mut().unwrap().temporary_mut()
-    }
-}

@@ -50,11 +50,6 @@ impl Statement {
         })
     }
 
-    /// To be deleted: the statement as sqlx's query.
-    pub fn raw(&self) -> sqlx::query::Query<'_, Postgres, PgArguments> {
-        sqlx::query(self.sql)
-    }
-
     /// The statement without bound values.
     pub fn query<'q>(&'static self) -> Query<'q> {
         Query { statement: self, bound: 0, inner: sqlx::query(self.sql) }

@@ -1,4 +1,4 @@
-//! The body of a request. It is read only when the handler asks for it: who calls is judged before what is sent.
+//! The body of a request. The handler reads it after the extractors have authenticated and authorized the caller.
 
 use std::future::{Ready, ready};
 use std::time::Duration;
@@ -16,12 +16,12 @@ use crate::base::error::{Error, codes};
 use crate::base::json::{self, FromBody, Object};
 use crate::http::caller::app;
 
-/// How long a body may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How much room is made for a body before any of it is there, in bytes.
-const PROMISED: usize = 16 * 1024;
+/// Time limit for receiving a body.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// Maximum size of the buffer before the first byte arrives, whatever `Content-Length` says.
+const INITIAL_CAPACITY: usize = 16 * 1024;
 
-/// A body that was not read yet.
+/// A body that is not read yet.
 pub struct Body {
     payload: Payload,
     content_type: Option<String>,
@@ -48,29 +48,31 @@ impl FromRequest for Body {
 }
 
 impl Body {
-    /// The bytes of a JSON or form body, as JSON: a form's fields are members that are texts, except for `true` and
-    /// `false`.
+    /// Reads a JSON or form body. A form becomes a JSON object of texts, except for `true` and `false`.
+    ///
+    /// # Errors
+    /// 415 for another content type, 413 above the size limit, 408 after the time limit.
     pub async fn read(mut self) -> Result<Read, Error> {
         let form = match self.content_type.as_deref() {
             None | Some("application/json") => false,
-            Some(kind) if kind.starts_with("application/") && kind.ends_with("+json") => false,
+            Some(other) if other.starts_with("application/") && other.ends_with("+json") => false,
             Some("application/x-www-form-urlencoded") => true,
             Some(other) => {
                 let shown: String = other.chars().take(80).collect();
                 return Err(codes::UNSUPPORTED_MEDIA_TYPE
-                    .because(format!("Unsupported Media Type: {shown}. Send application/json.")));
+                    .with_message(format!("Unsupported Media Type: {shown}. Send application/json.")));
             }
         };
         let bytes = self.bytes().await?;
         Ok(Read(if form { form_as_json(&bytes)? } else { bytes.freeze() }))
     }
 
-    /// The request that the JSON object of the body is.
+    /// Reads the body as a JSON object and parses it.
     pub async fn parse<T: FromBody>(self) -> Result<T, Error> {
         T::from_body(&self.read().await?.object()?)
     }
 
-    /// The fields of a form as a browser sends it: texts, whatever they look like.
+    /// Reads the fields of a form as texts.
     pub async fn form(mut self) -> Result<Vec<(String, String)>, Error> {
         if self.content_type.as_deref() != Some("application/x-www-form-urlencoded") {
             return Err(codes::UNSUPPORTED_MEDIA_TYPE.into());
@@ -86,16 +88,16 @@ impl Body {
         let limit = self.app.body_limit;
         let too_large = || {
             codes::PAYLOAD_TOO_LARGE
-                .because(format!("Payload content length greater than maximum allowed: {limit}"))
+                .with_message(format!("Payload content length greater than maximum allowed: {limit}"))
         };
         if self.length.is_some_and(|length| length > limit) {
             return Err(too_large());
         }
-        let mut bytes = BytesMut::with_capacity(self.length.unwrap_or(0).min(PROMISED));
-        let _outside = self.app.load.step_out();
-        let until = tokio::time::Instant::now() + PATIENCE;
+        let mut bytes = BytesMut::with_capacity(self.length.unwrap_or(0).min(INITIAL_CAPACITY));
+        let _uncounted = self.app.load.uncount();
+        let deadline = tokio::time::Instant::now() + READ_TIMEOUT;
         while let Some(chunk) =
-            timeout_at(until, self.payload.next()).await.map_err(|_| codes::REQUEST_TIMEOUT)?
+            timeout_at(deadline, self.payload.next()).await.map_err(|_| codes::REQUEST_TIMEOUT)?
         {
             let chunk = chunk.map_err(|_| codes::INVALID_JSON)?;
             if bytes.len() + chunk.len() > limit {
@@ -107,28 +109,28 @@ impl Body {
     }
 }
 
-/// A body that was read.
+/// The bytes of a body.
 pub struct Read(Bytes);
 
 impl Read {
-    /// The JSON object it is.
+    /// The body as a JSON object.
     pub fn object(&self) -> Result<Object<'_>, Error> {
         Object::read(&self.0)
     }
 
-    /// The elements of the JSON list it is.
+    /// The elements of the body as a JSON list.
     pub fn list(&self) -> Result<Vec<&RawValue>, Error> {
         json::list(&self.0)
     }
 }
 
 fn invalid_form() -> Error {
-    codes::INVALID_BODY.because("Invalid form payload")
+    codes::INVALID_BODY.with_message("Invalid form payload")
 }
 
 fn form_fields(bytes: &[u8]) -> Result<Vec<(String, String)>, Error> {
     let text = std::str::from_utf8(bytes).map_err(|_| invalid_form())?;
-    // Percent sequences that are not UTF-8 would become replacement characters: another text than was sent.
+    // Percent sequences that are not UTF-8 would become replacement characters, which are another text.
     if percent_encoding::percent_decode_str(text).decode_utf8().is_err() {
         return Err(invalid_form());
     }

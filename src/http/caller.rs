@@ -1,4 +1,4 @@
-//! Who calls: the extractors that find the tenant, believe a token and demand a scope.
+//! The extractors that find the tenant, verify the token and require its scopes.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -20,7 +20,7 @@ use crate::http::rate_limit;
 use crate::journal::Author;
 use crate::tenancy::{Tenant, host_of, stays_on_this_machine};
 
-/// A caller of the Management API whose token has the scopes that `S` demands: everything a verb has to know.
+/// A caller of the Management API whose token has the scopes that `S` requires, with the context of the request.
 pub struct Caller<S: Scope>(pub Context, PhantomData<S>);
 
 impl<S: Scope> std::ops::Deref for Caller<S> {
@@ -36,50 +36,51 @@ impl<S: Scope> FromRequest for Caller<S> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        Box::pin(async move { Ok(Self(admit(&request, S::ANY_OF, S::ALL_OF).await?, PhantomData)) })
+        Box::pin(async move { Ok(Self(authorize(&request, S::ANY_OF, S::ALL_OF).await?, PhantomData)) })
     }
 }
 
-/// Believes a caller of the Management API whose token has any of some scopes, or all of them.
-pub(super) async fn admit(request: &HttpRequest, scopes: &[&str], all: bool) -> Result<Context, Error> {
+/// Verifies the token of a caller of the Management API, counts the request against the rate limit, and requires any of
+/// the scopes, or all of them.
+pub(super) async fn authorize(request: &HttpRequest, scopes: &[&str], all: bool) -> Result<Context, Error> {
     let visitor = Visitor::find(request).await?;
     let token = bearer(request)?;
     let claims = visitor.app.tokens.verify(&visitor.tenant, token, visitor.now.unix_timestamp())?;
-    let of = (&*visitor.app, &*visitor.tenant);
-    rate_limit::judge(request, of, Limited::ManagementApi, || claims.azp.clone())?;
-    let (word, enough) = if all { ("all", claims.has_all(scopes)) } else { ("any", claims.has_any(scopes)) };
-    if !enough {
+    let limits = (&*visitor.app, &*visitor.tenant);
+    rate_limit::count(request, limits, Limited::ManagementApi, || claims.azp.clone())?;
+    let (word, is_sufficient) =
+        if all { ("all", claims.has_all(scopes)) } else { ("any", claims.has_any(scopes)) };
+    if !is_sufficient {
         return Err(codes::INSUFFICIENT_SCOPE
-            .because(format!("Insufficient scope, expected {word} of: {}", scopes.join(","))));
+            .with_message(format!("Insufficient scope, expected {word} of: {}", scopes.join(","))));
     }
     let mut author = visitor.author;
     author.actor.clone_from(&claims.sub);
     author.client_id = Some(claims.azp.clone()).filter(|id| !id.is_empty());
-    let Visitor { app, tenant, origin, now, .. } = visitor;
-    Ok(Context { app, tenant, claims, author, origin, now })
+    let Visitor { app, tenant, host, origin, now, .. } = visitor;
+    Ok(Context { app, tenant, claims, author, host, origin, now })
 }
 
-/// Anybody who reached a tenant: for the endpoints that ask for no token.
+/// A caller of an endpoint that requires no token.
 pub struct Visitor {
-    /// What every request shares.
     pub app: Arc<App>,
-    /// The tenant the request's host names.
+    /// The tenant of the request's host.
     pub tenant: Arc<Tenant>,
-    /// The host as the caller knows it, with the port if there is one.
+    /// The host of the request, with its port if it has one.
     pub host: String,
-    /// The scheme and that host, for links back: `https://HOST`. `http` only for a request that came unencrypted to a
-    /// host of this machine: elsewhere a proxy in front ends HTTPS.
+    /// Scheme and host of the request, for links to this server: `https://HOST`. The scheme is `http` only for a plain
+    /// request to a host of this machine; elsewhere a proxy terminates HTTPS.
     pub origin: String,
-    /// Who makes the changes of this request; nobody is known by name yet.
+    /// The author of this request's changes: `anonymous`.
     pub author: Author,
-    /// When the request came.
+    /// The time of the request.
     pub now: OffsetDateTime,
 }
 
 impl Visitor {
     async fn find(request: &HttpRequest) -> Result<Self, Error> {
         let app = app(request)?.into_inner();
-        // HTTP/2 has the host in the target; HTTP/1 in a header.
+        // HTTP/2 has the host in the request target, HTTP/1 in a header.
         let host = match request.uri().authority() {
             Some(authority) => authority.as_str().to_owned(),
             None => header(request, &HOST).unwrap_or_default(),
@@ -93,11 +94,11 @@ impl Visitor {
             ip: ip(request, app.trust_forwarded_for),
             user_agent: header(request, &USER_AGENT),
         };
-        let bare = host_of(&host).unwrap_or_default();
-        let plain = !request.app_config().secure() && stays_on_this_machine(&bare);
-        let mut origin = String::from(if plain { "http://" } else { "https://" });
-        origin.push_str(&bare);
-        // A caller may name any port; a link in a mail leads only to one that Roster listens on.
+        let name = host_of(&host).unwrap_or_default();
+        let is_plain = !request.app_config().secure() && stays_on_this_machine(&name);
+        let mut origin = String::from(if is_plain { "http://" } else { "https://" });
+        origin.push_str(&name);
+        // A caller can send any port. Links contain only the port that Roster listens on.
         let port = request.app_config().local_addr().port();
         if host.rsplit_once(':').is_some_and(|(_, named)| named.parse() == Ok(port)) {
             origin = format!("{origin}:{port}");
@@ -105,17 +106,17 @@ impl Visitor {
         Ok(Self { app, tenant, host, origin, author, now: OffsetDateTime::now_utc() })
     }
 
-    /// Counts a request to a public endpoint; 429 if it is one too many from its address.
+    /// Counts a request to a public endpoint against the rate limit of the caller's address; 429 above the limit.
     pub fn limit(&self, request: &HttpRequest, what: Limited) -> Result<(), Error> {
         let caller = || rate_limits::caller(self.author.ip.as_deref().unwrap_or_default());
-        rate_limit::judge(request, (&self.app, &self.tenant), what, caller)
+        rate_limit::count(request, (&self.app, &self.tenant), what, caller)
     }
 
-    /// For the verbs: the context of a request without a token for the Management API, through a client perhaps.
+    /// The context of a request without a token for the Management API, from a client if one is given.
     pub fn context(self, client_id: Option<&str>) -> Context {
-        let Self { app, tenant, origin, mut author, now, .. } = self;
+        let Self { app, tenant, host, origin, mut author, now } = self;
         author.client_id = client_id.map(str::to_owned);
-        Context { app, tenant, claims: Arc::new(Claims::nobodys()), author, origin, now }
+        Context { app, tenant, claims: Arc::new(Claims::anonymous()), author, host, origin, now }
     }
 }
 
@@ -129,15 +130,15 @@ impl FromRequest for Visitor {
     }
 }
 
-/// What every request shares.
+/// The server's [`App`].
 pub(super) fn app(request: &HttpRequest) -> Result<web::Data<App>, Error> {
     request.app_data().cloned().ok_or_else(|| Error::internal("no App in the server"))
 }
 
-/// A header as text, as far as it can be kept.
+/// A header as text, cut to 1,024 bytes.
 fn header(request: &HttpRequest, name: &HeaderName) -> Option<String> {
     let value = request.headers().get(name)?.to_str().ok()?;
-    // It is ASCII: every byte is a character.
+    // The value is ASCII, so every byte is a character.
     Some(value.get(..1024).unwrap_or(value).to_owned())
 }
 
@@ -146,7 +147,7 @@ fn ip(request: &HttpRequest, trust_forwarded_for: bool) -> Option<String> {
         header(request, &HeaderName::from_static("x-forwarded-for"))?
             .rsplit(',')
             .next()
-            // The last one is what the proxy itself saw; those before it are what it was told.
+            // The proxy appends the address that it sees. Earlier addresses come from the caller.
             .and_then(|ip| ip.trim().parse::<IpAddr>().ok())
             .map(|ip| ip.to_string())
     };

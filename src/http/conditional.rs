@@ -11,8 +11,8 @@ use crate::http::render::tagged;
 
 /// The preconditions of a request.
 pub struct Preconditions {
-    /// Tags of which one must be the present one, without their quotes. `None`: no condition, or `*`, which every
-    /// resource that exists meets.
+    /// Tags without their quotes, of which one must be the present one. `None` without a condition, and for `*`, which
+    /// every existing resource meets.
     pub if_match: Option<Vec<String>>,
     if_none_match: Option<Vec<String>>,
 }
@@ -32,7 +32,7 @@ impl FromRequest for Preconditions {
 }
 
 impl Preconditions {
-    /// Answers a GET with an entity tag: 304 without a body if the caller has this state already (RFC 9110, 13.1.2).
+    /// A response to GET with an entity tag: 304 if `If-None-Match` contains the tag (RFC 9110, 13.1.2).
     pub fn answer(
         &self,
         etag: &str,
@@ -49,7 +49,7 @@ impl Preconditions {
     }
 }
 
-/// The tags of a header. A weak one never matches strongly (RFC 9110, 8.8.3.2).
+/// The tags of a header. A weak tag counts only in a weak comparison (RFC 9110, 8.8.3.2).
 fn tags(request: &HttpRequest, name: &HeaderName, weak: bool) -> Result<Option<Vec<String>>, Error> {
     let mut values = request.headers().get_all(name).peekable();
     if values.peek().is_none() {
@@ -57,12 +57,13 @@ fn tags(request: &HttpRequest, name: &HeaderName, weak: bool) -> Result<Option<V
     }
     let mut tags = Vec::new();
     for value in values {
-        let bad = || {
-            codes::INVALID_HEADER.because(format!(
+        let invalid = || {
+            codes::INVALID_HEADER.with_message(format!(
                 "Header validation error: {name} is not a list of entity tags such as \"1-1700000000000000\"."
             ))
         };
-        for tag in value.to_str().map_err(|_| bad())?.split(',').map(str::trim).filter(|tag| !tag.is_empty())
+        for tag in
+            value.to_str().map_err(|_| invalid())?.split(',').map(str::trim).filter(|tag| !tag.is_empty())
         {
             let (strong, tag) = tag.strip_prefix("W/").map_or((true, tag), |tag| (false, tag));
             let bare = tag.strip_prefix('"').and_then(|t| t.strip_suffix('"'));
@@ -70,7 +71,7 @@ fn tags(request: &HttpRequest, name: &HeaderName, weak: bool) -> Result<Option<V
                 Some(bare) if strong || weak => tags.push(bare.to_owned()),
                 Some(_) => {}
                 None if tag == "*" => tags.push(tag.to_owned()),
-                None => return Err(bad()),
+                None => return Err(invalid()),
             }
         }
     }

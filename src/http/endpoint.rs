@@ -1,41 +1,39 @@
-//! A route as the registration table has it. What it demands of a caller is read off its handler's signature.
+//! A route of the registration table. Its required scopes come from its handler's signature.
 
 use actix_web::http::Method;
-use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, Route, web};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, Route, guard, web};
 
-use super::caller::admit;
+use super::caller::authorize;
 use super::params::Params;
 use super::{Body, Caller};
 use crate::auth::scopes::Scope;
 use crate::base::error::Error;
 
-/// A method on a path, its handler, and what it demands.
+/// A route: method, path, handler and required scopes.
 pub struct Endpoint {
-    /// The method.
     pub method: Method,
     /// The path, with `{parameters}`.
     pub path: &'static str,
-    /// The scopes demanded, any or all of them; `None` for an endpoint that asks for no token.
+    /// The required scopes, any or all of them; `None` for an endpoint that requires no token.
     pub scopes: Option<&'static [&'static str]>,
-    /// Does the handler take a body?
+    /// Whether the handler takes a body.
     pub takes_body: bool,
-    /// The handler.
     pub route: Route,
 }
 
-/// What a handler's arguments say about its route.
+/// Properties of a route from its handler's arguments.
 pub trait Signature {
-    /// The scopes of its [`Caller`], if it has one.
+    /// The scopes of the [`Caller`] among them.
     const SCOPES: Option<&'static [&'static str]>;
-    /// Is there a [`Body`] among them?
+    /// Whether a [`Body`] is among them.
     const TAKES_BODY: bool;
 }
 
-/// What one argument says.
+/// An argument of a handler.
 pub trait Argument {
-    /// The scopes, of a [`Caller`].
+    /// The scopes of a [`Caller`].
     const SCOPES: Option<&'static [&'static str]> = None;
-    /// Is it a [`Body`]?
+    /// Whether it is a [`Body`].
     const IS_BODY: bool = false;
 }
 
@@ -79,7 +77,16 @@ const fn first(scopes: &[Option<&'static [&'static str]>]) -> Option<&'static [&
     None
 }
 
-/// Puts a handler on a method and a path.
+/// A route of a method. A GET route answers HEAD too, with the headers of GET and without a body (RFC 9110, 9.3.2).
+fn route(method: &Method) -> Route {
+    if method == Method::GET {
+        web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+    } else {
+        web::method(method.clone())
+    }
+}
+
+/// The route of a method and a path.
 pub fn endpoint<F, Args>(method: Method, path: &'static str, handler: F) -> Endpoint
 where
     F: Handler<Args>,
@@ -90,19 +97,19 @@ where
         path,
         scopes: Args::SCOPES,
         takes_body: Args::TAKES_BODY,
-        route: web::method(method.clone()).to(handler),
+        route: route(&method).to(handler),
         method,
     }
 }
 
-/// A route that only tells something and demands scopes of a table instead of a signature's.
+/// A GET route whose required scopes come from a table instead of a signature.
 pub fn read_only(
     path: &'static str,
     scopes: &'static [&'static str],
     answer: impl Fn(Params) -> Result<HttpResponse, Error> + Copy + 'static,
 ) -> Endpoint {
     let handler = move |request: HttpRequest, params: Params| async move {
-        admit(&request, scopes, false).await?;
+        authorize(&request, scopes, false).await?;
         answer(params)
     };
     Endpoint {
@@ -110,6 +117,6 @@ pub fn read_only(
         path,
         scopes: Some(scopes),
         takes_body: false,
-        route: web::get().to(handler),
+        route: route(&Method::GET).to(handler),
     }
 }

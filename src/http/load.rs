@@ -1,4 +1,4 @@
-//! Refuses what is too much, see [`crate::base::load`].
+//! Rejects requests above the limit of [`crate::base::load`].
 
 use actix_web::body::EitherBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -8,15 +8,15 @@ use actix_web::{ResponseError, web};
 use crate::app::App;
 use crate::base::error::{Error, codes};
 
-/// Wraps every request: refuses it with 503 and `Retry-After` when there are too many.
+/// Middleware of every request: 503 with `Retry-After` above the limit.
 pub async fn limit<B>(
     app: web::Data<App>,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
-    if let Some(_inside) = app.load.enter() {
+    if let Some(_active) = app.load.admit() {
         return next.call(request).await.map(ServiceResponse::map_into_left_body);
     }
-    let refusal = Error::from(codes::OVERLOADED).error_response();
-    Ok(request.into_response(refusal).map_into_right_body())
+    let response = Error::from(codes::OVERLOADED).error_response();
+    Ok(request.into_response(response).map_into_right_body())
 }

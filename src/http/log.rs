@@ -1,4 +1,4 @@
-//! One log line a request, and the request's id.
+//! A log line for each request, and the request's id.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,36 +14,36 @@ use super::render::Cause;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of a request: taken from `X-Request-Id` if it is one we can keep, else made.
+/// The id of a request: a valid `X-Request-Id`, or a new UUID.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
 
-/// The tenant of a request, once it is known.
+/// The tenant of a request, after it is found.
 #[derive(Clone, Debug)]
 pub struct TenantName(pub Arc<str>);
 
-/// The path of a route, with `{parameters}`, as data of its resource: to ask the router again would be a second search.
+/// The path of a route, with `{parameters}`. It is data of the actix resource, which saves a second search of the router.
 #[derive(Clone, Copy, Debug)]
 pub struct Route(pub &'static str);
 
-/// Wraps every request: an id in, a line out, and the headers that any answer may have. Nothing of a body, a query
-/// string or a header is in the line: they hold secrets and addresses.
+/// Middleware of every request: the request's id, the log line, and the headers of all responses. The line contains no
+/// body, query string or header, because they contain secrets and addresses.
 pub async fn line<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
     let started = Instant::now();
-    let given = request.headers().get(&X_REQUEST_ID).and_then(|v| v.to_str().ok());
-    let fine = |id: &&str| {
+    let sent = request.headers().get(&X_REQUEST_ID).and_then(|v| v.to_str().ok());
+    let is_valid = |id: &&str| {
         (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
     };
-    let id = given.filter(fine).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
+    let id = sent.filter(is_valid).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
     request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = next.call(request).await?;
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(X_REQUEST_ID, value);
     }
-    super::rate_limit::tell(&mut response);
+    super::rate_limit::write_headers(&mut response);
     let (method, status) = (response.request().method().as_str(), response.status().as_u16());
     let route = response.request().app_data::<Route>().map_or("-", |route| route.0);
     let tenant = response

@@ -1,5 +1,5 @@
-//! The only general code that knows actix: who calls ([`Caller`]), what is asked ([`params`], [`body`]), how an answer
-//! or a refusal looks ([`render`]), and how a route says all that in its handler's signature ([`endpoint`]).
+//! The only general code that uses actix: authorization ([`Caller`]), parameters ([`params`]), bodies ([`body`]),
+//! responses ([`render`]), and routes whose properties come from their handlers' signatures ([`endpoint`]).
 
 pub mod body;
 pub mod caller;

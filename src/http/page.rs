@@ -1,12 +1,12 @@
-//! Paging: `page`, `per_page` and `include_totals`, or `from` and `take`, and the three forms a list is answered in.
+//! Paging: `page`, `per_page` and `include_totals`, or `from` and `take`, and the three forms of a list.
 //!
-//! | asked | answered |
+//! | request | response |
 //! | --- | --- |
 //! | `page`, `per_page` | a bare array |
 //! | with `include_totals=true` | `{"start", "limit", "total", "<plural>": [..]}`, some lists with `length` |
-//! | `from`, `take` | `{"<plural>": [..], "next"}`, no `next` on the last part |
+//! | `from`, `take` | `{"<plural>": [..], "next"}`, without `next` on the last page |
 //!
-//! Where both forms are asked the checkpoint wins and the other parameters are not even looked at, as Auth0 has it.
+//! With parameters of both forms, `from` and `take` win and the others are not validated, as in Auth0.
 
 use std::fmt::Write;
 
@@ -19,64 +19,64 @@ use super::render::json_text;
 use crate::base::error::Error;
 use crate::base::page::{List, Page};
 
-/// How many are answered if nobody says.
-const DEFAULT: i64 = 50;
-/// How many are answered at most.
-const MOST: i64 = 100;
-/// Nothing lies behind it, and sums with it stay far from the largest number there is.
+/// Default of `per_page` and `take`.
+const DEFAULT_SIZE: i64 = 50;
+/// Maximum of `per_page`, and of `take` in most lists.
+const MAX_SIZE: i64 = 100;
+/// Maximum of `page`: no list is as long, and offsets stay within `i64`.
 const LAST_PAGE: i64 = 1 << 53;
 
 const PER_PAGE: &str = "Number of results per page. Defaults to 50";
 
 impl Params {
-    /// The part of a list that is asked for; `least` is the smallest `per_page` the endpoint takes.
-    pub fn page(&self, least: i64) -> Result<Page, Error> {
+    /// The requested page of a list; `min` is the endpoint's minimum of `per_page`.
+    pub fn page(&self, min: i64) -> Result<Page, Error> {
         if self.query("from")?.is_some() || self.query("take")?.is_some() {
-            return self.checkpoint(MOST);
+            return self.checkpoint(MAX_SIZE);
         }
-        self.numbered_page(least)
+        self.numbered_page(min)
     }
 
-    /// The same for a list that knows only checkpoints; `most` is the largest `take`.
-    pub fn checkpoint(&self, most: i64) -> Result<Page, Error> {
+    /// The same for a list that supports checkpoints only; `max` is the maximum of `take`.
+    pub fn checkpoint(&self, max: i64) -> Result<Page, Error> {
         let from = self.query("from")?.filter(|from| !from.is_empty());
-        Ok(Page::Checkpoint { from, take: self.integer("take", PER_PAGE, 1, most)?.unwrap_or(DEFAULT) })
+        Ok(Page::Checkpoint { from, take: self.integer("take", PER_PAGE, 1, max)?.unwrap_or(DEFAULT_SIZE) })
     }
 
-    /// The same for a list that knows no checkpoints.
-    pub fn numbered_page(&self, least: i64) -> Result<Page, Error> {
+    /// The same for a list that supports no checkpoints.
+    pub fn numbered_page(&self, min: i64) -> Result<Page, Error> {
         let page =
             self.integer("page", "Page index of the results to return. First page is 0", 0, i64::MAX)?;
-        let per_page = self.integer("per_page", PER_PAGE, least, MOST)?;
+        let per_page = self.integer("per_page", PER_PAGE, min, MAX_SIZE)?;
         let include_totals = self.boolean(
             "include_totals",
             "Return results inside an object that contains the total result count (true) or as a direct array of results (false, default)",
         )?;
         Ok(Page::Offset {
             page: page.unwrap_or(0).min(LAST_PAGE),
-            per_page: per_page.unwrap_or(DEFAULT),
+            per_page: per_page.unwrap_or(DEFAULT_SIZE),
             include_totals: include_totals.unwrap_or(false),
         })
     }
 }
 
-/// A bare array of documents that are JSON already.
+/// A JSON array of documents in JSON text.
 pub fn array(documents: &[String]) -> String {
     format!("[{}]", documents.join(","))
 }
 
-/// A part of a list as it was asked for, of documents that are JSON already. `plural` names them.
+/// A page of a list in the requested form. The items are JSON text; `plural` is their name.
 pub fn listed(plural: &str, page: &Page, list: &List<String>) -> HttpResponse {
     answer(plural, page, list, "")
 }
 
-/// The same, telling with a total how many there are in this part too, as lists of users and logs do.
+/// The same; with totals it contains `length`, the number of items in the page, as lists of users and logs do.
 pub fn listed_with_length(plural: &str, page: &Page, list: &List<String>) -> HttpResponse {
     answer(plural, page, list, &format!("\"length\":{},", list.items.len()))
 }
 
-/// The same with a `Link` header for the pages around a numbered one (RFC 8288), as lists of connections, client grants
-/// and resource servers have it. `origin` is what the links begin with; which page is the last shows where a total does.
+/// The same with a `Link` header to the first, previous, next and last page (RFC 8288), as lists of connections, client
+/// grants and resource servers have it. `origin` is the scheme and host of the links. The last page needs a total.
 pub fn listed_with_links(
     origin: &str,
     params: &Params,
@@ -118,7 +118,7 @@ fn answer(plural: &str, page: &Page, list: &List<String>, length: &str) -> HttpR
         (Page::Checkpoint { .. }, _) => {
             text = format!("{{\"{plural}\":{text}");
             if let Some(next) = &list.next {
-                // Writing to a String cannot fail.
+                // Writing to a String does not fail.
                 let _ = write!(text, ",\"next\":{}", json!(next));
             }
             text.push('}');

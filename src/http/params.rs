@@ -9,10 +9,9 @@ use actix_web::{FromRequest, HttpRequest};
 use crate::base::error::{Error, codes};
 use crate::base::fields::Fields;
 use crate::base::ids::UserId;
-use crate::base::schema::{Fault, Part, refusal};
+use crate::base::schema::{Part, Violation, validation_error};
 
-/// The parameters of a request, still as they were sent; a handler asks for those it knows, after the caller was
-/// judged.
+/// The undecoded parameters of a request. A handler reads its parameters after the caller is authorized.
 pub struct Params(HttpRequest);
 
 impl FromRequest for Params {
@@ -25,18 +24,18 @@ impl FromRequest for Params {
 }
 
 impl Params {
-    /// A segment of the path, decoded; 400 if it is not UTF-8 or cannot be stored.
+    /// A decoded segment of the path; 400 if it is not UTF-8 or contains U+0000, which PostgreSQL cannot store.
     pub fn path(&self, name: &str) -> Result<String, Error> {
         let raw = self.0.match_info().get(name).unwrap_or_default();
         let text =
             percent_encoding::percent_decode_str(raw).decode_utf8().ok().filter(|text| !text.contains('\0'));
         text.map(Cow::into_owned).ok_or_else(|| {
             codes::INVALID_URI
-                .because(format!("Path validation error: 'Not valid UTF-8 text' on property {name}."))
+                .with_message(format!("Path validation error: 'Not valid UTF-8 text' on property {name}."))
         })
     }
 
-    /// The parameters of the path, for a route whose path is looked up: 400 unless each is a word.
+    /// Validates all parameters of the path as words: 400 for any other character.
     pub fn words(&self) -> Result<(), Error> {
         let is_word = |text: &str| {
             !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
@@ -44,30 +43,31 @@ impl Params {
         match self.0.match_info().iter().find(|(_, text)| !is_word(text)) {
             None => Ok(()),
             Some((name, _)) => {
-                let fault = Fault::of(name, "", "String does not match pattern ^[a-zA-Z0-9_-]+$");
-                Err(refusal(Part::Path, &[fault]))
+                let violation = Violation::of(name, "", "String does not match pattern ^[a-zA-Z0-9_-]+$");
+                Err(validation_error(Part::Path, &[violation]))
             }
         }
     }
 
-    /// The id of a user in the path.
+    /// A user id in the path.
     pub fn user_id(&self, name: &str) -> Result<UserId, Error> {
         let text = self.path(name)?;
         UserId::parse(&text).ok_or_else(|| {
             let shown: String = text.chars().filter(|c| !c.is_control()).take(100).collect();
-            codes::INVALID_URI.because(format!("Object didn't pass validation for format user-id: {shown}"))
+            codes::INVALID_URI
+                .with_message(format!("Object didn't pass validation for format user-id: {shown}"))
         })
     }
 
-    /// A parameter of the query string; the last one if it is repeated.
+    /// A parameter of the query string; the last value of a repeated one.
     pub fn query(&self, name: &str) -> Result<Option<String>, Error> {
         Ok(self.all(name)?.pop())
     }
 
-    /// A parameter of the query string as often as it is there.
+    /// All values of a parameter of the query string.
     pub fn all(&self, name: &str) -> Result<Vec<String>, Error> {
         let invalid = |what: &str| {
-            codes::INVALID_QUERY.because(format!("Query validation error: '{what}' on property {name}."))
+            codes::INVALID_QUERY.with_message(format!("Query validation error: '{what}' on property {name}."))
         };
         let mut found = Vec::new();
         for pair in self.0.query_string().split('&') {
@@ -92,7 +92,7 @@ impl Params {
         Ok(Fields::new(self.query("fields")?.as_deref(), include.unwrap_or(true)))
     }
 
-    /// Path and query of the same list's page of another number.
+    /// Path and query of another page of the same list.
     pub fn of_page(&self, page: i64, per_page: i64) -> String {
         let others = self.0.query_string().split('&').filter(|pair| {
             let key = decode(pair.split_once('=').map_or(*pair, |(key, _)| key));
@@ -103,14 +103,14 @@ impl Params {
         format!("{}?{}", self.0.path(), query.join("&"))
     }
 
-    /// A parameter that has to be there.
+    /// A required parameter of the query string.
     pub fn required(&self, name: &str) -> Result<String, Error> {
-        let fault = || Fault::of_root(format!("Missing required property: {name}"));
-        self.query(name)?.ok_or_else(|| refusal(Part::Query, &[fault()]))
+        let violation = || Violation::of_root(format!("Missing required property: {name}"));
+        self.query(name)?.ok_or_else(|| validation_error(Part::Query, &[violation()]))
     }
 
-    /// A parameter that is a whole number between two bounds, both included. One that is too large to hold counts as
-    /// the largest there is.
+    /// An integer parameter within bounds, both included. `about` is its description in Auth0's API document. A number
+    /// beyond `i64` counts as the nearest `i64`.
     pub fn integer(
         &self,
         name: &'static str,
@@ -121,8 +121,8 @@ impl Params {
         let Some(text) = self.query(name)? else { return Ok(None) };
         let digits = text.strip_prefix('-').unwrap_or(&text);
         let is_whole = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-        let largest = if digits.len() < text.len() { i64::MIN } else { i64::MAX };
-        let number = text.parse().unwrap_or(largest);
+        let nearest = if digits.len() < text.len() { i64::MIN } else { i64::MAX };
+        let number = text.parse().unwrap_or(nearest);
         let reason = if !is_whole {
             "Expected type integer but found type string".to_owned()
         } else if number < min {
@@ -132,7 +132,7 @@ impl Params {
         } else {
             return Ok(Some(number));
         };
-        Err(refusal(Part::Query, &[Fault::of(name, about, reason)]))
+        Err(validation_error(Part::Query, &[Violation::of(name, about, reason)]))
     }
 
     /// A boolean parameter.
@@ -142,8 +142,8 @@ impl Params {
             Some("true") => Ok(Some(true)),
             Some("false") => Ok(Some(false)),
             Some(_) => {
-                let fault = Fault::of(name, about, "Expected type boolean but found type string");
-                Err(refusal(Part::Query, &[fault]))
+                let violation = Violation::of(name, about, "Expected type boolean but found type string");
+                Err(validation_error(Part::Query, &[violation]))
             }
         }
     }

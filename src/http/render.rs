@@ -1,4 +1,4 @@
-//! Answers and refusals in the shapes of Auth0's API.
+//! Responses in the shapes of Auth0's API.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
@@ -12,12 +12,12 @@ use crate::base::error::{Error, codes};
 
 const JSON: &str = "application/json; charset=utf-8";
 
-/// A JSON answer from text that is JSON already.
+/// A response of JSON text.
 pub fn json_text(status: u16, text: String) -> HttpResponse {
     builder(status).insert_header((CONTENT_TYPE, JSON)).body(text)
 }
 
-/// A JSON answer.
+/// A JSON response.
 pub fn json_value(status: u16, value: &impl Serialize) -> HttpResponse {
     match serde_json::to_string(value) {
         Ok(text) => json_text(status, text),
@@ -25,12 +25,12 @@ pub fn json_value(status: u16, value: &impl Serialize) -> HttpResponse {
     }
 }
 
-/// 204, as Auth0 sends it: no body, but a content type.
+/// 204 in Auth0's form: without a body, but with a content type.
 pub fn no_content() -> HttpResponse {
     builder(204).insert_header((CONTENT_TYPE, JSON)).finish()
 }
 
-/// With an entity tag.
+/// Adds an entity tag.
 pub fn tagged(mut response: HttpResponse, etag: &str) -> HttpResponse {
     if let Ok(value) = HeaderValue::from_str(etag) {
         response.headers_mut().insert(ETAG, value);
@@ -42,7 +42,7 @@ fn builder(status: u16) -> HttpResponseBuilder {
     HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
 }
 
-/// The word of the status, as Auth0's bodies repeat it.
+/// The `error` of a response body: the reason phrase of the status.
 fn reason(status: u16) -> &'static str {
     match status {
         413 => "Request Entity Too Large",
@@ -50,32 +50,32 @@ fn reason(status: u16) -> &'static str {
     }
 }
 
-/// What went wrong on our side, for the log line of the request.
+/// The internal cause of an error response, for the log line of the request.
 #[derive(Clone, Debug)]
 pub struct Cause(pub String);
 
 impl ResponseError for Error {
     fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.meaning.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.kind.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse {
-        let status = self.meaning.status;
+        let status = self.kind.status;
         let mut body = json!({ "statusCode": status, "error": reason(status), "message": self.message });
-        if let Some(code) = self.meaning.code {
+        if let Some(code) = self.kind.code {
             body["errorCode"] = json!(code);
         }
-        if status == 401 && self.meaning != codes::MISSING_AUTHENTICATION {
+        if status == 401 && self.kind != codes::MISSING_AUTHENTICATION {
             body["attributes"] = json!({ "error": self.message });
         }
-        let mut answer = builder(status);
-        answer.insert_header((CONTENT_TYPE, JSON));
+        let mut builder = builder(status);
+        builder.insert_header((CONTENT_TYPE, JSON));
         match status {
-            401 => answer.insert_header((WWW_AUTHENTICATE, "Bearer")),
-            503 => answer.insert_header((RETRY_AFTER, "1")),
-            _ => &mut answer,
+            401 => builder.insert_header((WWW_AUTHENTICATE, "Bearer")),
+            503 => builder.insert_header((RETRY_AFTER, "1")),
+            _ => &mut builder,
         };
-        let mut response = answer.body(body.to_string());
+        let mut response = builder.body(body.to_string());
         if let Some(cause) = &self.cause {
             response.extensions_mut().insert(Cause(cause.clone()));
         }
@@ -86,7 +86,7 @@ impl ResponseError for Error {
     }
 }
 
-/// An error response of another form than the Management API's, with its cause for the log line of the request.
+/// An error response in another form than the Management API's, with its cause for the log line of the request.
 pub fn error_response(status: u16, body: &impl Serialize, cause: Option<&String>) -> HttpResponse {
     let mut response = json_value(status, body);
     if status == 503 {
@@ -98,7 +98,7 @@ pub fn error_response(status: u16, body: &impl Serialize, cause: Option<&String>
     response
 }
 
-/// An answer of the token endpoint: never kept by a cache (RFC 6749, 5.1).
+/// Forbids caches to store a response (RFC 6749, 5.1).
 pub fn not_stored(mut response: HttpResponse) -> HttpResponse {
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(PRAGMA, HeaderValue::from_static("no-cache"));

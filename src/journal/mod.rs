@@ -1,32 +1,32 @@
-//! The journal: one row for every change, written by the statement that makes it, so that there is never one without
-//! the other. The table is append-only; nothing reads it through the API yet.
+//! The journal: one row for every change, written by the statement that makes the change, so that neither exists without
+//! the other. The table is append-only. No API endpoint reads it yet.
 //!
-//! A row tells the tenant, the position (`transaction_id`, `entry_id`), the time, the kind (`user.updated`), the
-//! subject, who did it (the token's subject and client, or a command), with which request, and `changes`: for each
-//! changed root attribute and each changed root key of a metadata field the value `before` and `after`:
-//! `{"nickname": {"after": "jd"}, "user_metadata": {"hobby": {"before": "surfing"}}}`. Passwords and secrets are
-//! never in it; that one was changed shows as `*****`. Logins (`user.logged_in`, `user.login_failed`) have the
-//! `connection` and the `reason` of a refusal there instead.
+//! A row has the tenant, the position (`transaction_id`, `entry_id`), the time, the kind (`user.updated`), the subject,
+//! the author (subject and client of the token, or a command; the request's id, address and user agent), and `changes`:
+//! the values `before` and `after` of each changed root attribute and of each changed root key of a metadata field:
+//! `{"nickname": {"after": "jd"}, "user_metadata": {"hobby": {"before": "surfing"}}}`. Passwords and secrets are masked
+//! as `*****`. Logins (`user.logged_in`, `user.login_failed`) have the `connection` and the `reason` of a rejection
+//! there instead.
 //!
-//! A statement writes its entry by a CTE of two lines, in which `author` is a `journal_author`:
+//! A statement writes its entry in a CTE, from its parameter `author`, a `journal_author`:
 //!
 //! ```sql
 //! insert into journal (tenant_id, kind, subject, changes, actor, client_id, request_id, ip, user_agent)
 //! select tenant_id, 'user.deleted', user_id, changes, ($4::journal_author).*
 //! ```
 
-/// Who makes a change, and by which request.
+/// The author of a change, and the request.
 #[derive(Clone, Debug, Default)]
 pub struct Author {
-    /// The subject of the token, or the command that was run.
+    /// The subject of the token, or a command: `command:tenant apply`.
     pub actor: String,
-    /// The client the token was issued to.
+    /// The client of the token.
     pub client_id: Option<String>,
-    /// The request's id.
+    /// The id of the request.
     pub request_id: Option<String>,
-    /// The caller's address.
+    /// The IP address of the caller.
     pub ip: Option<String>,
-    /// The caller's `User-Agent`.
+    /// The `User-Agent` of the caller.
     pub user_agent: Option<String>,
 }
 
@@ -36,7 +36,7 @@ impl Author {
         Self { actor: format!("command:{name}"), ..Self::default() }
     }
 
-    /// The author as the text of a `journal_author`, which is what a statement is given.
+    /// The author as the text of a `journal_author`: the parameter `author` of a statement.
     pub(crate) fn literal(&self) -> String {
         let fields = [
             Some(&self.actor),

@@ -1,18 +1,16 @@
-//! Rotation of `secrets.key`, which seals what is secret in the database ([`crate::base::vault`]).
+//! Rotation of `secrets.key`, which seals the secrets in the database ([`crate::base::vault`]).
 //!
-//! [`store::SEALED`] is the one list of sealed columns; a test holds it against the schema. Where `secrets.key` is
-//! replaced by another key, what is sealed under the former one goes on opening while that is among
-//! `secrets.previous_keys`, and [`rotate`] seals it anew.
+//! [`store::SEALED_COLUMNS`] lists the sealed columns; a test compares it with the schema. Values under a former key open
+//! as long as `secrets.previous_keys` contains that key, and [`rotate`] seals them again.
 //!
 //! Decisions:
-//! - Rotation works in batches of a statement each: killed at any time it has done what it has done, and the next run
-//!   goes on with the rest.
-//! - It runs beside instances that serve and write. A value is replaced only where it still is the one that was opened;
-//!   who changed it meanwhile wins, and another pass looks at it again.
-//! - A sealed value is not changed by being sealed anew: versions and entity tags stay, no secret passes the journal.
-//!   Each batch writes one row a tenant, `tenant.secrets_resealed`, with the column, the key's id and how many.
-//! - Values without a key's id, of the form before there were ids, count as not under the present key whichever sealed
-//!   them.
+//! - A rotation replaces values in batches of one statement each. A rotation that was killed keeps its finished batches;
+//!   the next one continues with the rest.
+//! - It runs beside instances that serve and write. A value is replaced only while it equals the one that was opened; a
+//!   concurrent change wins, and another pass reads the value again.
+//! - Sealing a value again does not change it: versions and entity tags stay, and no secret enters the journal. Each
+//!   batch writes one journal row for each tenant, `tenant.secrets_resealed`, with the column, the key's id and the count.
+//! - Values without a key's id, the form before ids existed, always count as not under the present key.
 
 pub(crate) mod store;
 
@@ -20,69 +18,68 @@ use crate::base::error::Result;
 use crate::base::vault::{KeyId, Vault};
 use crate::db::Db;
 use crate::journal::Author;
-use store::{SEALED, Sealed, Value};
+use store::{SEALED_COLUMNS, SealedColumn, Value};
 
-/// How many values a statement replaces.
+/// Values in a batch.
 const BATCH: i64 = 200;
-/// How often what was changed meanwhile is looked at again.
-const PASSES: usize = 10;
+/// Passes over a column while its values change concurrently.
+const MAX_PASSES: usize = 10;
 
-/// The sealed columns, as in `clients.client_secret`.
+/// The sealed columns, such as `clients.client_secret`.
 pub fn columns() -> Vec<String> {
-    SEALED.iter().map(Sealed::name).collect()
+    SEALED_COLUMNS.iter().map(SealedColumn::name).collect()
 }
 
-/// How many values of a column are under a key.
+/// The number of a column's values under one key.
 #[derive(Debug)]
 pub struct Count {
-    /// As in `clients.client_secret`.
+    /// `clients.client_secret`, for example.
     pub column: String,
-    /// `None` for values from before there were ids.
+    /// `None` for values without an id.
     pub key_id: Option<KeyId>,
-    /// How many.
     pub values: u64,
 }
 
-/// How many sealed values there are, by column and key.
+/// Counts the sealed values by column and key.
 pub async fn count(db: &Db) -> Result<Vec<Count>> {
     let mut counts = Vec::new();
-    for sealed in &SEALED {
-        for (key_id, values) in store::count(db, sealed).await? {
-            counts.push(Count { column: sealed.name(), key_id, values });
+    for column in &SEALED_COLUMNS {
+        for (key_id, values) in store::count(db, column).await? {
+            counts.push(Count { column: column.name(), key_id, values });
         }
     }
     Ok(counts)
 }
 
-/// How far a rotation is in a column.
+/// The progress of a rotation in one column.
 #[derive(Debug, Default)]
 pub struct Progress {
-    /// As in `clients.client_secret`.
+    /// `clients.client_secret`, for example.
     pub column: String,
-    /// How many values were sealed anew, or would be.
+    /// Values that were sealed again; in a dry run, values that would be.
     pub resealed: u64,
-    /// How many were changed by somebody else meanwhile.
+    /// Values that changed concurrently.
     pub overtaken: u64,
-    /// How many do not open, and why the first of them does not.
+    /// Values that do not open.
     pub unopened: u64,
-    /// See [`Progress::unopened`].
+    /// The error of the first value that does not open.
     pub reason: Option<String>,
 }
 
-/// Seals anew what is not under the present key, in all tenants; with `dry_run` it opens everything and writes nothing.
-/// `tell` hears of every batch. What was done, by column.
+/// Seals all values again that are not under the present key, in all tenants; the progress of each column. With `dry_run`
+/// it opens the values and writes nothing. `report` is called after every batch.
 pub async fn rotate(
     db: &Db,
     vault: &Vault,
     author: &Author,
     dry_run: bool,
-    mut tell: impl FnMut(&Progress),
+    mut report: impl FnMut(&Progress),
 ) -> Result<Vec<Progress>> {
     let mut columns = Vec::new();
-    for sealed in &SEALED {
+    for column in &SEALED_COLUMNS {
         let mut progress = Progress::default();
-        for _ in 0..PASSES {
-            let pass = rotate_column(db, vault, author, sealed, dry_run, &mut tell).await?;
+        for _ in 0..MAX_PASSES {
+            let pass = rotate_column(db, vault, author, column, dry_run, &mut report).await?;
             progress = Progress { resealed: progress.resealed + pass.resealed, ..pass };
             if progress.overtaken == 0 {
                 break;
@@ -97,16 +94,16 @@ async fn rotate_column(
     db: &Db,
     vault: &Vault,
     author: &Author,
-    sealed: &Sealed,
+    column: &'static SealedColumn,
     dry_run: bool,
-    tell: &mut impl FnMut(&Progress),
+    report: &mut impl FnMut(&Progress),
 ) -> Result<Progress> {
-    let mut progress = Progress { column: sealed.name(), ..Progress::default() };
-    let mut page = store::page(db, sealed, vault, None, BATCH).await?;
+    let mut progress = Progress { column: column.name(), ..Progress::default() };
+    let mut page = store::page(db, column, vault, None, BATCH).await?;
     while let Some(last) = page.last() {
         let mut batch = Vec::new();
         for value in &page {
-            match reseal(vault, sealed, value) {
+            match reseal(vault, column, value) {
                 Ok(resealed) => batch.push((value, resealed)),
                 Err(error) => {
                     progress.unopened += 1;
@@ -115,17 +112,18 @@ async fn rotate_column(
             }
         }
         let opened = batch.len() as u64;
-        let done = if dry_run { opened } else { store::reseal(db, sealed, vault, &batch, author).await? };
-        progress.resealed += done;
-        progress.overtaken += opened - done;
-        tell(&progress);
-        page = store::page(db, sealed, vault, Some(last), BATCH).await?;
+        let resealed =
+            if dry_run { opened } else { store::reseal(db, column, vault, &batch, author).await? };
+        progress.resealed += resealed;
+        progress.overtaken += opened - resealed;
+        report(&progress);
+        page = store::page(db, column, vault, Some(last), BATCH).await?;
     }
     Ok(progress)
 }
 
-fn reseal(vault: &Vault, sealed: &Sealed, value: &Value) -> Result<Vec<u8>> {
-    let [tenant, id] = &value.keys;
-    let row = sealed.location.row(tenant, id);
-    vault.seal(&row, &vault.open(&row, &value.sealed)?)
+fn reseal(vault: &Vault, column: &SealedColumn, value: &Value) -> Result<Vec<u8>> {
+    let [tenant, id] = &value.row_key;
+    let location = column.location.row(tenant, id);
+    vault.seal(&location, &vault.open(&location, &value.sealed)?)
 }

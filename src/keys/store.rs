@@ -1,36 +1,38 @@
-use sqlx::Row;
+//! The sealed columns of all tables, each with three statements of the same form; `tests` below keeps them in step.
+//!
+//! [`reseal`] locks the rows that it changes and compares the old value, so it never undoes a concurrent change. Their
+//! resources write the columns, too.
 
 use crate::base::error::Error;
-use crate::base::vault::{FORM, KeyId, Location, Vault};
+use crate::base::vault::{FORMAT_MARKER, KeyId, Location, Vault};
 use crate::db::array_literal;
 use crate::db::{Db, Statement, is_deadlock};
 use crate::journal::Author;
 
-/// A column with sealed values, and how to go through it.
-pub(crate) struct Sealed {
-    /// The column, a `bytea`.
+/// A column with sealed values.
+pub(crate) struct SealedColumn {
+    /// A `bytea` column.
     pub column: &'static str,
-    /// Its table.
+    /// The table. Its primary key is the tenant and one more column.
     pub location: Location,
     count: Statement,
     page: Statement,
     reseal: Statement,
 }
 
-impl Sealed {
-    /// As in `clients.client_secret`.
+impl SealedColumn {
+    /// `clients.client_secret`, for example.
     pub(crate) fn name(&self) -> String {
         format!("{}.{}", self.location.table(), self.column)
     }
 }
 
-/// The three statements of a table.
-macro_rules! sealed {
-    ($($table:literal $column:literal in $location:expr;)+) => {
-        /// The columns with sealed values: all that [`super::rotate`] goes through.
-        pub(crate) static SEALED: [Sealed; [$($table),+].len()] = [$(Sealed {
+macro_rules! sealed_columns {
+    ($($location:ident $table:literal $column:literal;)+) => {
+        /// All sealed columns.
+        pub(crate) static SEALED_COLUMNS: [SealedColumn; [$($table),+].len()] = [$(SealedColumn {
             column: $column,
-            location: $location,
+            location: Location::$location,
             count: Statement::global(
                 concat!("keys.count_", $table),
                 include_str!(concat!("sql/count_", $table, ".sql")),
@@ -47,82 +49,100 @@ macro_rules! sealed {
     };
 }
 
-sealed! {
-    "signing_keys" "private_key" in Location::SigningKeys;
-    "clients" "client_secret" in Location::Clients;
-    "connections" "secrets" in Location::Connections;
-    "resource_servers" "signing_secret" in Location::ResourceServers;
-    "mails" "content" in Location::Mails;
+sealed_columns! {
+    SigningKeys "signing_keys" "private_key";
+    Clients "clients" "client_secret";
+    Connections "connections" "secrets";
+    ResourceServers "resource_servers" "signing_secret";
+    Mails "mails" "content";
 }
 
 pub(crate) const STATEMENTS: &[&Statement] = &{
-    let mut all = [&SEALED[0].count; 3 * SEALED.len()];
+    let mut all = [&SEALED_COLUMNS[0].count; 3 * SEALED_COLUMNS.len()];
     let mut n = 0;
-    while n < SEALED.len() {
-        all[3 * n] = &SEALED[n].count;
-        all[3 * n + 1] = &SEALED[n].page;
-        all[3 * n + 2] = &SEALED[n].reseal;
+    while n < SEALED_COLUMNS.len() {
+        all[3 * n] = &SEALED_COLUMNS[n].count;
+        all[3 * n + 1] = &SEALED_COLUMNS[n].page;
+        all[3 * n + 2] = &SEALED_COLUMNS[n].reseal;
         n += 1;
     }
     all
 };
 
-/// How many values are under which key; `None` for those without a key's id.
-pub(crate) async fn count(db: &Db, sealed: &Sealed) -> Result<Vec<(Option<KeyId>, u64)>, Error> {
-    let rows = sealed.count.raw().bind(FORM.as_slice()).fetch_all(db.pool()).await?;
-    let read = |row: &sqlx::postgres::PgRow| {
-        let id: Option<Vec<u8>> = row.try_get("key_id")?;
-        let id = id.and_then(|id| id.try_into().ok()).map(KeyId);
-        Ok((id, row.try_get::<i64, _>("values")?.unsigned_abs()))
-    };
-    rows.iter().map(read).collect()
+/// The number of values by the id of their key; `None` for values without an id.
+pub(crate) async fn count(
+    db: &Db,
+    column: &'static SealedColumn,
+) -> Result<Vec<(Option<KeyId>, u64)>, Error> {
+    let rows: Vec<(Option<Vec<u8>>, i64)> =
+        column.count.bind("form", FORMAT_MARKER.as_slice()).fetch_all(db).await?;
+    let key_id = |id: Vec<u8>| id.try_into().ok().map(KeyId);
+    Ok(rows.into_iter().map(|(id, values)| (id.and_then(key_id), values.unsigned_abs())).collect())
 }
 
 /// A value that is not under the present key.
+#[derive(sqlx::FromRow)]
 pub(crate) struct Value {
-    /// The tenant, then the key of the row.
-    pub keys: [String; 2],
+    /// The primary key: the tenant, then the id.
+    pub row_key: [String; 2],
     pub sealed: Vec<u8>,
 }
 
-/// Up to so many values that are not under the present key, in the order of their keys: the first of all, or those
-/// behind another.
+/// A page of values that are not under the present key, in the order of their primary keys, from the one after `after`.
 pub(crate) async fn page(
     db: &Db,
-    sealed: &Sealed,
+    column: &'static SealedColumn,
     vault: &Vault,
     after: Option<&Value>,
     limit: i64,
 ) -> Result<Vec<Value>, Error> {
-    let after = after.map(|after| after.keys.clone()).unwrap_or_default();
-    let query = sealed.page.raw().bind(after).bind(vault.header()).bind(limit);
-    let rows = query.fetch_all(db.pool()).await?;
-    rows.iter().map(|row| Ok(Value { keys: row.try_get("keys")?, sealed: row.try_get("sealed")? })).collect()
+    let after = after.map(|after| after.row_key.clone()).unwrap_or_default();
+    let query = column.page.bind("after", after).bind("header", vault.header()).bind("limit", limit);
+    Ok(query.fetch_all(db).await?)
 }
 
-/// Replaces those values that still are what they were; how many.
+/// Replaces each value that did not change since it was opened; the number of replaced values.
 pub(crate) async fn reseal(
     db: &Db,
-    sealed: &Sealed,
+    column: &'static SealedColumn,
     vault: &Vault,
     batch: &[(&Value, Vec<u8>)],
     author: &Author,
 ) -> Result<u64, Error> {
-    let keys = |value: &Value| array_literal(value.keys.iter().map(|key| Some(key.as_str())));
-    let done = sealed
+    let row_key = |value: &Value| array_literal(value.row_key.iter().map(|key| Some(key.as_str())));
+    let resealed = column
         .reseal
-        .raw()
-        .bind(batch.iter().map(|(value, _)| keys(value)).collect::<Vec<_>>())
-        .bind(batch.iter().map(|(value, _)| value.sealed.as_slice()).collect::<Vec<_>>())
-        .bind(batch.iter().map(|(_, resealed)| resealed.as_slice()).collect::<Vec<_>>())
-        .bind(vault.key_id().to_string())
-        .bind(author.literal())
-        .fetch_one(db.pool())
+        .bind("row_key", batch.iter().map(|(value, _)| row_key(value)).collect::<Vec<_>>())
+        .bind("sealed", batch.iter().map(|(value, _)| value.sealed.as_slice()).collect::<Vec<_>>())
+        .bind("resealed", batch.iter().map(|(_, resealed)| resealed.as_slice()).collect::<Vec<_>>())
+        .bind("key_id", vault.key_id().to_string())
+        .bind("author", author.literal())
+        .fetch_one::<(i64,)>(db)
         .await;
-    match done {
-        Ok(row) => Ok(row.try_get::<i64, _>(0)?.unsigned_abs()),
-        // It changed nothing; whoever was in the way has overtaken it.
+    match resealed {
+        Ok((count,)) => Ok(count.unsigned_abs()),
+        // A deadlock changes nothing. The other transaction changed the values, so the next pass reads them again.
         Err(error) if is_deadlock(&error) => Ok(0),
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_differ_in_table_key_and_column_only() {
+        let ids = ["kid", "client_id", "connection_id", "resource_server_id", "mail_id"];
+        let model = &SEALED_COLUMNS[0];
+        for (column, id) in SEALED_COLUMNS.iter().zip(ids) {
+            let adapted = |statement: &Statement| {
+                let table = statement.sql.replace("signing_keys", column.location.table());
+                table.replace("private_key", column.column).replace("kid", id)
+            };
+            assert_eq!(column.count.sql, adapted(&model.count));
+            assert_eq!(column.page.sql, adapted(&model.page));
+            assert_eq!(column.reseal.sql, adapted(&model.reseal));
+        }
     }
 }

@@ -27,7 +27,7 @@ use time::OffsetDateTime;
 
 use crate::base::error::Result;
 use crate::base::vault::Vault;
-use crate::base::worker::Rounds;
+use crate::base::worker::Worker;
 use crate::db::Db;
 use model::{Content, Failure, MAX_ATTEMPTS, backoff};
 use smtp::Smtp;
@@ -128,10 +128,10 @@ impl Mailer {
     }
 }
 
-impl Rounds for Mailer {
+impl Worker for Mailer {
     const NAME: &'static str = "mail";
 
-    async fn round(&mut self) -> Result<bool> {
+    async fn run(&mut self) -> Result<bool> {
         let now = OffsetDateTime::now_utc();
         if now - self.swept_at > SWEEP_INTERVAL && store::sweep(&self.db, now - RETENTION).await? == 0 {
             self.swept_at = now;

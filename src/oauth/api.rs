@@ -1,41 +1,45 @@
-//! The API a token is for: how long a token for it lives, what it looks like and how it is signed.
+//! The API of an access token: lifetime, dialect and signature.
 //!
-//! A token is signed with the algorithm of its API, HS256 with the API's own secret. The dialect `rfc9068_profile` (RFC
-//! 9068) has `typ` `at+jwt`, `client_id` and `jti` where Auth0's own has `azp` and `gty`; the dialects that end in
-//! `_authz` tell the `permissions` if the API enforces policies
+//! A token is signed with its API's algorithm; HS256 uses the API's own secret. The dialects `rfc9068_profile*` (RFC
+//! 9068) have `typ` `at+jwt`, `client_id` and `jti` where Auth0's own dialects have `azp` and `gty`. The dialects that
+//! end in `_authz` add `permissions` if the API enforces policies
 //! (<https://auth0.com/docs/secure/tokens/access-tokens/access-token-profiles>).
 //!
-//! RS512 and PS256 are made with the same key as RS256, which is what `/.well-known/jwks.json` says of it: a verifier that
-//! insists on that word has to be told the algorithm.
+//! RS512 and PS256 use the same key as RS256. `/.well-known/jwks.json` names RS256 for it, so a verifier that compares
+//! the algorithm with the key's has to be configured with the API's algorithm.
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::OAuthError;
+use crate::app::Context;
 use crate::auth::Claims;
 use crate::base::error::{Error, Result};
-use crate::base::vault::{Location, Vault};
+use crate::base::vault::Location;
 use crate::tenancy::Tenant;
 use crate::tenancy::keys;
 
-/// An API as the token endpoint sees it.
-#[derive(Debug, Default)]
+/// An API, with the client's access to it.
+#[derive(Debug, Default, Deserialize)]
 pub(crate) struct Api {
     pub id: String,
     pub signing_alg: String,
-    /// Sealed.
+    /// Sealed; for HS256 only.
+    #[serde(skip)]
     pub signing_secret: Option<Vec<u8>>,
     /// Seconds.
     pub token_lifetime: i64,
     pub token_dialect: Option<String>,
     pub enforce_policies: bool,
-    /// May clients have tokens of their own at all?
+    /// Whether the API's policy allows tokens for clients themselves.
     pub allows_clients: bool,
-    /// May this client have tokens for people?
-    pub allows_people: bool,
-    /// The scopes they can have at most, if it takes a grant to have any.
-    pub scope_for_people: Option<Vec<String>>,
-    /// Does it want its tokens encrypted or bound to a key of the client's? There is no such token here.
-    pub wants_more: bool,
+    /// Whether the API's policy and the client's grant allow tokens for users.
+    pub allows_users: bool,
+    /// The scopes of the client's grant for users, if the API's policy requires a grant.
+    pub user_scope_limit: Option<Vec<String>>,
+    /// Whether the API requires tokens that are encrypted or bound to a key of the client. Roster issues neither.
+    pub requires_protected_tokens: bool,
 }
 
 impl Api {
@@ -44,14 +48,18 @@ impl Api {
         Self { token_lifetime: tenant.token_lifetime, allows_clients: true, ..Self::default() }
     }
 
-    /// A token for this API. `permissions` are what its subject may do there, which some dialects tell beside the scope.
-    pub(crate) fn sign(
-        &self,
-        tenant: &Tenant,
-        vault: &Vault,
-        claims: &Claims,
-        permissions: &[&str],
-    ) -> Result<String> {
+    /// Rejects an API that requires encrypted or bound tokens.
+    pub(super) fn ensure_plain_tokens(&self) -> std::result::Result<(), OAuthError> {
+        if self.requires_protected_tokens {
+            return Err(OAuthError::invalid_request(
+                "The API requires tokens that are encrypted or bound to a key, which are not supported.",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Signs a token for this API. `permissions` are those of its subject; some dialects contain them.
+    pub(crate) fn sign(&self, ctx: &Context, claims: &Claims, permissions: &[&str]) -> Result<String> {
         let dialect = self.token_dialect.as_deref().unwrap_or("access_token");
         let mut typ = "JWT";
         let Value::Object(mut claims) = serde_json::to_value(claims).map_err(Error::internal)? else {
@@ -69,19 +77,15 @@ impl Api {
         if dialect.ends_with("_authz") && self.enforce_policies {
             claims.insert("permissions".into(), json!(permissions));
         }
-        self.sign_claims(tenant, vault, typ, &claims)
+        self.sign_claims(ctx, typ, &claims)
     }
 
-    fn sign_claims(
-        &self,
-        tenant: &Tenant,
-        vault: &Vault,
-        typ: &'static str,
-        claims: &Map<String, Value>,
-    ) -> Result<String> {
+    fn sign_claims(&self, ctx: &Context, typ: &'static str, claims: &Map<String, Value>) -> Result<String> {
+        let tenant = &ctx.tenant;
         match (self.signing_alg.as_str(), &self.signing_secret) {
             ("HS256", Some(sealed)) => {
-                let secret = vault.open(&Location::ResourceServers.row(&tenant.id, &self.id), sealed)?;
+                let location = Location::ResourceServers.row(&tenant.id, &self.id);
+                let secret = ctx.app.vault.open(&location, sealed)?;
                 keys::sign_with_secret(&secret, typ, claims)
             }
             ("HS256", None) => Err(Error::internal(format!("API {} has no signing secret", self.id))),

@@ -19,7 +19,7 @@ pub fn configuration(host: &str) -> Value {
         "jwks_uri": at(".well-known/jwks.json"),
         "scopes_supported": scopes::STANDARD,
         "response_types_supported": [],
-        "grant_types_supported": GRANT_TYPES,
+        "grant_types_supported": GRANT_TYPES.each_ref().map(|grant_type| grant_type.name),
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],

@@ -2,16 +2,16 @@
 
 use crate::base::error::Error;
 
-/// A refusal of the token endpoint, in the shape of RFC 6749, 5.2.
+/// An error response of the token endpoint (RFC 6749, 5.2).
 #[derive(Debug)]
 pub struct OAuthError {
     /// HTTP status.
     pub status: u16,
     /// The code of the RFC, or Auth0's.
     pub error: &'static str,
-    /// What happened, for a developer.
+    /// The description for a developer.
     pub description: String,
-    /// What the log reads.
+    /// The cause for the log.
     pub cause: Option<String>,
 }
 
@@ -20,8 +20,12 @@ impl OAuthError {
         Self { status, error, description: description.into(), cause: None }
     }
 
+    pub(crate) fn invalid_request(description: impl Into<String>) -> Self {
+        Self::new(400, "invalid_request", description)
+    }
+
     pub(crate) fn missing(parameter: &str) -> Self {
-        Self::new(400, "invalid_request", format!("Missing required parameter: {parameter}"))
+        Self::invalid_request(format!("Missing required parameter: {parameter}"))
     }
 
     pub(crate) fn unauthorized() -> Self {
@@ -31,14 +35,14 @@ impl OAuthError {
 
 impl From<Error> for OAuthError {
     fn from(error: Error) -> Self {
-        let code = match error.meaning.status {
+        let code = match error.kind.status {
             429 => "too_many_requests",
             503 => "temporarily_unavailable",
             500.. => "server_error",
             _ => "invalid_request",
         };
         Self {
-            status: error.meaning.status,
+            status: error.kind.status,
             error: code,
             description: error.message.into_owned(),
             cause: error.cause,

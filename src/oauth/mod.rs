@@ -18,11 +18,13 @@ pub mod client_authentication;
 pub mod discovery;
 pub mod error;
 pub mod grants;
+pub mod parameters;
 pub mod routes;
 pub(crate) mod store;
 pub mod userinfo;
 
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use crate::auth::{Audience, Claims};
 use crate::base::error::Error;
@@ -30,24 +32,25 @@ use crate::tenancy::Tenant;
 
 pub use error::OAuthError;
 
-/// A token and what comes with it.
+/// A successful response of the token endpoint (RFC 6749, 5.1).
 #[derive(Debug, Serialize)]
 pub struct TokenResponse {
-    /// The token.
+    /// A JWT, or an opaque token for `/userinfo`.
     pub access_token: String,
-    /// Who logged in, for the client; only with the scope `openid` (OIDC Core 1.0, 2).
+    /// The user's ID token, with the scope `openid` (OIDC Core 1.0, 2).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token: Option<String>,
-    /// Granted scopes, left out when there are none.
+    /// Granted scopes, separated by spaces; absent without any.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub scope: String,
-    /// Seconds.
+    /// Lifetime of the access token, in seconds.
     pub expires_in: i64,
     /// `Bearer`.
     pub token_type: &'static str,
 }
 
-/// A token for a tenant's Management API that no client asked for: for operators with access to the database.
+/// Mints a token for a tenant's Management API without a client: for operators with access to the database. `lifetime`
+/// is in seconds, `now` in seconds since 1970.
 pub fn mint(tenant: &Tenant, actor: &str, scope: &[&str], lifetime: i64, now: i64) -> Result<String, Error> {
     let domain = tenant.hosts.first().map_or("", String::as_str);
     tenant.sign(&Claims {
@@ -60,4 +63,9 @@ pub fn mint(tenant: &Tenant, actor: &str, scope: &[&str], lifetime: i64, now: i6
         gty: "client-credentials".into(),
         azp: actor.into(),
     })
+}
+
+/// The form in which an opaque access token is stored.
+fn opaque_token_digest(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
 }

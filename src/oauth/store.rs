@@ -1,57 +1,75 @@
-use sqlx::postgres::PgRow;
-use sqlx::types::Json;
-use sqlx::{PgConnection, Row};
+//! `clients` with their grants and APIs, read in batches, and `client_assertions`, the assertions that were used.
+//!
+//! No locks beyond those of the inserted row. The deletion of a client deletes its assertions by their foreign key.
+
+use sqlx::PgConnection;
 
 use super::api::Api;
-use super::assertion::Key;
+use super::assertion::PublicKey;
 use crate::base::error::Error;
-use crate::db::batch::{Batch, place};
+use crate::db::batch::Batch;
 use crate::db::registry::Slot;
 use crate::db::{Db, Statement};
 
-pub(crate) const STATEMENTS: &[&Statement] = &[&CLIENT, &USE_ASSERTION];
+pub(crate) const STATEMENTS: &[&Statement] = &[&FETCH_CLIENT, &USE_ASSERTION];
 
-/// What the token endpoint has to know of a client.
+/// A client, and its access to the API of an audience.
+#[derive(sqlx::FromRow)]
 pub(crate) struct Client {
+    /// Sealed.
+    #[sqlx(rename = "client_secret")]
     pub secret: Option<Vec<u8>>,
-    pub authentication: Option<String>,
-    /// Does it authenticate by something other than a secret?
-    pub has_methods: bool,
-    /// Its keys for signed assertions.
-    pub keys: Vec<Key>,
+    /// `token_endpoint_auth_method`.
+    pub auth_method: Option<String>,
+    /// Whether it has `client_authentication_methods`, which exclude its secret.
+    pub has_authentication_methods: bool,
+    /// Its keys for assertions.
+    #[sqlx(json)]
+    pub public_keys: Vec<PublicKey>,
     pub grant_types: Vec<String>,
-    /// Seconds an ID token lives, as its settings say.
-    pub lifetime: Option<String>,
-    /// The API that a token is for: the one that was asked for, or the tenant's default.
+    /// In seconds, as its settings have it.
+    pub id_token_lifetime: Option<String>,
+    /// The requested audience, or the tenant's default.
     pub audience: Option<String>,
-    /// The connection of a password grant that names none, as the tenant's settings say.
+    /// The tenant's connection for password grants without a realm.
     pub default_directory: Option<String>,
-    /// What is granted for the audience; `None` without a grant.
-    pub grant: Option<Grant>,
-    /// The API of the audience, if it is stored.
+    /// The client's grant for its own tokens.
+    #[sqlx(json(nullable), rename = "client_grant")]
+    pub grant: Option<ClientGrant>,
+    /// The API of the audience, unless it is the Management API.
+    #[sqlx(json(nullable))]
     pub api: Option<Api>,
 }
 
 impl Client {
-    /// Can it keep no secret?
+    /// Whether it authenticates without a credential.
     pub(crate) fn is_public(&self) -> bool {
-        self.authentication.as_deref() == Some("none") && !self.has_methods
+        self.auth_method.as_deref() == Some("none") && !self.has_authentication_methods
     }
 }
 
 /// A client's grant for its own tokens.
-pub(crate) struct Grant {
+#[derive(serde::Deserialize)]
+pub(crate) struct ClientGrant {
     pub scope: Vec<String>,
-    /// Does it give all scopes there are? Those of a stored API are in `scope` then.
+    /// Whether it grants all scopes of the API. `scope` contains those of a stored API.
     pub allow_all_scopes: bool,
-    /// Are its tokens for organizations only? No token is.
+    /// Whether it grants tokens for organizations only. Roster issues none.
     pub requires_organization: bool,
 }
 
-static CLIENT: Statement = Statement::new("auth.client", include_str!("sql/client.sql"));
+static FETCH_CLIENT: Statement = Statement::new("oauth.fetch_client", include_str!("sql/fetch_client.sql"));
 
-/// Clients and what they may have of an API: tenant, client id, audience; that of the tenant's default API if none is named.
+/// The batch of [`FETCH_CLIENT`]: tenant, client id and audience.
 pub(crate) struct Clients;
+
+#[derive(sqlx::FromRow)]
+struct ClientRow {
+    n: i64,
+    #[sqlx(flatten)]
+    client: Client,
+    signing_secret: Option<Vec<u8>>,
+}
 
 impl Batch for Clients {
     type Item = (String, String, Option<String>);
@@ -79,54 +97,25 @@ impl Batch for Clients {
         let tenants: Vec<&str> = items.iter().map(|item| item.0.as_str()).collect();
         let ids: Vec<&str> = items.iter().map(|item| item.1.as_str()).collect();
         let audiences: Vec<Option<&str>> = items.iter().map(|item| item.2.as_deref()).collect();
-        let rows = CLIENT.raw().bind(tenants).bind(ids).bind(audiences).fetch_all(connection).await?;
-        let mut found: Vec<Option<Self::Output>> = items.iter().map(|_| Some(None)).collect();
-        for row in &rows {
-            found[place(row)?] = Some(Some(read(row)?));
+        let rows: Vec<ClientRow> = FETCH_CLIENT
+            .bind("tenant_id", tenants)
+            .bind("client_id", ids)
+            .bind("audience", audiences)
+            .fetch_all(connection)
+            .await?;
+        let mut clients: Vec<Option<Self::Output>> = items.iter().map(|_| Some(None)).collect();
+        for ClientRow { n, mut client, signing_secret } in rows {
+            if let Some(api) = &mut client.api {
+                api.signing_secret = signing_secret;
+            }
+            let index = usize::try_from(n - 1).map_err(|e| sqlx::Error::Decode(e.into()))?;
+            clients[index] = Some(Some(client));
         }
-        Ok(found)
+        Ok(clients)
     }
 }
 
-fn read(row: &PgRow) -> Result<Client, sqlx::Error> {
-    let api = match row.try_get("resource_server_id")? {
-        None => None,
-        Some(id) => Some(Api {
-            id,
-            signing_alg: row.try_get("signing_alg")?,
-            signing_secret: row.try_get("signing_secret")?,
-            token_lifetime: row.try_get("token_lifetime")?,
-            token_dialect: row.try_get("token_dialect")?,
-            enforce_policies: row.try_get("enforce_policies")?,
-            allows_clients: row.try_get("allows_clients")?,
-            allows_people: row.try_get("allows_people")?,
-            scope_for_people: row.try_get("scope_for_people")?,
-            wants_more: row.try_get("wants_more")?,
-        }),
-    };
-    let grant = match row.try_get("scope")? {
-        None => None,
-        Some(scope) => Some(Grant {
-            scope,
-            allow_all_scopes: row.try_get("allow_all_scopes")?,
-            requires_organization: row.try_get("requires_organization")?,
-        }),
-    };
-    Ok(Client {
-        secret: row.try_get("client_secret")?,
-        authentication: row.try_get("authentication")?,
-        has_methods: row.try_get("has_methods")?,
-        keys: row.try_get::<Vec<Json<Key>>, _>("keys")?.into_iter().map(|Json(key)| key).collect(),
-        grant_types: row.try_get("grant_types")?,
-        lifetime: row.try_get("lifetime")?,
-        audience: row.try_get("audience")?,
-        default_directory: row.try_get("default_directory")?,
-        grant,
-        api,
-    })
-}
-
-pub(crate) async fn client(
+pub(crate) async fn fetch_client(
     db: &Db,
     tenant: &str,
     client_id: &str,
@@ -135,9 +124,10 @@ pub(crate) async fn client(
     db.run::<Clients>((tenant.to_owned(), client_id.to_owned(), audience.map(str::to_owned))).await
 }
 
-static USE_ASSERTION: Statement = Statement::new("auth.use_assertion", include_str!("sql/use_assertion.sql"));
+static USE_ASSERTION: Statement =
+    Statement::new("oauth.use_assertion", include_str!("sql/use_assertion.sql"));
 
-/// Notes that an assertion was used; was it for the first time?
+/// Records the use of an assertion; whether it is the first one.
 pub(crate) async fn use_assertion(
     db: &Db,
     tenant: &str,
@@ -145,6 +135,12 @@ pub(crate) async fn use_assertion(
     digest: &[u8],
     expires_at: i64,
 ) -> Result<bool, Error> {
-    let query = USE_ASSERTION.raw().bind(tenant).bind(client_id).bind(digest).bind(expires_at);
-    Ok(query.execute(db.pool()).await?.rows_affected() == 1)
+    let recorded = USE_ASSERTION
+        .bind("tenant_id", tenant)
+        .bind("client_id", client_id)
+        .bind("digest", digest)
+        .bind("expires_at", expires_at)
+        .execute(db)
+        .await?;
+    Ok(recorded.rows_affected() == 1)
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// digits, `_` and `-`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Indexed {
+pub struct IndexedPath {
     /// The path as configured, such as `app_metadata.plan`.
     pub path: String,
     /// `user_metadata` or `app_metadata`.
@@ -15,7 +15,7 @@ pub struct Indexed {
     pub keys: Vec<String>,
 }
 
-impl TryFrom<String> for Indexed {
+impl TryFrom<String> for IndexedPath {
     type Error = String;
 
     fn try_from(path: String) -> Result<Self, String> {
@@ -23,13 +23,13 @@ impl TryFrom<String> for Indexed {
     }
 }
 
-impl From<Indexed> for String {
-    fn from(indexed: Indexed) -> Self {
+impl From<IndexedPath> for String {
+    fn from(indexed: IndexedPath) -> Self {
         indexed.path
     }
 }
 
-impl Indexed {
+impl IndexedPath {
     /// Parses a path such as `app_metadata.plan`; `None` if it cannot be indexed.
     pub fn parse(path: &str) -> Option<Self> {
         let (object, keys) = path.split_once('.')?;

@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use super::ast::{Bound, Expr, Leaf, Pattern, SyntaxError, Test, Value};
 use super::fields::{Field, Kind, Resource};
-use super::indexed::Indexed;
+use super::indexed::IndexedPath;
 use super::value::{interval, is_number};
 
 /// The condition of a query on a record. `And` and `Or` have at least two operands, none of them constant.
@@ -47,7 +47,7 @@ pub struct Path {
     /// The object keys.
     pub keys: Vec<String>,
     /// The path's own index, if any.
-    pub indexed: Option<Indexed>,
+    pub indexed: Option<IndexedPath>,
 }
 
 /// A comparison with a value.
@@ -101,8 +101,9 @@ impl Plan {
     }
 
     /// Assigns indexes of metadata paths to the predicates on these paths.
-    pub fn indexed(self, paths: &[Indexed]) -> Self {
-        let all = |operands: Vec<Self>| operands.into_iter().map(|operand| operand.indexed(paths)).collect();
+    pub fn with_indexes(self, paths: &[IndexedPath]) -> Self {
+        let all =
+            |operands: Vec<Self>| operands.into_iter().map(|operand| operand.with_indexes(paths)).collect();
         match self {
             Self::And(operands) => Self::And(all(operands)),
             Self::Or(operands) => Self::Or(all(operands)),
@@ -141,7 +142,7 @@ impl Plan {
             let operands = fields.map(|field| field_predicate(field, leaf)).collect::<Result<_, _>>()?;
             return Ok(Self::Or(operands));
         };
-        if path.len() > crate::base::json::LEVELS {
+        if path.len() > crate::base::json::MAX_LEVELS {
             return Ok(Self::Constant(false));
         }
         if let Some((_, column)) = resource.objects.iter().find(|(object, _)| *object == path[0]) {

@@ -1,4 +1,4 @@
-//! The RSA keys a tenant signs its tokens with.
+//! The RSA keys that sign a tenant's tokens.
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::hmac;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::base::error::Error;
 use crate::base::ids;
 
-/// The public half, as `/.well-known/jwks.json` shows it (RFC 7517; the members Auth0 has).
+/// A public key in `/.well-known/jwks.json` (RFC 7517; the members of Auth0).
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub struct Jwk {
     /// `RS256`.
@@ -30,7 +30,7 @@ pub struct Jwk {
     pub n: String,
     /// The exponent, base64url.
     pub e: String,
-    /// The key's id, in the header of each token it signed.
+    /// The key's id, which is in the header of each signed token.
     pub kid: String,
     /// The certificate's SHA-1 digest, base64url.
     pub x5t: String,
@@ -38,18 +38,17 @@ pub struct Jwk {
     pub x5c: Vec<String>,
 }
 
-/// A signing key with both halves.
+/// A signing key.
 pub struct SigningKey {
-    /// The public half.
     pub jwk: Jwk,
     pair: KeyPair,
-    /// What verifies its signatures.
+    /// The public key in the form that verifies signatures.
     pub decoding: DecodingKey,
 }
 
 impl SigningKey {
-    /// Makes a key of 2048 bits for a tenant's domain; about 50 ms of work. The second value is the private half in
-    /// PKCS #8, to be sealed.
+    /// Generates a key of 2048 bits for a tenant's domain: the public key, and the private key in PKCS #8. It takes
+    /// about 50 ms of CPU time.
     pub fn generate(domain: &str) -> anyhow::Result<(Jwk, Vec<u8>)> {
         let pair = KeyPair::generate(KeySize::Rsa2048)?;
         let pkcs8: Pkcs8V1Der<'_> = pair.as_der()?;
@@ -76,7 +75,7 @@ impl SigningKey {
         Ok((jwk, pkcs8))
     }
 
-    /// Puts the two halves together again.
+    /// The key from [`SigningKey::generate`]'s parts.
     pub fn new(jwk: Jwk, pkcs8: &[u8]) -> Result<Self, Error> {
         let pair = KeyPair::from_pkcs8(pkcs8)
             .map_err(|e| Error::internal(format!("signing key {}: {e}", jwk.kid)))?;
@@ -84,12 +83,12 @@ impl SigningKey {
         Ok(Self { jwk, pair, decoding })
     }
 
-    /// A token of the usual kind.
+    /// A JWT signed with RS256.
     pub fn sign(&self, claims: &impl Serialize) -> Result<String, Error> {
         self.sign_as("RS256", "JWT", claims)
     }
 
-    /// A token signed by RS256, RS512 or PS256 (RFC 7518, 3.1); RS256 if it is none of these.
+    /// A token signed with RS256, RS512 or PS256 (RFC 7518, 3.1). Any other algorithm counts as RS256.
     pub fn sign_as(&self, algorithm: &str, typ: &str, claims: &impl Serialize) -> Result<String, Error> {
         let (algorithm, encoding): (_, &'static RsaSignatureEncoding) = match algorithm {
             "RS512" => ("RS512", &RSA_PKCS1_SHA512),
@@ -107,7 +106,7 @@ impl SigningKey {
     }
 }
 
-/// A token signed by HS256 (RFC 7518, 3.2).
+/// A token signed with HS256 (RFC 7518, 3.2).
 pub fn sign_with_secret(secret: &[u8], typ: &str, claims: &impl Serialize) -> Result<String, Error> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
     compact(&json!({ "alg": "HS256", "typ": typ }), claims, |text| {

@@ -1,7 +1,8 @@
-//! Tenants: what one is, how a request finds its own, and how files become tenants.
+//! Tenants, and the tenant of a request. [`crate::tenant_files`] creates tenants from files.
 //!
-//! A tenant is an identity store of its own with its hosts, keys, connections, clients and users. The `Host` header
-//! names it. Nothing of a tenant stays in memory beyond a bounded cache, so many thousands cost nothing.
+//! A tenant is an independent identity store with its own hosts, signing keys, connections, clients and users. The
+//! `Host` header of a request selects the tenant. Only a bounded cache holds tenants in memory, so the number of tenants
+//! is limited by the database alone.
 
 pub mod keys;
 pub mod settings;
@@ -23,72 +24,69 @@ use crate::base::rate_limits::RateLimits;
 use crate::base::vault::Vault;
 use crate::db::Db;
 
-/// A tenant as a request needs it.
+/// A tenant, as a request uses it.
 #[derive(Debug)]
 pub struct Tenant {
-    /// Its id, which is its name.
+    /// The id, which is the name.
     pub id: Arc<str>,
-    /// Where it answers, without ports.
+    /// The hosts, in lower case and without ports.
     pub hosts: Vec<String>,
-    /// Does it answer on loopback hosts too?
+    /// Whether loopback hosts select it, too.
     pub loopback: bool,
-    /// The identifier of its Management API.
+    /// The identifier of the Management API.
     pub audience: String,
-    /// Seconds a Management API token lives.
+    /// Lifetime of Management API tokens, in seconds.
     pub token_lifetime: i64,
-    /// What it may use.
     pub limits: Limits,
-    /// Where it follows Auth0 and where it need not.
     pub compat: Compat,
-    /// How many requests it takes.
     pub rate_limits: RateLimits,
-    /// How its users are searched.
     pub search: Search,
+    /// The newest key first.
     keys: Vec<SigningKey>,
 }
 
 impl Tenant {
-    /// The key with this id.
+    /// The signing key with an id.
     pub fn key(&self, kid: &str) -> Option<&SigningKey> {
         self.keys.iter().find(|key| key.jwk.kid == kid)
     }
 
-    /// The public halves of its keys, newest first.
+    /// The public keys, the newest first.
     pub fn jwks(&self) -> Vec<&Jwk> {
         self.keys.iter().map(|key| &key.jwk).collect()
     }
 
-    /// Signs with the newest key.
+    /// Signs a JWT with the newest key.
     pub fn sign(&self, claims: &impl Serialize) -> Result<String, Error> {
         self.signing_key()?.sign(claims)
     }
 
-    /// The newest key.
+    /// The newest signing key.
     pub fn signing_key(&self) -> Result<&SigningKey, Error> {
         self.keys.first().ok_or_else(|| Error::internal(format!("tenant {} has no signing key", self.id)))
     }
 
-    /// Is this the identifier of its Management API, for any of its hosts and with any port?
+    /// Whether an audience is the Management API: its identifier, or `/api/v2/` at any host of the tenant with any port.
     pub fn is_management(&self, audience: &str) -> bool {
-        audience == self.audience || self.is_of_own_host(audience, "/api/v2/")
+        audience == self.audience || self.is_at_own_host(audience, "/api/v2/")
     }
 
-    /// Is this its `/userinfo` as an audience of tokens?
+    /// Whether an audience is `/userinfo` at a host of the tenant.
     pub fn is_userinfo(&self, audience: &str) -> bool {
-        self.is_of_own_host(audience, "/userinfo")
+        self.is_at_own_host(audience, "/userinfo")
     }
 
-    /// Is this its token endpoint?
+    /// Whether a URL is the token endpoint at a host of the tenant.
     pub fn is_token_endpoint(&self, url: &str) -> bool {
-        self.is_of_own_host(url, "/oauth/token")
+        self.is_at_own_host(url, "/oauth/token")
     }
 
-    /// Is this its name as an issuer of tokens?
+    /// Whether an issuer is a host of the tenant.
     pub fn is_issuer(&self, issuer: &str) -> bool {
-        self.is_of_own_host(issuer, "/")
+        self.is_at_own_host(issuer, "/")
     }
 
-    fn is_of_own_host(&self, url: &str, path: &str) -> bool {
+    fn is_at_own_host(&self, url: &str, path: &str) -> bool {
         let authority = url.strip_prefix("https://").and_then(|rest| rest.strip_suffix(path));
         authority
             .and_then(host_of)
@@ -96,52 +94,55 @@ impl Tenant {
     }
 }
 
-/// The host of an authority (`HOST` or `HOST:PORT`) in lower case, without the port; `None` if it is not one.
+/// The host of an authority (`HOST` or `HOST:PORT`) in lower case, without the port; `None` for an invalid authority.
 pub fn host_of(authority: &str) -> Option<String> {
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, Some(port)),
         _ => (authority, None),
     };
-    let fine = |c: char| c.is_ascii_alphanumeric() || ".-_[]:".contains(c);
-    let port_is_fine = port.is_none_or(|p| p.parse::<u16>().is_ok());
-    (port_is_fine && !host.is_empty() && host.len() <= 255 && host.chars().all(fine))
+    let is_valid = |c: char| c.is_ascii_alphanumeric() || ".-_[]:".contains(c);
+    let is_port_valid = port.is_none_or(|p| p.parse::<u16>().is_ok());
+    (is_port_valid && !host.is_empty() && host.len() <= 255 && host.chars().all(is_valid))
         .then(|| host.to_ascii_lowercase())
 }
 
-/// Does a host name this machine itself?
+/// Whether a host is a loopback host.
 pub fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// Does a request to this authority stay on this machine? Browsers take `*.localhost` for it too (RFC 6761, 6.3).
+/// Whether an authority leads to this machine: loopback hosts, and `*.localhost` in browsers (RFC 6761, 6.3).
 pub fn is_of_this_machine(authority: &str) -> bool {
     host_of(authority).is_some_and(|host| stays_on_this_machine(&host))
 }
 
-/// The same of a host, as [`host_of`] makes it.
+/// The same for a host from [`host_of`].
 pub fn stays_on_this_machine(host: &str) -> bool {
     is_loopback(host) || host.ends_with(".localhost")
 }
 
-/// Finds tenants, keeping those that were asked for lately.
+/// Finds the tenants of hosts, and caches them.
 pub struct Tenancy {
     by_host: Cache<String, Option<Arc<Tenant>>>,
-    /// The tenant that answers on loopback hosts: in `roster dev` only.
+    /// The tenant of loopback hosts: only in `roster dev` and with `serve --loopback-tenant`.
     loopback: Option<String>,
 }
 
 impl Tenancy {
-    /// Keeps at most so many tenants, each for so long: a change of a tenant is seen by all instances after that.
-    pub fn new(size: u64, keep: Duration, loopback: Option<String>) -> Self {
-        Self { by_host: Cache::builder().max_capacity(size).time_to_live(keep).build(), loopback }
+    /// A cache of at most `size` hosts. A change of a tenant takes effect on every instance within `time_to_live`.
+    pub fn new(size: u64, time_to_live: Duration, loopback: Option<String>) -> Self {
+        Self { by_host: Cache::builder().max_capacity(size).time_to_live(time_to_live).build(), loopback }
     }
 
-    /// The tenant of a request by its authority (`HOST` or `HOST:PORT`).
+    /// The tenant of an authority (`HOST` or `HOST:PORT`).
+    ///
+    /// # Errors
+    /// 404 for an unknown host.
     pub async fn find(&self, db: &Db, vault: &Vault, authority: &str) -> Result<Arc<Tenant>, Error> {
         let host = host_of(authority).ok_or(codes::UNKNOWN_HOST)?;
-        if let Some(known) = self.by_host.get(&host).await {
-            return known.ok_or_else(|| unknown(&host));
+        if let Some(cached) = self.by_host.get(&host).await {
+            return cached.ok_or_else(|| unknown(&host));
         }
         let found = match &self.loopback {
             Some(id) if is_loopback(&host) => store::by_id(db, vault, id, true).await?,
@@ -153,23 +154,26 @@ impl Tenancy {
     }
 }
 
-/// A tenant by its name, for commands.
+/// A tenant by its name.
 pub async fn by_name(db: &Db, vault: &Vault, name: &str) -> Result<Option<Tenant>, Error> {
     store::by_id(db, vault, name, false).await
 }
 
-/// Up to a thousand tenants behind a name, in the order of their names.
+/// Tenants in a page of [`list`].
+const PAGE: i64 = 1000;
+
+/// A page of tenants in the order of their names, from the one after `after`; empty at the end.
 pub async fn list(db: &Db, after: &str) -> Result<Vec<Listed>, Error> {
-    store::list(db, after, 1000).await
+    store::list(db, after, PAGE).await
 }
 
-/// All that an operator wants to see of a tenant; no secret in it.
+/// A tenant as a document for operators, without secrets.
 pub async fn show(db: &Db, name: &str) -> Result<Option<serde_json::Value>, Error> {
     store::show(db, name).await
 }
 
 fn unknown(host: &str) -> Error {
-    codes::UNKNOWN_HOST.because(format!(
+    codes::UNKNOWN_HOST.with_message(format!(
         "No tenant answers on the host {host}. Add it to the hosts of a tenant file and apply that with: roster tenant apply FILE"
     ))
 }
@@ -179,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_lose_their_port_and_case() {
+    fn host_of_drops_port_and_case() {
         for (authority, host) in
             [("LocalHost:80", "localhost"), ("[::1]:8443", "[::1]"), ("[::1]", "[::1]"), ("a.b", "a.b")]
         {

@@ -1,5 +1,5 @@
-//! Tenants as files declare them: one TOML file a tenant, in the order of the file names. `config/tenants/dev.toml`
-//! explains every key.
+//! The form of tenant files: one TOML file for each tenant, read in the order of the file names.
+//! `config/tenants/dev.toml` explains every key.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,147 +12,143 @@ use url::Url;
 use crate::base::identifiers::Requirement;
 use crate::base::passwords::Policy;
 use crate::base::rate_limits::{FULL, Limit, RateLimits, Refill};
-use crate::search::indexed::Indexed;
+use crate::search::indexed::IndexedPath;
 use crate::settings::layer::Layer;
 use crate::settings::mistake::{Mistake, Mistakes, Report, distinct};
 use crate::settings::reader::{Section, read};
 use crate::tenancy::settings::{Compat, Limits, Search};
 
-/// The file of the tenant that `roster dev` has without being told.
+/// The tenant file of `roster dev` without a tenants directory.
 const BUILT_IN_DEV: &str = include_str!("../../config/tenants/dev.toml");
 
-/// The longest lifetime of a token that Auth0 accepts for an API: thirty days.
-const LONGEST_LIFETIME: i64 = 2_592_000;
+/// Auth0's maximum lifetime of an API's tokens: thirty days, in seconds.
+const MAX_TOKEN_LIFETIME: i64 = 2_592_000;
 
-/// A tenant, as its file declares it.
+/// A tenant file.
 #[derive(Debug, Clone)]
 pub struct TenantConfig {
-    /// Its name: lower-case letters, digits and hyphens, at most 63 characters. No other tenant has it.
+    /// Unique: lower-case letters, digits and hyphens, at most 63 characters.
     pub name: String,
-    /// The host names it answers on, lower-case, without scheme and port. The first is its domain. No other tenant has
-    /// any of them.
+    /// Host names, lower-case, without scheme and port, each of one tenant only. The first is the domain.
     pub hosts: Vec<String>,
-    /// Whether `roster dev` also answers for it on `localhost`, `127.0.0.1` and `::1`. Default false; one tenant only.
+    /// Whether `roster dev` uses this tenant for `localhost`, `127.0.0.1` and `::1`. Default false; one tenant only.
     pub loopback: bool,
-    /// The identifier of its Management API; when not set, see [`TenantConfig::management_audience`].
+    /// The identifier of the Management API; default: [`TenantConfig::management_audience`].
     pub audience: Option<String>,
     /// The lifetime of Management API tokens, in seconds. Default 86,400: one day.
     pub token_lifetime: u32,
-    /// What it may use.
     pub limits: Limits,
-    /// Where it follows Auth0 and where it need not.
     pub compat: Compat,
-    /// How many requests it takes. Default: any number.
+    /// Default: no limits.
     pub rate_limits: RateLimits,
-    /// How its users are searched.
     pub search: Search,
-    /// Its databases of users.
     pub connections: Vec<ConnectionConfig>,
-    /// Its applications.
     pub clients: Vec<ClientConfig>,
-    /// The keys that the file has; the others were filled with their defaults, which hold for a tenant that is made.
+    /// The keys that the file contains. All others have their defaults, which apply to a new tenant only.
     pub named: BTreeSet<String>,
 }
 
 impl TenantConfig {
-    /// The identifier of the Management API: as set, or `https://{domain}/api/v2/`.
+    /// The identifier of the Management API: `audience`, or `https://{domain}/api/v2/`.
     #[must_use]
     pub fn management_audience(&self) -> String {
-        let domain = self.hosts.first().map_or("", String::as_str);
-        self.audience.clone().unwrap_or_else(|| format!("https://{domain}/api/v2/"))
+        self.audience.clone().unwrap_or_else(|| format!("https://{}/api/v2/", self.domain()))
+    }
+
+    /// The first host.
+    pub(super) fn domain(&self) -> &str {
+        self.hosts.first().map_or("", String::as_str)
     }
 }
 
-/// A database of users.
+/// A database connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ConnectionConfig {
-    /// Its name: letters, digits and single hyphens between them, at most 128 characters.
+    /// Letters, digits and single hyphens between them, at most 128 characters.
     pub name: String,
     /// Always `auth0`.
     pub strategy: String,
-    /// Whether its users have usernames. Default false.
+    /// Whether users have usernames. Default false.
     pub requires_username: bool,
-    /// The least characters of a username. Default 1.
+    /// Minimum length of a username, in characters. Default 1.
     pub username_min: u32,
-    /// The most characters of a username. Default 15, at most 128.
+    /// Maximum length of a username, in characters. Default 15, at most 128.
     pub username_max: u32,
-    /// How strong passwords must be. Default good.
+    /// Default good.
     pub password_policy: Policy,
-    /// The least characters of a password; the policy's own when not set.
+    /// Minimum length of a password, in characters. Default: that of the policy.
     pub password_min_length: Option<u32>,
-    /// Whether nobody can sign up. Default false.
+    /// Whether signup is disabled. Default false.
     pub disable_signup: bool,
-    /// Whether too many wrong passwords block a user. Default true.
+    /// Whether too many failed logins block a user. Default true.
     pub brute_force_protection: bool,
-    /// What its users are known by, where it is not an address and perhaps a username.
+    /// The identifiers of users, in place of `requires_username`.
     pub attributes: Option<AttributesConfig>,
-    /// The clients that may use it. Default none.
+    /// The clients that may use the connection. Default none.
     pub enabled_clients: EnabledClients,
-    /// The keys that the file has; the others were filled with their defaults, which hold for a connection that is made.
+    /// The keys that the file contains. All others have their defaults, which apply to a new connection only.
     pub named: BTreeSet<String>,
 }
 
-/// The identifiers of a connection's users, each with whether signup asks for it; those that are not set are none.
+/// The identifiers of a connection's users, and whether signup requires them. An absent one is not used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AttributesConfig {
-    /// E-mail addresses.
     pub email: Option<Requirement>,
-    /// Usernames.
     pub username: Option<Requirement>,
-    /// Phone numbers.
     pub phone_number: Option<Requirement>,
 }
 
-/// All of something, or those in a list.
+/// All items, or those of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Selection {
     /// Written `"*"`, or `["*"]`.
     All,
-    /// Those named.
     List(Vec<String>),
 }
 
-/// Clients that may use a connection, by their names in the same file.
+/// The clients that may use a connection, by their names in the same file.
 pub type EnabledClients = Selection;
 
-/// Scopes of an API.
+/// The scopes of a grant.
 pub type Scope = Selection;
 
-/// An application.
+/// A client.
 #[derive(Debug, Clone)]
 pub struct ClientConfig {
-    /// Its name, by which the file speaks of it: no other client of the file has it.
+    /// Unique in the file.
     pub name: String,
-    /// Its id, letters and digits; minted when not set.
+    /// Letters and digits; default: generated.
     pub client_id: Option<String>,
-    /// Its secret; minted when not set.
+    /// Default: generated.
     pub client_secret: Option<SecretString>,
     /// `non_interactive`, `regular_web`, `spa` or `native`.
     pub app_type: String,
-    /// `none`, `client_secret_post` or `client_secret_basic`; Auth0's default when not set.
+    /// `none`, `client_secret_post` or `client_secret_basic`; default: Auth0's.
     pub token_endpoint_auth_method: Option<String>,
-    /// The grant types it may use; Auth0's default when not set.
+    /// Default: Auth0's.
     pub grant_types: Option<Vec<String>>,
-    /// Its metadata: at most ten texts.
+    /// At most ten texts.
     pub client_metadata: BTreeMap<String, String>,
-    /// The APIs it gets tokens for with its own credentials.
+    /// The grants for the client's own tokens.
     pub grants: Vec<GrantConfig>,
 }
 
-/// An API that a client gets tokens for.
+/// The `audience` of a grant for the tenant's Management API.
+pub(super) const MANAGEMENT: &str = "management";
+
+/// A client grant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GrantConfig {
     /// The API's identifier, or `management` for the tenant's Management API.
     pub audience: String,
-    /// What the tokens allow.
     pub scope: Scope,
 }
 
-/// Reads all tenant files of a directory, `*.toml`, by file name. A directory that is not there has none.
+/// Reads all tenant files of a directory, `*.toml`, in the order of their names. A missing directory has none.
 ///
 /// # Errors
-/// All mistakes of all files, and what they have in common and must not.
+/// All mistakes of all files, including names and hosts that occur twice.
 pub fn read_directory(dir: &Path) -> Result<Vec<TenantConfig>, Mistakes> {
     if !dir.exists() {
         return Ok(Vec::new());
@@ -177,7 +173,7 @@ pub fn read_file(path: &Path) -> Result<TenantConfig, Mistakes> {
     single(Layer::open(path))
 }
 
-/// The tenant that `roster dev` has without being told.
+/// The tenant of `roster dev` without a tenants directory.
 #[must_use]
 #[expect(clippy::expect_used, reason = "a test reads the file that is built in")]
 pub fn built_in_dev() -> TenantConfig {
@@ -210,7 +206,7 @@ fn tenants(files: impl IntoIterator<Item = Result<Layer, Mistake>>) -> Result<Ve
     report.or(configs)
 }
 
-/// What the parts of a file must be to each other.
+/// Checks the references between the parts of a file.
 fn relations(file: &Layer, config: &TenantConfig) -> Vec<Mistake> {
     let connections = || config.connections.iter().enumerate();
     let clients = || config.clients.iter().enumerate();
@@ -233,8 +229,9 @@ fn relations(file: &Layer, config: &TenantConfig) -> Vec<Mistake> {
     }
     for (i, client) in clients() {
         for (j, grant) in client.grants.iter().enumerate() {
-            let management = grant.audience == "management" || grant.audience == config.management_audience();
-            if grant.scope == Selection::All && !management {
+            let is_management =
+                grant.audience == MANAGEMENT || grant.audience == config.management_audience();
+            if grant.scope == Selection::All && !is_management {
                 let key = format!("clients[{i}].grants[{j}].scope");
                 let expected = "a list of scopes; only the Management API's can be named by \"*\"";
                 mistakes.push(file.mistake_at(&key, "\"*\"", expected));
@@ -273,7 +270,7 @@ fn tenant(t: &mut Section<'_>) -> TenantConfig {
         audience: t.text("audience", "an https:// URL that ends in /api/v2/", |text| {
             text.ends_with("/api/v2/") && Url::parse(text).is_ok_and(|url| url.scheme() == "https")
         }),
-        token_lifetime: t.integer("token_lifetime", 1..=LONGEST_LIFETIME).unwrap_or(86_400),
+        token_lifetime: t.integer("token_lifetime", 1..=MAX_TOKEN_LIFETIME).unwrap_or(86_400),
         limits: t.table("limits", |t| Limits {
             metadata_bytes: t.integer("metadata_bytes", 1_000..=100_000_000).unwrap_or(1_000_000),
         }),
@@ -293,10 +290,12 @@ fn tenant(t: &mut Section<'_>) -> TenantConfig {
         search: t.table("search", |t| Search {
             auth0_strict: t.boolean("auth0_strict").unwrap_or(false),
             indexed: t
-                .list("indexed", "a path such as app_metadata.plan", |path| Indexed::parse(path).is_some())
+                .list("indexed", "a path such as app_metadata.plan", |path| {
+                    IndexedPath::parse(path).is_some()
+                })
                 .unwrap_or_default()
                 .iter()
-                .filter_map(|path| Indexed::parse(path))
+                .filter_map(|path| IndexedPath::parse(path))
                 .collect(),
         }),
         connections: t.tables("connections", connection),
@@ -325,7 +324,11 @@ fn limit<'a>(t: &mut Section<'a>, key: &'a str) -> Option<Limit> {
         let refill = per_second.map(Refill::PerSecond).or(per_minute.map(Refill::PerMinute));
         let limit = Limit { burst: burst?, refill: refill? };
         if limit.full() > FULL {
-            t.report("burst", limit.burst.to_string(), "no more than what comes back within an hour");
+            t.report(
+                "burst",
+                limit.burst.to_string(),
+                "at most the requests that are refilled within an hour",
+            );
         }
         Some(limit)
     })
@@ -348,11 +351,11 @@ fn connection(t: &mut Section<'_>) -> ConnectionConfig {
         disable_signup: t.boolean("disable_signup").unwrap_or(false),
         brute_force_protection: t.boolean("brute_force_protection").unwrap_or(true),
         attributes: t.table("attributes", |t| {
-            let mut demand = |key| t.one_of(key, &DEMANDS);
+            let mut requirement = |key| t.one_of(key, &REQUIREMENTS);
             let attributes = AttributesConfig {
-                email: demand("email"),
-                username: demand("username"),
-                phone_number: demand("phone_number"),
+                email: requirement("email"),
+                username: requirement("username"),
+                phone_number: requirement("phone_number"),
             };
             let none = attributes.email.or(attributes.username).or(attributes.phone_number).is_none();
             (!none).then_some(attributes)
@@ -370,7 +373,7 @@ fn connection(t: &mut Section<'_>) -> ConnectionConfig {
     config
 }
 
-const DEMANDS: [(&str, Requirement); 2] =
+const REQUIREMENTS: [(&str, Requirement); 2] =
     [("required", Requirement::Required), ("optional", Requirement::Optional)];
 
 const PASSWORD_POLICIES: [(&str, Policy); 5] = [

@@ -1,20 +1,25 @@
+//! The tables of a tenant that its file declares: `tenants`, `tenant_hosts`, `signing_keys`, `clients`, `client_grants`,
+//! `connections` and `connection_clients`. Their resources write all of them but `tenant_hosts` and `signing_keys`, too.
+//!
+//! All statements but the last run in one transaction, which holds the advisory lock of [`lock`]. Each `put_*` statement
+//! locks the row that it overlays before it reads it, so that no concurrent change through the API is lost.
+
 use serde_json::Value;
-use sqlx::Row;
 use sqlx::types::Json;
 
+use super::Change;
 use super::model::ConnectionConfig;
-use crate::base::error::Error;
+use crate::base::error::{Error, ErrorKind, codes};
 use crate::base::ids;
 use crate::db::{self, Db, Statement, Tx};
 use crate::journal::Author;
-use crate::resources::connections::store::NAME_IN_DELETION;
 use crate::tenancy::keys::Jwk;
 
 pub(crate) const STATEMENTS: &[&Statement] = &[
     &LOCK,
-    &FOREIGN_HOST,
     &PUT_TENANT,
     &PUT_HOSTS,
+    &FETCH_FOREIGN_HOST,
     &HAS_SIGNING_KEY,
     &ADD_SIGNING_KEY,
     &PUT_GLOBAL_CLIENT,
@@ -23,120 +28,150 @@ pub(crate) const STATEMENTS: &[&Statement] = &[
     &PUT_GRANT,
     &LOCK_CONNECTION,
     &PUT_CONNECTION,
-    &MANAGEMENT_CLIENT,
+    &FETCH_MANAGEMENT_CLIENT,
 ];
 
-static LOCK: Statement = Statement::new("tenancy.lock", include_str!("sql/lock.sql"));
+static LOCK: Statement = Statement::new("tenant_files.lock", include_str!("sql/lock.sql"));
 
-/// One provisioning of a tenant at a time.
-pub(crate) async fn lock(tx: &mut Tx, tenant: &str) -> Result<(), Error> {
-    LOCK.raw().bind(tenant).execute(&mut **tx).await?;
+/// Serializes the applications of a tenant's files.
+pub(super) async fn lock(tx: &mut Tx, tenant: &str) -> Result<(), Error> {
+    LOCK.bind("tenant_id", tenant).execute(tx).await?;
     Ok(())
 }
 
-static FOREIGN_HOST: Statement = Statement::new("tenancy.foreign_host", include_str!("sql/foreign_host.sql"));
+static PUT_TENANT: Statement = Statement::new("tenant_files.put_tenant", include_str!("sql/put_tenant.sql"));
 
-/// A host that is another tenant's already, and whose.
-pub(crate) async fn foreign_host(
-    tx: &mut Tx,
-    tenant: &str,
-    hosts: &[String],
-) -> Result<Option<(String, String)>, Error> {
-    let row = FOREIGN_HOST.raw().bind(tenant).bind(hosts).fetch_optional(&mut **tx).await?;
-    row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+/// The documents of a tenant.
+pub(super) struct TenantDocuments {
+    /// The settings of a new tenant.
+    pub settings: Value,
+    /// The settings that the file names.
+    pub named_settings: Value,
+    /// The part of the API's tenant settings that the file names.
+    pub named_tenant_settings: Value,
 }
 
-// Here and below: what is written over is locked and looked at first, and then written.
-static PUT_TENANT: Statement = Statement::new("tenancy.put_tenant", include_str!("sql/put_tenant.sql"));
+#[derive(sqlx::FromRow)]
+struct PutTenant {
+    is_new: Option<bool>,
+    audience: String,
+}
 
-/// Was it made (`true`), changed (`false`) or left as it was? And the identifier of its Management API. `whole` is what a new
-/// tenant is, `named` what one that is there is to be, `flags` the same of its answered settings.
-pub(crate) async fn put_tenant(
+/// The change, and the identifier of the tenant's Management API.
+pub(super) async fn put_tenant(
     tx: &mut Tx,
     tenant: &str,
-    whole: &Value,
-    named: &Value,
-    flags: &Value,
+    documents: &TenantDocuments,
     author: &Author,
-) -> Result<(Option<bool>, String), Error> {
-    let query = PUT_TENANT.raw().bind(tenant).bind(whole).bind(named).bind(flags).bind(author.literal());
-    let row = query.fetch_one(&mut **tx).await?;
-    Ok((row.try_get("is_new")?, row.try_get("audience")?))
+) -> Result<(Change, String), Error> {
+    let put: PutTenant = PUT_TENANT
+        .bind("tenant_id", tenant)
+        .bind("settings", &documents.settings)
+        .bind("named_settings", &documents.named_settings)
+        .bind("named_tenant_settings", &documents.named_tenant_settings)
+        .bind("author", author.literal())
+        .fetch_one(tx)
+        .await?;
+    Ok((Change::of(put.is_new), put.audience))
 }
 
-static PUT_HOSTS: Statement = Statement::new("tenancy.put_hosts", include_str!("sql/put_hosts.sql"));
+static PUT_HOSTS: Statement = Statement::new("tenant_files.put_hosts", include_str!("sql/put_hosts.sql"));
 
-/// Were any of them not there, or others too many?
-pub(crate) async fn put_hosts(
+/// Whether the hosts changed.
+pub(super) async fn put_hosts(
     tx: &mut Tx,
     tenant: &str,
     hosts: &[String],
     author: &Author,
 ) -> Result<bool, Error> {
-    Ok(PUT_HOSTS
-        .raw()
-        .bind(tenant)
-        .bind(hosts)
-        .bind(author.literal())
-        .fetch_one(&mut **tx)
-        .await?
-        .try_get(0)?)
+    let query = PUT_HOSTS.bind("tenant_id", tenant).bind("hosts", hosts).bind("author", author.literal());
+    let (is_changed,) = query.fetch_one(tx).await?;
+    Ok(is_changed)
+}
+
+static FETCH_FOREIGN_HOST: Statement =
+    Statement::new("tenant_files.fetch_foreign_host", include_str!("sql/fetch_foreign_host.sql"));
+
+/// A host that belongs to another tenant, and that tenant.
+pub(super) async fn fetch_foreign_host(
+    tx: &mut Tx,
+    tenant: &str,
+    hosts: &[String],
+) -> Result<Option<(String, String)>, Error> {
+    Ok(FETCH_FOREIGN_HOST.bind("tenant_id", tenant).bind("hosts", hosts).fetch_optional(tx).await?)
 }
 
 static HAS_SIGNING_KEY: Statement =
-    Statement::new("tenancy.has_signing_key", include_str!("sql/has_signing_key.sql"));
+    Statement::new("tenant_files.has_signing_key", include_str!("sql/has_signing_key.sql"));
 
-pub(crate) async fn has_signing_key(tx: &mut Tx, tenant: &str) -> Result<bool, Error> {
-    Ok(HAS_SIGNING_KEY.raw().bind(tenant).fetch_one(&mut **tx).await?.try_get(0)?)
+pub(super) async fn has_signing_key(tx: &mut Tx, tenant: &str) -> Result<bool, Error> {
+    let (has_signing_key,) = HAS_SIGNING_KEY.bind("tenant_id", tenant).fetch_one(tx).await?;
+    Ok(has_signing_key)
 }
 
 static ADD_SIGNING_KEY: Statement =
-    Statement::new("tenancy.add_signing_key", include_str!("sql/add_signing_key.sql"));
+    Statement::new("tenant_files.add_signing_key", include_str!("sql/add_signing_key.sql"));
 
-pub(crate) async fn add_signing_key(
+pub(super) async fn add_signing_key(
     tx: &mut Tx,
     tenant: &str,
     jwk: &Jwk,
     sealed: &[u8],
     author: &Author,
 ) -> Result<(), Error> {
-    let query = ADD_SIGNING_KEY.raw().bind(tenant).bind(&jwk.kid).bind(sealed).bind(Json(jwk));
-    query.bind(author.literal()).execute(&mut **tx).await?;
+    ADD_SIGNING_KEY
+        .bind("tenant_id", tenant)
+        .bind("kid", &jwk.kid)
+        .bind("private_key", sealed)
+        .bind("public_key", Json(jwk))
+        .bind("author", author.literal())
+        .execute(tx)
+        .await?;
     Ok(())
 }
 
 static PUT_GLOBAL_CLIENT: Statement =
-    Statement::new("tenancy.put_global_client", include_str!("sql/put_global_client.sql"));
+    Statement::new("tenant_files.put_global_client", include_str!("sql/put_global_client.sql"));
 
-/// Every tenant has its global client.
-pub(crate) async fn put_global_client(
+pub(super) async fn put_global_client(
     tx: &mut Tx,
     tenant: &str,
     id: &str,
     author: &Author,
 ) -> Result<(), Error> {
-    PUT_GLOBAL_CLIENT.raw().bind(tenant).bind(id).bind(author.literal()).execute(&mut **tx).await?;
+    let query = PUT_GLOBAL_CLIENT.bind("tenant_id", tenant).bind("client_id", id);
+    query.bind("author", author.literal()).execute(tx).await?;
     Ok(())
 }
 
-static FIND_CLIENT: Statement = Statement::new("tenancy.find_client", include_str!("sql/find_client.sql"));
+static FIND_CLIENT: Statement =
+    Statement::new("tenant_files.find_client", include_str!("sql/find_client.sql"));
 
-/// The client a file means: by its id, or by its name if the file has no id.
-pub(crate) async fn find_client(
+/// The id and the sealed secret of the client that a file declares.
+pub(super) async fn find_client(
     tx: &mut Tx,
     tenant: &str,
     id: Option<&str>,
     name: &str,
 ) -> Result<Option<(String, Option<Vec<u8>>)>, Error> {
-    let row = FIND_CLIENT.raw().bind(tenant).bind(id).bind(name).fetch_optional(&mut **tx).await?;
-    row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+    Ok(FIND_CLIENT
+        .bind("tenant_id", tenant)
+        .bind("client_id", id)
+        .bind("name", name)
+        .fetch_optional(tx)
+        .await?)
 }
 
-static PUT_CLIENT: Statement = Statement::new("tenancy.put_client", include_str!("sql/put_client.sql"));
+static PUT_CLIENT: Statement = Statement::new("tenant_files.put_client", include_str!("sql/put_client.sql"));
 
-/// Was it made (`true`), changed (`false`) or left as it was? And how many keys of metadata it has then, if not the latter. No
-/// secret: the present one stays.
-pub(crate) async fn put_client(
+#[derive(sqlx::FromRow)]
+struct PutClient {
+    is_new: bool,
+    metadata_keys: i64,
+}
+
+/// The change, and the number of metadata keys after it; 0 if the client did not change.
+pub(super) async fn put_client(
     tx: &mut Tx,
     tenant: &str,
     id: &str,
@@ -144,65 +179,95 @@ pub(crate) async fn put_client(
     metadata: Option<&Value>,
     sealed: Option<&[u8]>,
     author: &Author,
-) -> Result<(Option<bool>, usize), Error> {
-    let query = PUT_CLIENT
-        .raw()
-        .bind(tenant)
-        .bind(id)
-        .bind(settings)
-        .bind(metadata)
-        .bind(sealed)
-        .bind(author.literal());
-    let Some(row) = query.fetch_optional(&mut **tx).await? else { return Ok((None, 0)) };
-    Ok((row.try_get(0)?, usize::try_from(row.try_get::<i64, _>(1)?).unwrap_or(usize::MAX)))
+) -> Result<(Change, usize), Error> {
+    let put: Option<PutClient> = PUT_CLIENT
+        .bind("tenant_id", tenant)
+        .bind("client_id", id)
+        .bind("settings", settings)
+        .bind("client_metadata", metadata)
+        .bind("client_secret", sealed)
+        .bind("author", author.literal())
+        .fetch_optional(tx)
+        .await?;
+    let keys = put.as_ref().map_or(0, |put| put.metadata_keys);
+    Ok((Change::of(put.map(|put| put.is_new)), usize::try_from(keys).unwrap_or(usize::MAX)))
 }
 
-static PUT_GRANT: Statement = Statement::new("tenancy.put_grant", include_str!("sql/put_grant.sql"));
+static PUT_GRANT: Statement = Statement::new("tenant_files.put_grant", include_str!("sql/put_grant.sql"));
 
-pub(crate) async fn put_grant(
+pub(super) async fn put_grant(
     tx: &mut Tx,
     tenant: &str,
-    id: &str,
-    client: &str,
+    client_id: &str,
     audience: &str,
     scope: &[&str],
     author: &Author,
-) -> Result<Option<bool>, Error> {
-    let query =
-        PUT_GRANT.raw().bind(tenant).bind(id).bind(client).bind(audience).bind(scope).bind(author.literal());
-    Ok(query.fetch_optional(&mut **tx).await?.map(|row| row.try_get(0)).transpose()?)
+) -> Result<Change, Error> {
+    let put: Option<(bool,)> = PUT_GRANT
+        .bind("tenant_id", tenant)
+        .bind("grant_id", ids::prefixed("cgr"))
+        .bind("client_id", client_id)
+        .bind("audience", audience)
+        .bind("scope", scope)
+        .bind("author", author.literal())
+        .fetch_optional(tx)
+        .await?;
+    Ok(Change::of(put.map(|(is_new,)| is_new)))
 }
 
-/// What holds everybody else off a connection while its clients are declared.
 static LOCK_CONNECTION: Statement =
-    Statement::new("tenancy.lock_connection", include_str!("sql/lock_connection.sql"));
+    Statement::new("tenant_files.lock_connection", include_str!("sql/lock_connection.sql"));
 
 static PUT_CONNECTION: Statement =
-    Statement::new("tenancy.put_connection", include_str!("sql/put_connection.sql"));
+    Statement::new("tenant_files.put_connection", include_str!("sql/put_connection.sql"));
 
-/// Was it made (`true`), changed (`false`) or left as it was? `whole` are the options of a new connection, `named` what those
-/// of one that is there are to be, without those that have `ended`.
-pub(crate) async fn put_connection(
+/// The constraint that a new connection violates while users of a deleted one with its name are left.
+const NAME_IN_DELETION: (&str, ErrorKind) = ("connection_deletions_name", codes::CONNECTION_BEING_DELETED);
+
+/// The options of a connection.
+pub(super) struct ConnectionOptions {
+    /// The options of a new connection.
+    pub options: Value,
+    /// The options that the file names.
+    pub named: Value,
+    /// Options that the named ones exclude.
+    pub removed: &'static [&'static str],
+}
+
+/// `enabled_clients` are client ids; `None` for all clients.
+pub(super) async fn put_connection(
     tx: &mut Tx,
     tenant: &str,
     config: &ConnectionConfig,
-    (whole, ended, named): (&Value, &[&str], &Value),
-    enabled: Option<&[&str]>,
+    options: &ConnectionOptions,
+    enabled_clients: Option<&[&str]>,
     author: &Author,
-) -> Result<Option<bool>, Error> {
-    LOCK_CONNECTION.raw().bind(tenant).bind(&config.name).execute(&mut **tx).await?;
-    let query = PUT_CONNECTION.raw().bind(tenant).bind(ids::prefixed("con")).bind(&config.name);
-    let query = query.bind(&config.strategy).bind(whole).bind(named).bind(enabled);
-    let query = query.bind(config.named.contains("enabled_clients")).bind(author.literal()).bind(ended);
-    let row = query.fetch_optional(&mut **tx).await.map_err(|e| db::refusal(e, &[NAME_IN_DELETION]))?;
-    Ok(row.map(|row| row.try_get(0)).transpose()?)
+) -> Result<Change, Error> {
+    LOCK_CONNECTION.bind("tenant_id", tenant).bind("name", &config.name).execute(&mut *tx).await?;
+    let put: Result<Option<(bool,)>, _> = PUT_CONNECTION
+        .bind("tenant_id", tenant)
+        .bind("connection_id", ids::prefixed("con"))
+        .bind("name", &config.name)
+        .bind("strategy", &config.strategy)
+        .bind("options", &options.options)
+        .bind("named_options", &options.named)
+        .bind("enabled_clients", enabled_clients)
+        .bind("names_clients", config.named.contains("enabled_clients"))
+        .bind("author", author.literal())
+        .bind("removed_options", options.removed)
+        .fetch_optional(tx)
+        .await;
+    let put = put.map_err(|error| db::constraint_error(error, &[NAME_IN_DELETION]))?;
+    Ok(Change::of(put.map(|(is_new,)| is_new)))
 }
 
-static MANAGEMENT_CLIENT: Statement =
-    Statement::new("tenancy.management_client", include_str!("sql/management_client.sql"));
+static FETCH_MANAGEMENT_CLIENT: Statement =
+    Statement::new("tenant_files.fetch_management_client", include_str!("sql/fetch_management_client.sql"));
 
-/// A client with a grant for the Management API, and its sealed secret.
-pub(crate) async fn management_client(db: &Db, tenant: &str) -> Result<Option<(String, Vec<u8>)>, Error> {
-    let row = MANAGEMENT_CLIENT.raw().bind(tenant).fetch_optional(db.pool()).await?;
-    row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+/// The id and the sealed secret of a client with a grant for the Management API.
+pub(super) async fn fetch_management_client(
+    db: &Db,
+    tenant: &str,
+) -> Result<Option<(String, Vec<u8>)>, Error> {
+    Ok(FETCH_MANAGEMENT_CLIENT.bind("tenant_id", tenant).fetch_optional(db).await?)
 }

@@ -1,4 +1,4 @@
-//! Who may do what, over the whole registration table: a route that is added is in here without a word.
+//! Authentication and authorization of all routes of the registration table, including future ones.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,15 +7,15 @@ use serde_json::{Value, json};
 
 use crate::support::{Response, Tenant, path_of, send};
 
-/// A path of the table with ids in it that nobody has.
+/// A path of the table with ids that do not exist.
 fn concrete(path: &str) -> String {
     path.split('/')
-        .map(|part| if part.starts_with('{') { "auth0%7Cnobody" } else { part })
+        .map(|part| if part.starts_with('{') { "auth0%7Cunknown" } else { part })
         .collect::<Vec<_>>()
         .join("/")
 }
 
-/// The routes that ask for a token, as method, path and scopes.
+/// The routes that require a token, as method, path and scopes.
 fn guarded() -> Vec<(String, String, &'static [&'static str])> {
     let routes: Vec<_> = endpoints()
         .into_iter()
@@ -27,7 +27,7 @@ fn guarded() -> Vec<(String, String, &'static [&'static str])> {
 
 async fn call(tenant: &Tenant, method: &str, path: &str, token: Option<&str>) -> Response {
     let request = tenant.request(method, path);
-    // A body that no schema allows: who calls is judged before what is sent.
+    // A body that no schema allows, because authorization precedes validation.
     let request = if method == "GET" { request } else { request.json(&json!({ "nonsense": true })) };
     send(match token {
         Some(token) => request.header("authorization", token),
@@ -37,7 +37,7 @@ async fn call(tenant: &Tenant, method: &str, path: &str, token: Option<&str>) ->
 }
 
 #[tokio::test]
-async fn nothing_of_the_management_api_is_open() {
+async fn management_api_requires_scopes_on_every_route() {
     for endpoint in endpoints().iter().filter(|e| e.path.starts_with("/api/v2/")) {
         assert!(
             endpoint.scopes.is_some_and(|scopes| !scopes.is_empty()),
@@ -49,23 +49,23 @@ async fn nothing_of_the_management_api_is_open() {
 }
 
 #[tokio::test]
-async fn without_a_token_every_route_is_401() {
+async fn routes_without_a_token_are_401() {
     let tenant = Tenant::new().await;
     for (method, path, _) in guarded() {
         let answer = call(&tenant, &method, &path, None).await;
-        assert_eq!(answer.refusal(), (401, None, "Missing authentication"), "{method} {path}");
+        assert_eq!(answer.error(), (401, None, "Missing authentication"), "{method} {path}");
         assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
     }
 }
 
 #[tokio::test]
-async fn a_header_that_is_no_bearer_token_is_400() {
+async fn header_without_a_bearer_token_is_400() {
     let tenant = Tenant::new().await;
     for (method, path, _) in guarded() {
         for header in ["Bearer opaque", "Basic YTpi", "nonsense", "Bearer", "Bearer a.b", "Bearer a.b.c.d"] {
             let answer = call(&tenant, &method, &path, Some(header)).await;
             assert_eq!(
-                answer.refusal(),
+                answer.error(),
                 (400, Some("Bearer"), "Bad HTTP authentication header format"),
                 "{method} {path} {header}"
             );
@@ -74,7 +74,7 @@ async fn a_header_that_is_no_bearer_token_is_400() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_to_be_believed_is_401() {
+async fn token_that_is_not_valid_is_401() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     let parts: Vec<&str> = tenant.token.split('.').collect();
     let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(parts[1]).unwrap()).unwrap();
@@ -92,13 +92,13 @@ async fn a_token_that_is_not_to_be_believed_is_401() {
         &jsonwebtoken::EncodingKey::from_secret(b"x"),
     )
     .unwrap();
-    let signature_refused = "Invalid signature received for JSON Web Token validation";
+    let invalid_signature = "Invalid signature received for JSON Web Token validation";
     let cases = [
-        (format!("{}.{}.{signature}", parts[0], parts[1]), signature_refused),
-        (format!("{}.{widened}.{}", parts[0], parts[2]), signature_refused),
+        (format!("{}.{}.{signature}", parts[0], parts[1]), invalid_signature),
+        (format!("{}.{widened}.{}", parts[0], parts[2]), invalid_signature),
         (format!("{}.{}.", encoded(&json!({ "alg": "none", "typ": "JWT" })), parts[1]), "Invalid token"),
         (hs256, "Invalid token"),
-        (other.token.clone(), signature_refused),
+        (other.token.clone(), invalid_signature),
         (
             tenant.token_for("test", &["read:users"], -1).await,
             "Expired token received for JSON Web Token validation",
@@ -111,13 +111,13 @@ async fn a_token_that_is_not_to_be_believed_is_401() {
     for (method, path, _) in guarded() {
         for (token, message) in &cases {
             let answer = call(&tenant, &method, &path, Some(&format!("Bearer {token}"))).await;
-            assert_eq!(answer.refusal(), (401, None, *message), "{method} {path} {token}");
+            assert_eq!(answer.error(), (401, None, *message), "{method} {path} {token}");
             assert_eq!(answer.json["attributes"], json!({ "error": message }));
         }
     }
 }
 
-/// A token with changed claims and the tenant's own signature.
+/// A token with changed claims and a valid signature of the tenant.
 async fn signed(tenant: &Tenant, claims: &Value, change: impl FnOnce(&mut Value)) -> String {
     let (mut claims, name) = (claims.clone(), tenant.name.clone());
     change(&mut claims);
@@ -136,12 +136,12 @@ async fn signed(tenant: &Tenant, claims: &Value, change: impl FnOnce(&mut Value)
 }
 
 #[tokio::test]
-async fn without_the_scope_every_route_is_403_and_names_what_it_wants() {
+async fn missing_scope_is_403_with_the_required_scopes() {
     let tenant = Tenant::new().await;
     let token = tenant.token_with(&["read:nothing"]).await;
     for (method, path, scopes) in guarded() {
         let answer = call(&tenant, &method, &path, Some(&format!("Bearer {token}"))).await;
-        let (status, code, message) = answer.refusal();
+        let (status, code, message) = answer.error();
         assert_eq!((status, code), (403, Some("insufficient_scope")), "{method} {path}");
         assert!(
             message.starts_with("Insufficient scope, expected ") && message.ends_with(&scopes.join(",")),
@@ -151,7 +151,7 @@ async fn without_the_scope_every_route_is_403_and_names_what_it_wants() {
 }
 
 #[tokio::test]
-async fn an_id_of_another_tenant_is_nobodys() {
+async fn id_of_another_tenant_is_unknown() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     let theirs = other.user(json!({ "user_metadata": { "secret": 1 } })).await;
     let encoded = theirs["user_id"].as_str().unwrap().replace('|', "%7C");
@@ -176,20 +176,39 @@ async fn an_id_of_another_tenant_is_nobodys() {
 }
 
 #[tokio::test]
-async fn other_methods_are_405_and_other_paths_404() {
+async fn unknown_methods_are_405_and_unknown_paths_404() {
     let tenant = Tenant::new().await;
     let put = send(tenant.authorized("PUT", "/api/v2/users/auth0%7Cx")).await;
-    assert_eq!(put.refusal(), (405, None, "Method Not Allowed"));
-    assert_eq!(put.header("allow"), Some("GET, PATCH, DELETE"));
-    assert_eq!(tenant.get("/api/v2/nowhere").await.refusal(), (404, None, "Not Found"));
+    assert_eq!(put.error(), (405, None, "Method Not Allowed"));
+    assert_eq!(put.header("allow"), Some("GET, HEAD, PATCH, DELETE"));
+    assert_eq!(tenant.get("/api/v2/nowhere").await.error(), (404, None, "Not Found"));
 }
 
 #[tokio::test]
-async fn a_request_id_is_taken_or_made() {
+async fn request_id_is_taken_or_generated() {
     let tenant = Tenant::new().await;
     let given = send(tenant.request("GET", "/health/live").header("x-request-id", "mine-1")).await;
     assert_eq!((given.status, given.header("x-request-id")), (200, Some("mine-1")));
     let odd = send(tenant.request("GET", "/health/live").header("x-request-id", "a b\"c")).await;
     assert!(odd.header("x-request-id").unwrap().parse::<uuid::Uuid>().is_ok());
     assert_eq!(send(tenant.request("GET", "/health/ready")).await.json, json!({ "status": "ready" }));
+}
+
+#[tokio::test]
+async fn head_answers_like_get_without_a_body_on_every_route() {
+    let tenant = Tenant::new().await;
+    let user = tenant.user(json!({})).await;
+    let id = user["user_id"].as_str().unwrap().replace('|', "%7C");
+    let mut paths: Vec<String> =
+        endpoints().iter().filter(|e| e.method == "GET").map(|e| concrete(e.path)).collect();
+    paths.push(format!("/api/v2/users/{id}"));
+    for path in paths {
+        let (get, head) =
+            (send(tenant.authorized("GET", &path)).await, send(tenant.authorized("HEAD", &path)).await);
+        assert_eq!(head.status, get.status, "{path}");
+        assert_eq!(head.text, "", "{path}");
+        for name in ["content-type", "content-length", "etag", "cache-control", "location"] {
+            assert_eq!(head.header(name), get.header(name), "{name} of {path}");
+        }
+    }
 }

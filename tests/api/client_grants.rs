@@ -1,4 +1,4 @@
-//! `/api/v2/client-grants`, and what a grant lets a client have.
+//! `/api/v2/client-grants`, and the tokens that a grant allows.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -10,21 +10,21 @@ const API: &str = "https://api.example.com/";
 const UNKNOWN: (u16, Option<&str>, &str) =
     (404, Some("inexistent_client_grant"), "The grant does not exist.");
 
-async fn made(tenant: &Tenant, path: &str, body: Value) -> Value {
+async fn create(tenant: &Tenant, path: &str, body: Value) -> Value {
     let answer = tenant.post(path, body).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
     answer.json
 }
 
-async fn client(tenant: &Tenant) -> Value {
-    made(tenant, "/api/v2/clients", json!({ "name": "Grantee", "app_type": "non_interactive" })).await
+async fn create_client(tenant: &Tenant) -> Value {
+    create(tenant, "/api/v2/clients", json!({ "name": "Grantee", "app_type": "non_interactive" })).await
 }
 
 fn path_of(grant: &Value) -> String {
     format!("{PATH}/{}", grant["id"].as_str().unwrap())
 }
 
-async fn token(tenant: &Tenant, client: &Value, audience: &str) -> Response {
+async fn request_token(tenant: &Tenant, client: &Value, audience: &str) -> Response {
     let fields = [
         ("grant_type", "client_credentials"),
         ("client_id", client["client_id"].as_str().unwrap()),
@@ -35,52 +35,52 @@ async fn token(tenant: &Tenant, client: &Value, audience: &str) -> Response {
 }
 
 #[tokio::test]
-async fn a_grant_gives_its_scopes_until_it_is_taken_away() {
+async fn grant_gives_its_scopes_until_it_is_deleted() {
     let tenant = Tenant::new().await;
-    let client = client(&tenant).await;
+    let client = create_client(&tenant).await;
     let audience = tenant.audience.as_str();
-    assert_eq!(token(&tenant, &client, audience).await.status, 403);
+    assert_eq!(request_token(&tenant, &client, audience).await.status, 403);
     let body = json!({ "client_id": client["client_id"], "audience": audience, "scope": ["read:users", "read:users"] });
-    let grant = made(&tenant, PATH, body).await;
+    let grant = create(&tenant, PATH, body).await;
     assert!(grant["id"].as_str().unwrap().starts_with("cgr_"));
     assert_eq!(
         grant,
         json!({ "id": grant["id"], "client_id": client["client_id"], "audience": audience, "scope": ["read:users"], "subject_type": "client" })
     );
     assert_eq!(tenant.get(&path_of(&grant)).await.json, grant);
-    assert_eq!(token(&tenant, &client, audience).await.json["scope"], "read:users");
+    assert_eq!(request_token(&tenant, &client, audience).await.json["scope"], "read:users");
     let changed = tenant.patch(&path_of(&grant), json!({ "scope": ["create:users"] })).await;
     assert_eq!((changed.status, &changed.json["scope"]), (200, &json!(["create:users"])));
-    assert_eq!(token(&tenant, &client, audience).await.json["scope"], "create:users");
+    assert_eq!(request_token(&tenant, &client, audience).await.json["scope"], "create:users");
     assert_eq!(tenant.delete(&path_of(&grant)).await.status, 204);
     assert_eq!(tenant.delete(&path_of(&grant)).await.status, 204);
-    assert_eq!(tenant.get(&path_of(&grant)).await.refusal(), UNKNOWN);
-    assert_eq!(tenant.patch(&path_of(&grant), json!({ "scope": [] })).await.refusal(), UNKNOWN);
-    assert_eq!(token(&tenant, &client, audience).await.status, 403);
+    assert_eq!(tenant.get(&path_of(&grant)).await.error(), UNKNOWN);
+    assert_eq!(tenant.patch(&path_of(&grant), json!({ "scope": [] })).await.error(), UNKNOWN);
+    assert_eq!(request_token(&tenant, &client, audience).await.status, 403);
     let kinds: Vec<String> =
         tenant.journal(grant["id"].as_str().unwrap()).await.into_iter().map(|entry| entry.0).collect();
     assert_eq!(kinds, ["client_grant.created", "client_grant.updated", "client_grant.deleted"]);
 }
 
 #[tokio::test]
-async fn a_grant_is_for_a_client_and_an_api_that_exist() {
+async fn create_requires_an_existing_client_and_api() {
     let tenant = Tenant::new().await;
-    let client = client(&tenant).await;
+    let client = create_client(&tenant).await;
     let grant = |client_id: &Value, audience: &str| {
         tenant.post(PATH, json!({ "client_id": client_id, "audience": audience, "scope": ["do:anything"] }))
     };
     assert_eq!(
-        grant(&json!("nobody"), API).await.refusal(),
+        grant(&json!("nobody"), API).await.error(),
         (404, Some("inexistent_client"), "The client does not exist")
     );
     assert_eq!(
-        grant(&client["client_id"], API).await.refusal(),
+        grant(&client["client_id"], API).await.error(),
         (404, Some("inexistent_resource_server"), "The resource server does not exist")
     );
-    made(&tenant, "/api/v2/resource-servers", json!({ "identifier": API, "name": "API" })).await;
+    create(&tenant, "/api/v2/resource-servers", json!({ "identifier": API, "name": "API" })).await;
     assert_eq!(grant(&client["client_id"], API).await.status, 201);
     assert_eq!(
-        grant(&client["client_id"], API).await.refusal(),
+        grant(&client["client_id"], API).await.error(),
         (
             409,
             Some("client_grant_conflict"),
@@ -93,45 +93,45 @@ async fn a_grant_is_for_a_client_and_an_api_that_exist() {
 }
 
 #[tokio::test]
-async fn the_management_api_gives_only_scopes_it_knows() {
+async fn grant_for_the_management_api_has_only_its_scopes() {
     let tenant = Tenant::new().await;
-    let client = client(&tenant).await;
+    let client = create_client(&tenant).await;
     let refused = (
         400,
         Some("invalid_body"),
         "Payload validation error: scope must be a subset of resource server scopes",
     );
     let body = |scope: &str| json!({ "client_id": client["client_id"], "audience": tenant.audience, "scope": [scope] });
-    assert_eq!(tenant.post(PATH, body("read:everything")).await.refusal(), refused);
-    let grant = made(&tenant, PATH, body("read:users")).await;
+    assert_eq!(tenant.post(PATH, body("read:everything")).await.error(), refused);
+    let grant = create(&tenant, PATH, body("read:users")).await;
     let changed = tenant.patch(&path_of(&grant), json!({ "scope": ["read:everything"] })).await;
-    assert_eq!(changed.refusal(), refused);
+    assert_eq!(changed.error(), refused);
     assert_eq!(tenant.get(&path_of(&grant)).await.json, grant);
 }
 
 #[tokio::test]
-async fn the_management_api_has_one_grant_under_all_its_names() {
+async fn grant_for_the_management_api_is_one_under_all_names() {
     let tenant = Tenant::new().await;
-    let client = client(&tenant).await;
+    let client = create_client(&tenant).await;
     let ported = format!("https://{}:8443/api/v2/", tenant.host);
     let body = |audience: &str| json!({ "client_id": client["client_id"], "audience": audience, "scope": ["read:users"] });
-    assert_eq!(made(&tenant, PATH, body(&ported)).await["audience"], ported.as_str());
+    assert_eq!(create(&tenant, PATH, body(&ported)).await["audience"], ported.as_str());
     assert_eq!(tenant.post(PATH, body(&tenant.audience)).await.status, 409);
     let of_client = format!("{PATH}?client_id={}", client["client_id"].as_str().unwrap());
     assert_eq!(tenant.get(&of_client).await.json[0]["audience"], tenant.audience.as_str());
     let named = format!("{of_client}&audience={}", ported.replace(':', "%3A").replace('/', "%2F"));
     assert_eq!(tenant.get(&named).await.json[0]["audience"], ported.as_str());
-    assert_eq!(token(&tenant, &client, &tenant.audience).await.status, 200);
+    assert_eq!(request_token(&tenant, &client, &tenant.audience).await.status, 200);
 }
 
 #[tokio::test]
-async fn grants_are_listed_by_page_and_by_checkpoint() {
+async fn list_has_pages_and_checkpoints() {
     let tenant = Tenant::new().await;
-    let client = client(&tenant).await;
+    let client = create_client(&tenant).await;
     for n in 0..3 {
         let identifier = format!("https://api{n}.example.com/");
-        made(&tenant, "/api/v2/resource-servers", json!({ "identifier": identifier, "name": "API" })).await;
-        made(&tenant, PATH, json!({ "client_id": client["client_id"], "audience": identifier })).await;
+        create(&tenant, "/api/v2/resource-servers", json!({ "identifier": identifier, "name": "API" })).await;
+        create(&tenant, PATH, json!({ "client_id": client["client_id"], "audience": identifier })).await;
     }
     let of_client = format!("{PATH}?client_id={}", client["client_id"].as_str().unwrap());
     let all = tenant.get(&of_client).await.json;
@@ -150,9 +150,9 @@ async fn grants_are_listed_by_page_and_by_checkpoint() {
 }
 
 #[tokio::test]
-async fn a_client_has_one_grant_for_an_api_however_many_ask_at_once() {
+async fn concurrent_creations_leave_one_grant() {
     let tenant = Tenant::new().await;
-    let client = client(&tenant).await;
+    let client = create_client(&tenant).await;
     let body = json!({ "client_id": client["client_id"], "audience": tenant.audience, "scope": [] });
     let answers = join_all((0..8).map(|_| tenant.post(PATH, body.clone()))).await;
     let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
@@ -161,15 +161,18 @@ async fn a_client_has_one_grant_for_an_api_however_many_ask_at_once() {
 }
 
 #[tokio::test]
-async fn a_client_takes_its_grants_along() {
+async fn client_deletion_deletes_its_grants() {
     let tenant = Tenant::new().await;
-    let client = client(&tenant).await;
+    let client = create_client(&tenant).await;
     let id = client["client_id"].as_str().unwrap();
-    let grant =
-        made(&tenant, PATH, json!({ "client_id": id, "audience": tenant.audience, "scope": ["read:users"] }))
-            .await;
+    let grant = create(
+        &tenant,
+        PATH,
+        json!({ "client_id": id, "audience": tenant.audience, "scope": ["read:users"] }),
+    )
+    .await;
     assert_eq!(tenant.delete(&format!("/api/v2/clients/{id}")).await.status, 204);
-    assert_eq!(tenant.get(&path_of(&grant)).await.refusal(), UNKNOWN);
+    assert_eq!(tenant.get(&path_of(&grant)).await.error(), UNKNOWN);
     let left = sql(
         "select grant_id from client_grants where tenant_id = $1 and client_id = $2",
         &[&tenant.name, id],
@@ -181,7 +184,7 @@ async fn a_client_takes_its_grants_along() {
 }
 
 #[tokio::test]
-async fn what_a_grant_cannot_be_is_refused() {
+async fn create_refuses_invalid_bodies() {
     let tenant = Tenant::new().await;
     for (body, reason) in [
         (json!({ "client_id": "x" }), "Missing required property: audience"),
@@ -214,34 +217,34 @@ async fn what_a_grant_cannot_be_is_refused() {
         ),
     ] {
         let answer = tenant.post(PATH, body).await;
-        let (status, code, message) = answer.refusal();
+        let (status, code, message) = answer.error();
         assert_eq!((status, code), (400, Some("invalid_body")));
         assert!(message.contains(reason), "{message}");
     }
 }
 
-/// A stored API with two scopes, whose people need a grant.
-async fn api(tenant: &Tenant) -> Value {
+/// Creates an API with two scopes that requires a grant for tokens of users.
+async fn create_api(tenant: &Tenant) -> Value {
     let body = json!({
         "identifier": API,
         "name": "API",
         "scopes": [{ "value": "read" }, { "value": "write" }],
         "subject_type_authorization": { "user": { "policy": "require_client_grant" } },
     });
-    made(tenant, "/api/v2/resource-servers", body).await
+    create(tenant, "/api/v2/resource-servers", body).await
 }
 
 #[tokio::test]
-async fn what_is_sent_is_answered_changed_and_taken_back() {
+async fn settings_are_stored_updated_and_removed() {
     let tenant = Tenant::new().await;
-    let client = client(&tenant).await;
-    api(&tenant).await;
+    let client = create_client(&tenant).await;
+    create_api(&tenant).await;
     let sent = json!({
         "client_id": client["client_id"], "audience": API, "scope": ["read"], "subject_type": "user",
         "organization_usage": "allow", "allow_any_organization": true,
         "authorization_details_types": ["payment"], "allow_all_scopes": false,
     });
-    let grant = made(&tenant, PATH, sent.clone()).await;
+    let grant = create(&tenant, PATH, sent.clone()).await;
     let mut expected = sent;
     expected["id"] = grant["id"].clone();
     assert_eq!(grant, expected);
@@ -265,8 +268,8 @@ async fn what_is_sent_is_answered_changed_and_taken_back() {
         (json!({ "scope": "read" }), "Expected type array,null but found type string"),
     ] {
         let answer = tenant.patch(&path, body).await;
-        assert_eq!((answer.refusal().0, answer.refusal().1), (400, Some("invalid_body")));
-        assert!(answer.refusal().2.contains(reason), "{}", answer.text);
+        assert_eq!((answer.error().0, answer.error().1), (400, Some("invalid_body")));
+        assert!(answer.error().2.contains(reason), "{}", answer.text);
     }
     assert_eq!(tenant.get(&path).await.json, left);
     let changes = tenant.journal(grant["id"].as_str().unwrap()).await;
@@ -281,11 +284,11 @@ async fn what_is_sent_is_answered_changed_and_taken_back() {
 }
 
 #[tokio::test]
-async fn a_client_can_have_a_grant_of_its_own_and_one_for_people() {
+async fn client_can_have_a_grant_for_each_subject_type() {
     let tenant = Tenant::new().await;
     let body = json!({ "name": "Site", "grant_types": ["password", "client_credentials"] });
-    let client = made(&tenant, "/api/v2/clients", body).await;
-    api(&tenant).await;
+    let client = create(&tenant, "/api/v2/clients", body).await;
+    create_api(&tenant).await;
     let user = tenant.user(json!({})).await;
     let log_in = || {
         let fields = [
@@ -304,64 +307,64 @@ async fn a_client_can_have_a_grant_of_its_own_and_one_for_people() {
         tenant.post(PATH, body)
     };
     assert_eq!(grant("client", &["write"]).await.status, 201);
-    assert_eq!(log_in().await.status, 403, "a grant for the client is none for people");
-    let of_people = grant("user", &["read"]).await;
-    assert_eq!(of_people.status, 201);
+    assert_eq!(log_in().await.status, 403, "a grant for the client does not apply to users");
+    let of_users = grant("user", &["read"]).await;
+    assert_eq!(of_users.status, 201);
     assert_eq!(grant("user", &[]).await.status, 409);
     assert_eq!(log_in().await.json["scope"], "read");
-    assert_eq!(token(&tenant, &client, API).await.json["scope"], "write");
-    tenant.patch(&path_of(&of_people.json), json!({ "allow_all_scopes": true })).await;
+    assert_eq!(request_token(&tenant, &client, API).await.json["scope"], "write");
+    tenant.patch(&path_of(&of_users.json), json!({ "allow_all_scopes": true })).await;
     assert_eq!(log_in().await.json["scope"], "read write");
-    tenant.delete(&path_of(&of_people.json)).await;
+    tenant.delete(&path_of(&of_users.json)).await;
     assert_eq!(log_in().await.status, 403);
-    assert_eq!(token(&tenant, &client, API).await.status, 200);
+    assert_eq!(request_token(&tenant, &client, API).await.status, 200);
 }
 
 #[tokio::test]
-async fn all_scopes_are_those_the_api_has_when_the_token_is_issued() {
+async fn allow_all_scopes_gives_the_present_scopes_of_the_api() {
     let tenant = Tenant::new().await;
-    let client = client(&tenant).await;
-    let api = api(&tenant).await;
+    let client = create_client(&tenant).await;
+    let api = create_api(&tenant).await;
     let all = |audience: &str| json!({ "client_id": client["client_id"], "audience": audience, "allow_all_scopes": true });
-    made(&tenant, PATH, all(API)).await;
-    assert_eq!(token(&tenant, &client, API).await.json["scope"], "read write");
+    create(&tenant, PATH, all(API)).await;
+    assert_eq!(request_token(&tenant, &client, API).await.json["scope"], "read write");
     let path = format!("/api/v2/resource-servers/{}", api["id"].as_str().unwrap());
     tenant.patch(&path, json!({ "scopes": [{ "value": "sing" }] })).await;
-    assert_eq!(token(&tenant, &client, API).await.json["scope"], "sing");
-    made(&tenant, PATH, all(&tenant.audience)).await;
-    let answer = token(&tenant, &client, &tenant.audience).await;
+    assert_eq!(request_token(&tenant, &client, API).await.json["scope"], "sing");
+    create(&tenant, PATH, all(&tenant.audience)).await;
+    let answer = request_token(&tenant, &client, &tenant.audience).await;
     assert!(answer.json["scope"].as_str().unwrap().contains("update:tenant_settings"), "{}", answer.text);
 }
 
 #[tokio::test]
-async fn a_grant_that_requires_an_organization_gives_no_token() {
+async fn grant_that_requires_an_organization_gives_no_token() {
     let tenant = Tenant::new().await;
-    let client = client(&tenant).await;
+    let client = create_client(&tenant).await;
     let body = json!({ "client_id": client["client_id"], "audience": tenant.audience, "scope": ["read:users"], "organization_usage": "require" });
-    let grant = made(&tenant, PATH, body).await;
-    let refused = token(&tenant, &client, &tenant.audience).await;
+    let grant = create(&tenant, PATH, body).await;
+    let refused = request_token(&tenant, &client, &tenant.audience).await;
     assert_eq!((refused.status, &refused.json["error"]), (403, &json!("access_denied")));
     tenant.patch(&path_of(&grant), json!({ "organization_usage": "allow" })).await;
-    assert_eq!(token(&tenant, &client, &tenant.audience).await.status, 200);
+    assert_eq!(request_token(&tenant, &client, &tenant.audience).await.status, 200);
 }
 
 #[tokio::test]
-async fn lists_are_filtered_by_what_a_grant_is() {
+async fn list_has_filters() {
     let tenant = Tenant::new().await;
-    let client = client(&tenant).await;
-    api(&tenant).await;
+    let client = create_client(&tenant).await;
+    create_api(&tenant).await;
     let body = |more: Value| {
         let mut body = json!({ "client_id": client["client_id"], "audience": API });
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         body
     };
-    let of_client = made(&tenant, PATH, body(json!({ "allow_any_organization": true }))).await;
-    let of_people = made(&tenant, PATH, body(json!({ "subject_type": "user" }))).await;
+    let of_client = create(&tenant, PATH, body(json!({ "allow_any_organization": true }))).await;
+    let of_users = create(&tenant, PATH, body(json!({ "subject_type": "user" }))).await;
     let all = tenant.get(&format!("{PATH}?include_totals=true")).await.json;
-    assert_eq!(all["total"], 3, "with that of the management client");
+    assert_eq!(all["total"], 3, "includes the grant of the management client");
     let audience = API.replace(':', "%3A").replace('/', "%2F");
     for (query, expected) in [
-        ("subject_type=user".to_owned(), vec![&of_people]),
+        ("subject_type=user".to_owned(), vec![&of_users]),
         ("allow_any_organization=true".to_owned(), vec![&of_client]),
         (format!("audience={audience}&subject_type=client"), vec![&of_client]),
         (
@@ -369,7 +372,7 @@ async fn lists_are_filtered_by_what_a_grant_is() {
                 "audience={audience}&client_id={}&subject_type=user",
                 client["client_id"].as_str().unwrap()
             ),
-            vec![&of_people],
+            vec![&of_users],
         ),
         (format!("audience={audience}&client_id=nobody"), vec![]),
         ("audience=urn%3Anone".to_owned(), vec![]),
@@ -379,13 +382,13 @@ async fn lists_are_filtered_by_what_a_grant_is() {
         assert_eq!(list["total"], expected.len(), "{query}");
     }
     let refused = tenant.get(&format!("{PATH}?subject_type=other")).await;
-    assert_eq!(refused.refusal().1, Some("invalid_query_string"));
+    assert_eq!(refused.error().1, Some("invalid_query_string"));
 }
 
 #[tokio::test]
-async fn a_grant_made_at_that_moment_goes_with_its_api_or_client() {
+async fn concurrent_deletion_of_api_or_client_deletes_the_grant() {
     let tenant = Tenant::new().await;
-    let client = client(&tenant).await;
+    let client = create_client(&tenant).await;
     let client_id = client["client_id"].as_str().unwrap();
     let api = json!({ "name": "API", "identifier": API });
     for path in ["resource-servers/https%3A%2F%2Fapi.example.com%2F", &format!("clients/{client_id}")] {
@@ -403,6 +406,6 @@ async fn a_grant_made_at_that_moment_goes_with_its_api_or_client() {
         let left = "select grant_id from client_grants where tenant_id = $1 and client_id = $2";
         assert_eq!(sql(left, &[&tenant.name, client_id]).await.len(), 0, "{path}");
     }
-    let told = "select kind from journal where tenant_id = $1 and kind = 'client_grant.deleted'";
-    assert_eq!(sql(told, &[&tenant.name]).await.len(), 2);
+    let entries = "select kind from journal where tenant_id = $1 and kind = 'client_grant.deleted'";
+    assert_eq!(sql(entries, &[&tenant.name]).await.len(), 2);
 }

@@ -6,14 +6,14 @@ use serde_json::{Map, Value, json};
 
 use crate::support::{Response, Tenant, apply, form, send, sql};
 
+mod aliases;
 mod credentials;
 mod settings;
-mod spellings;
 
 const PATH: &str = "/api/v2/clients";
 const UNKNOWN: (u16, Option<&str>, &str) = (404, Some("inexistent_client"), "The client does not exist");
 
-async fn made(tenant: &Tenant, more: Value) -> Value {
+async fn create(tenant: &Tenant, more: Value) -> Value {
     let mut body = json!({ "name": "App" });
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let answer = tenant.post(PATH, body).await;
@@ -21,8 +21,8 @@ async fn made(tenant: &Tenant, more: Value) -> Value {
     answer.json
 }
 
-/// What of a creation's answer later answers have too.
-fn kept(client: &Value) -> Value {
+/// The answer to a creation as later answers repeat it.
+fn without_encrypted(client: &Value) -> Value {
     let mut client = client.clone();
     assert_eq!(client.as_object_mut().unwrap().remove("encrypted"), Some(json!(true)));
     client
@@ -32,14 +32,14 @@ fn path_of(client: &Value) -> String {
     format!("{PATH}/{}", client["client_id"].as_str().unwrap())
 }
 
-async fn changed(tenant: &Tenant, client: &Value, patch: Value) -> Value {
+async fn update(tenant: &Tenant, client: &Value, patch: Value) -> Value {
     let answer = tenant.patch(&path_of(client), patch).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(tenant.get(&path_of(client)).await.json, answer.json);
     answer.json
 }
 
-async fn token(tenant: &Tenant, client: &Value) -> Response {
+async fn request_token(tenant: &Tenant, client: &Value) -> Response {
     let fields = [
         ("grant_type", "client_credentials"),
         ("client_id", client["client_id"].as_str().unwrap()),
@@ -54,9 +54,9 @@ fn keys(count: usize) -> Value {
 }
 
 #[tokio::test]
-async fn a_client_has_defaults_and_a_secret() {
+async fn create_answers_defaults_and_a_secret() {
     let tenant = Tenant::new().await;
-    let client = made(&tenant, json!({})).await;
+    let client = create(&tenant, json!({})).await;
     assert_eq!(client["client_id"].as_str().unwrap().len(), 32);
     assert_eq!(client["client_secret"].as_str().unwrap().len(), 64);
     assert_eq!(client["tenant"], tenant.name.as_str());
@@ -67,12 +67,12 @@ async fn a_client_has_defaults_and_a_secret() {
         ".signing_keys[].cert" => "[cert]",
         ".signing_keys[].subject" => "[subject]",
     });
-    assert_eq!(tenant.get(&path_of(&client)).await.json, kept(&client));
-    assert_eq!(tenant.get(&format!("{PATH}/nobody")).await.refusal(), UNKNOWN);
+    assert_eq!(tenant.get(&path_of(&client)).await.json, without_encrypted(&client));
+    assert_eq!(tenant.get(&format!("{PATH}/nobody")).await.error(), UNKNOWN);
 }
 
 #[tokio::test]
-async fn what_is_sent_is_put_over_the_defaults() {
+async fn create_merges_the_body_into_the_defaults() {
     let tenant = Tenant::new().await;
     let sent = json!({
         "token_endpoint_auth_method": "none",
@@ -80,7 +80,7 @@ async fn what_is_sent_is_put_over_the_defaults() {
         "refresh_token": { "expiration_type": "expiring", "leeway": null },
         "client_metadata": { "a": "b", "gone": null },
     });
-    let client = made(&tenant, sent).await;
+    let client = create(&tenant, sent).await;
     assert_eq!(client["grant_types"], json!(["authorization_code", "implicit", "refresh_token"]));
     assert_eq!(
         client["jwt_configuration"],
@@ -91,12 +91,12 @@ async fn what_is_sent_is_put_over_the_defaults() {
 }
 
 #[tokio::test]
-async fn a_secret_is_sealed_and_never_in_the_journal() {
+async fn secret_is_sealed_and_not_in_the_journal() {
     let tenant = Tenant::new().await;
-    let client = made(&tenant, json!({ "client_metadata": { "a": "b" } })).await;
+    let client = create(&tenant, json!({ "client_metadata": { "a": "b" } })).await;
     let rotated = tenant.post(&format!("{}/rotate-secret", path_of(&client)), json!({})).await;
     assert_eq!(rotated.status, 200, "{}", rotated.text);
-    changed(&tenant, &client, json!({ "client_secret": "a secret of one's own" })).await;
+    update(&tenant, &client, json!({ "client_secret": "a secret of one's own" })).await;
     assert_eq!(tenant.delete(&path_of(&client)).await.status, 204);
     let id = client["client_id"].as_str().unwrap();
     let journal = tenant.journal(id).await;
@@ -112,15 +112,15 @@ async fn a_secret_is_sealed_and_never_in_the_journal() {
 }
 
 #[tokio::test]
-async fn a_secret_is_shown_to_those_who_may_read_keys() {
+async fn secret_is_visible_with_a_scope_for_keys_only() {
     let tenant = Tenant::new().await;
-    let client = made(&tenant, json!({ "description": "d" })).await;
+    let client = create(&tenant, json!({ "description": "d" })).await;
     let read = async |scope: &str, query: &str| {
         let token = tenant.token_with(&[scope]).await;
         send(tenant.request("GET", &format!("{}{query}", path_of(&client))).bearer_auth(token)).await
     };
-    assert_eq!(read("read:client_keys", "").await.json, kept(&client));
-    let mut without = kept(&client);
+    assert_eq!(read("read:client_keys", "").await.json, without_encrypted(&client));
+    let mut without = without_encrypted(&client);
     without.as_object_mut().unwrap().retain(|name, _| name != "client_secret" && name != "signing_keys");
     assert_eq!(read("read:clients", "").await.json, without);
     assert_eq!(
@@ -129,15 +129,15 @@ async fn a_secret_is_shown_to_those_who_may_read_keys() {
     );
     for secret in ["client_secret", "encryption_key", "signing_keys", "client_authentication_methods"] {
         let refused = read("read:clients", &format!("?fields=name,{secret}")).await;
-        assert_eq!(refused.refusal().1, Some("insufficient_scope"), "{secret}");
+        assert_eq!(refused.error().1, Some("insufficient_scope"), "{secret}");
     }
     assert_eq!(read("read:clients", "?fields=client_secret&include_fields=false").await.json, without);
 }
 
 #[tokio::test]
-async fn a_secret_is_changed_only_by_those_who_may_change_keys() {
+async fn secret_changes_with_a_scope_for_keys_only() {
     let tenant = Tenant::new().await;
-    let client = made(&tenant, json!({})).await;
+    let client = create(&tenant, json!({})).await;
     for (scope, body) in [
         ("update:clients", json!({ "client_secret": "mine" })),
         ("update:client_keys", json!({ "description": "mine" })),
@@ -145,27 +145,27 @@ async fn a_secret_is_changed_only_by_those_who_may_change_keys() {
     ] {
         let token = tenant.token_with(&[scope]).await;
         let answer = send(tenant.request("PATCH", &path_of(&client)).bearer_auth(token).json(&body)).await;
-        assert_eq!(answer.refusal().0, 403, "{scope} {body}");
+        assert_eq!(answer.error().0, 403, "{scope} {body}");
     }
-    assert_eq!(tenant.get(&path_of(&client)).await.json, kept(&client));
+    assert_eq!(tenant.get(&path_of(&client)).await.json, without_encrypted(&client));
 }
 
 #[tokio::test]
-async fn an_old_secret_is_void_at_once() {
+async fn old_secret_is_invalid_immediately() {
     let tenant = Tenant::new().await;
-    let client = made(&tenant, json!({})).await;
+    let client = create(&tenant, json!({})).await;
     let grant =
         json!({ "client_id": client["client_id"], "audience": tenant.audience, "scope": ["read:users"] });
     assert_eq!(tenant.post("/api/v2/client-grants", grant).await.status, 201);
-    assert_eq!(token(&tenant, &client).await.status, 200);
+    assert_eq!(request_token(&tenant, &client).await.status, 200);
     let rotated = tenant.post(&format!("{}/rotate-secret", path_of(&client)), json!({})).await.json;
     assert_ne!(rotated["client_secret"], client["client_secret"]);
-    assert_eq!(token(&tenant, &client).await.status, 401);
-    assert_eq!(token(&tenant, &rotated).await.status, 200);
-    let own = changed(&tenant, &client, json!({ "client_secret": "one's own" })).await;
+    assert_eq!(request_token(&tenant, &client).await.status, 401);
+    assert_eq!(request_token(&tenant, &rotated).await.status, 200);
+    let own = update(&tenant, &client, json!({ "client_secret": "one's own" })).await;
     assert_eq!(own["client_secret"], "one's own");
-    assert_eq!(token(&tenant, &own).await.status, 200);
-    // Who may change keys does not read the others thereby.
+    assert_eq!(request_token(&tenant, &own).await.status, 200);
+    // A scope to change keys shows no other key.
     let key = json!({ "encryption_key": { "pub": "-", "cert": "-", "subject": "-" } });
     assert_eq!(tenant.patch(&path_of(&client), key).await.status, 200);
     let token = tenant.token_with(&["update:client_keys"]).await;
@@ -174,11 +174,11 @@ async fn an_old_secret_is_void_at_once() {
     assert!(rotated["client_secret"].is_string(), "{rotated}");
     assert!(rotated.get("encryption_key").is_none() && rotated.get("signing_keys").is_none(), "{rotated}");
     let nobody = tenant.post(&format!("{PATH}/nobody/rotate-secret"), json!({})).await;
-    assert_eq!(nobody.refusal(), UNKNOWN);
+    assert_eq!(nobody.error(), UNKNOWN);
 }
 
 #[tokio::test]
-async fn a_patch_merges_every_object_at_its_first_level() {
+async fn update_merges_objects_at_their_first_level() {
     let tenant = Tenant::new().await;
     let start = json!({
         "callbacks": ["https://a.example", "https://b.example"],
@@ -187,7 +187,7 @@ async fn a_patch_merges_every_object_at_its_first_level() {
         "organization_usage": "deny",
         "client_metadata": { "a": "1", "b": "2" },
     });
-    let client = made(&tenant, start).await;
+    let client = create(&tenant, start).await;
     let patch = json!({
         "callbacks": ["https://c.example"],
         "mobile": { "android": { "app_package_name": "b" } },
@@ -196,8 +196,8 @@ async fn a_patch_merges_every_object_at_its_first_level() {
         "organization_usage": null,
         "client_metadata": { "a": null, "c": "3" },
     });
-    let answer = changed(&tenant, &client, patch).await;
-    let mut expected = kept(&client);
+    let answer = update(&tenant, &client, patch).await;
+    let mut expected = without_encrypted(&client);
     expected["callbacks"] = json!(["https://c.example"]);
     expected["mobile"] = json!({ "android": { "app_package_name": "b" }, "ios": { "team_id": "t" } });
     expected["jwt_configuration"]["lifetime_in_seconds"] = json!(60);
@@ -205,29 +205,29 @@ async fn a_patch_merges_every_object_at_its_first_level() {
     expected["client_metadata"] = json!({ "b": "2", "c": "3" });
     expected.as_object_mut().unwrap().remove("organization_usage");
     assert_eq!(answer, expected);
-    let cleared = changed(&tenant, &client, json!({ "mobile": {}, "client_metadata": {} })).await;
+    let cleared = update(&tenant, &client, json!({ "mobile": {}, "client_metadata": {} })).await;
     assert_eq!((&cleared["mobile"], &cleared["client_metadata"]), (&json!({}), &json!({})));
-    assert_eq!(tenant.patch(&format!("{PATH}/nobody"), json!({ "name": "x" })).await.refusal(), UNKNOWN);
+    assert_eq!(tenant.patch(&format!("{PATH}/nobody"), json!({ "name": "x" })).await.error(), UNKNOWN);
 }
 
 #[tokio::test]
-async fn client_metadata_keeps_its_limits_before_and_after_the_merge() {
+async fn client_metadata_has_limits_before_and_after_the_merge() {
     let tenant = Tenant::new().await;
-    let client = made(&tenant, json!({ "client_metadata": keys(10) })).await;
+    let client = create(&tenant, json!({ "client_metadata": keys(10) })).await;
     let over = tenant.patch(&path_of(&client), json!({ "client_metadata": { "k10": "v" } })).await;
     assert_eq!(
-        over.refusal(),
+        over.error(),
         (
             400,
             Some("invalid_body"),
             "Payload validation error: 'Too many properties defined (11), maximum 10' on property client_metadata (Metadata associated with the client)."
         )
     );
-    assert_eq!(tenant.get(&path_of(&client)).await.json, kept(&client));
-    let swapped = changed(&tenant, &client, json!({ "client_metadata": { "k0": null, "k10": "v" } })).await;
+    assert_eq!(tenant.get(&path_of(&client)).await.json, without_encrypted(&client));
+    let swapped = update(&tenant, &client, json!({ "client_metadata": { "k0": null, "k10": "v" } })).await;
     assert_eq!(swapped["client_metadata"].as_object().unwrap().len(), 10);
     let special = json!({ ":,-+=_*?\"/\\()<>@\t k1": "v".repeat(255) });
-    assert_eq!(made(&tenant, json!({ "client_metadata": special })).await["client_metadata"], special);
+    assert_eq!(create(&tenant, json!({ "client_metadata": special })).await["client_metadata"], special);
     for bad in [
         keys(11),
         json!({ "a": "v".repeat(256) }),
@@ -239,14 +239,14 @@ async fn client_metadata_keeps_its_limits_before_and_after_the_merge() {
         json!("x"),
     ] {
         let answer = tenant.post(PATH, json!({ "name": "x", "client_metadata": bad })).await;
-        assert_eq!(answer.refusal().1, Some("invalid_body"), "{bad}");
+        assert_eq!(answer.error().1, Some("invalid_body"), "{bad}");
     }
 }
 
 #[tokio::test]
-async fn no_change_is_lost_however_many_come_at_once() {
+async fn concurrent_updates_are_all_applied() {
     let tenant = Tenant::new().await;
-    let client = made(&tenant, json!({})).await;
+    let client = create(&tenant, json!({})).await;
     let path = path_of(&client);
     let answers = join_all((0..14).map(|n| {
         let patch = json!({ "client_metadata": { format!("k{n}"): "v" }, "mobile": { format!("x{n}"): n } });
@@ -261,9 +261,9 @@ async fn no_change_is_lost_however_many_come_at_once() {
 }
 
 #[tokio::test]
-async fn a_tag_guards_a_change() {
+async fn if_match_guards_an_update() {
     let tenant = Tenant::new().await;
-    let client = made(&tenant, json!({})).await;
+    let client = create(&tenant, json!({})).await;
     let path = path_of(&client);
     let tag = tenant.get(&path).await.header("etag").unwrap().to_owned();
     let patch = |description: &str| {
@@ -274,7 +274,7 @@ async fn a_tag_guards_a_change() {
     };
     assert_eq!(send(patch("one")).await.status, 200);
     let late = send(patch("two")).await;
-    assert_eq!(late.refusal().1, Some("precondition_failed"));
+    assert_eq!(late.error().1, Some("precondition_failed"));
     let present = tenant.get(&path).await;
     assert_eq!((late.header("etag"), &present.json["description"]), (present.header("etag"), &json!("one")));
     let known = present.header("etag").unwrap();
@@ -282,10 +282,10 @@ async fn a_tag_guards_a_change() {
 }
 
 #[tokio::test]
-async fn clients_are_listed_by_page_by_checkpoint_and_by_kind() {
+async fn list_has_pages_checkpoints_and_filters() {
     let tenant = Tenant::new().await;
     for app_type in ["spa", "native", "native"] {
-        made(&tenant, json!({ "app_type": app_type, "is_first_party": app_type == "spa" })).await;
+        create(&tenant, json!({ "app_type": app_type, "is_first_party": app_type == "spa" })).await;
     }
     let all = tenant.get(PATH).await.json;
     let total = all.as_array().unwrap().len();
@@ -309,18 +309,18 @@ async fn clients_are_listed_by_page_by_checkpoint_and_by_kind() {
     assert_eq!(count("external_client_id=https://elsewhere.example").await, 0);
     let long = "x".repeat(121);
     let refused = tenant.get(&format!("{PATH}?external_client_id={long}")).await;
-    assert_eq!(refused.refusal().1, Some("invalid_query_string"));
+    assert_eq!(refused.error().1, Some("invalid_query_string"));
 }
 
 #[tokio::test]
-async fn a_query_is_one_of_two_alone_and_by_checkpoint() {
+async fn list_by_query_requires_a_checkpoint_and_no_filter() {
     let tenant = Tenant::new().await;
     for q in ["client_grant.organization_id:org_abc", "client_grant.allow_any_organization:true"] {
         let found = tenant.get(&format!("{PATH}?take=5&q={q}")).await;
         assert_eq!((found.status, &found.json), (200, &json!({ "clients": [] })));
         for refused in [format!("q={q}"), format!("take=5&is_first_party=true&q={q}")] {
             let answer = tenant.get(&format!("{PATH}?{refused}")).await;
-            assert_eq!(answer.refusal().1, Some("invalid_query_string"), "{refused}");
+            assert_eq!(answer.error().1, Some("invalid_query_string"), "{refused}");
         }
     }
     for q in [
@@ -331,12 +331,12 @@ async fn a_query_is_one_of_two_alone_and_by_checkpoint() {
         "*:*",
     ] {
         let answer = tenant.get(&format!("{PATH}?take=5&q={q}")).await;
-        assert_eq!(answer.refusal().1, Some("invalid_query_string"), "{q}");
+        assert_eq!(answer.error().1, Some("invalid_query_string"), "{q}");
     }
 }
 
 #[tokio::test]
-async fn every_tenant_has_one_global_client_that_stays_and_gets_no_token() {
+async fn global_client_is_never_deleted_and_gets_no_token() {
     let tenant = Tenant::new().await;
     let mut config = built_in_dev();
     (config.name, config.hosts, config.loopback) = (tenant.name.clone(), vec![tenant.host.clone()], false);
@@ -357,37 +357,37 @@ async fn every_tenant_has_one_global_client_that_stays_and_gets_no_token() {
     assert!(connections.text.contains("enabled_clients"));
     assert!(!connections.text.contains(global["client_id"].as_str().unwrap()));
     let refused = tenant.delete(&path_of(global)).await;
-    assert_eq!(refused.refusal(), (400, Some("operation_not_supported"), "Global client cannot be deleted."));
+    assert_eq!(refused.error(), (400, Some("operation_not_supported"), "Global client cannot be deleted."));
     let page = json!({ "custom_login_page": "<p>Hello</p>", "grant_types": ["client_credentials"] });
-    let changed = changed(&tenant, global, page).await;
+    let changed = update(&tenant, global, page).await;
     assert_eq!(changed["custom_login_page"], "<p>Hello</p>");
     let rotated = tenant.post(&format!("{}/rotate-secret", path_of(global)), json!({})).await;
-    assert_eq!(rotated.refusal(), UNKNOWN);
+    assert_eq!(rotated.error(), UNKNOWN);
     let id = &global["client_id"];
     let grant = json!({ "client_id": id, "audience": tenant.audience, "scope": ["read:users"] });
-    assert_eq!(tenant.post("/api/v2/client-grants", grant).await.refusal(), UNKNOWN);
+    assert_eq!(tenant.post("/api/v2/client-grants", grant).await.error(), UNKNOWN);
     let credential = json!({ "credential_type": "cert_subject_dn", "subject_dn": "CN=example.com" });
     let refused = tenant.post(&format!("{}/credentials", path_of(global)), credential).await;
-    assert_eq!(refused.refusal(), UNKNOWN);
+    assert_eq!(refused.error(), UNKNOWN);
     let connection = &connections.json[0];
     let path = format!("/api/v2/connections/{}", connection["id"].as_str().unwrap());
     let refused = tenant.patch(&path, json!({ "enabled_clients": [id] })).await;
-    assert_eq!(refused.refusal().0, 400);
+    assert_eq!(refused.error().0, 400);
     let enable = json!([{ "client_id": id, "status": true }]);
-    assert_eq!(tenant.patch(&format!("{path}/clients"), enable).await.refusal().0, 404);
+    assert_eq!(tenant.patch(&format!("{path}/clients"), enable).await.error().0, 404);
     assert_eq!(&tenant.get(&path).await.json, connection);
     let own = tenant.patch(&path_of(global), json!({ "client_secret": "mine" })).await.json;
     assert_eq!(
-        token(&tenant, &json!({ "client_id": id, "client_secret": "mine" })).await.status,
+        request_token(&tenant, &json!({ "client_id": id, "client_secret": "mine" })).await.status,
         401,
         "{own}"
     );
 }
 
 #[tokio::test]
-async fn a_tenant_can_have_exactly_the_fields_that_were_asked_for() {
+async fn fields_exclude_tenant_if_the_tenant_is_so_configured() {
     let tenant = Tenant::with(|config| config.compat.clients_keep_tenant = false).await;
-    let client = made(&tenant, json!({ "app_type": "spa" })).await;
+    let client = create(&tenant, json!({ "app_type": "spa" })).await;
     let named = tenant.get(&format!("{PATH}?fields=name&app_type=spa")).await.json;
     assert_eq!(named, json!([{ "name": "App" }]));
     let path = path_of(&client);
@@ -398,7 +398,7 @@ async fn a_tenant_can_have_exactly_the_fields_that_were_asked_for() {
 }
 
 #[tokio::test]
-async fn what_a_client_cannot_be_is_refused() {
+async fn create_refuses_invalid_bodies() {
     let tenant = Tenant::new().await;
     for (body, reason) in [
         (json!({}), "Missing required property: name"),
@@ -416,7 +416,7 @@ async fn what_a_client_cannot_be_is_refused() {
         ),
     ] {
         let answer = tenant.post(PATH, body).await;
-        let (status, code, message) = answer.refusal();
+        let (status, code, message) = answer.error();
         assert_eq!((status, code), (400, Some("invalid_body")));
         assert!(message.contains(reason), "{message}");
     }

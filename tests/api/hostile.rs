@@ -1,13 +1,13 @@
-//! Bad input, over every route that takes a body and every route with an id in its path: a 4xx of the API's shape,
-//! nothing changed, never a 500.
+//! Invalid input to every route with a body and every route with an id in its path: a 4xx in the API's shape, and no
+//! change.
 
 use roster::server::endpoints;
 use serde_json::{Value, json};
 
 use crate::support::{Response, Tenant, send, sql};
 
-/// The refusal is a 4xx in the shape of the Management API, of OAuth, or of signup.
-fn is_refused(answer: &Response, what: &str) {
+/// The response is a 4xx in the shape of the Management API, of OAuth, or of signup.
+fn assert_rejected(answer: &Response, what: &str) {
     assert!((400..500).contains(&answer.status), "{what}: {} {}", answer.status, answer.text);
     let json = &answer.json;
     let management =
@@ -21,7 +21,7 @@ fn is_refused(answer: &Response, what: &str) {
     }
 }
 
-/// How much a tenant holds and how often it changed.
+/// The users and the journal of a tenant.
 async fn fingerprint(tenant: &Tenant) -> Vec<Vec<Value>> {
     let users = sql(
         "select user_id, version, profile, user_metadata, app_metadata from users where tenant_id = $1",
@@ -67,7 +67,7 @@ fn bodies() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[tokio::test]
-async fn hostile_bodies_are_refused_by_every_route() {
+async fn bodies_that_are_hostile_are_4xx_on_every_route() {
     let tenant = Tenant::new().await;
     let user = tenant.user(json!({ "user_metadata": { "a": 1 } })).await;
     let id = user["user_id"].as_str().unwrap().replace('|', "%7C");
@@ -84,7 +84,7 @@ async fn hostile_bodies_are_refused_by_every_route() {
                 .authorized(endpoint.method.as_str(), &path)
                 .header("content-type", "application/json")
                 .body(body);
-            is_refused(&send(request).await, &format!("{} {path} with {what}", endpoint.method));
+            assert_rejected(&send(request).await, &format!("{} {path} with {what}", endpoint.method));
         }
         let large = format!(r#"{{"nickname":"{}"}}"#, "x".repeat(1_100_000));
         let request = tenant
@@ -92,8 +92,8 @@ async fn hostile_bodies_are_refused_by_every_route() {
             .header("content-type", "application/json")
             .body(large);
         let answer = send(request).await;
-        is_refused(&answer, "a large body");
-        // A page that takes forms only refuses JSON before it looks at its size.
+        assert_rejected(&answer, "a large body");
+        // A page that accepts forms only rejects JSON before it checks the size.
         let page = endpoint.path.starts_with("/lo/") || endpoint.path.starts_with("/u/");
         let expected = if page { &[413, 415][..] } else { &[413] };
         assert!(expected.contains(&answer.status), "{path}: {}", answer.text);
@@ -101,7 +101,7 @@ async fn hostile_bodies_are_refused_by_every_route() {
             let request =
                 tenant.authorized(endpoint.method.as_str(), &path).header("content-type", kind).body("{}");
             let answer = send(request).await;
-            is_refused(&answer, kind);
+            assert_rejected(&answer, kind);
             assert_eq!(answer.status, 415, "{path}: {}", answer.text);
         }
         for form in ["a=%ff", "nickname=%00", "%00=1", "user_metadata=x", "a=1&a=2"] {
@@ -109,14 +109,14 @@ async fn hostile_bodies_are_refused_by_every_route() {
                 .authorized(endpoint.method.as_str(), &path)
                 .header("content-type", "application/x-www-form-urlencoded")
                 .body(form);
-            is_refused(&send(request).await, &format!("{path} with the form {form}"));
+            assert_rejected(&send(request).await, &format!("{path} with the form {form}"));
         }
     }
     assert_eq!(fingerprint(&tenant).await, before);
 }
 
 #[tokio::test]
-async fn odd_ids_are_refused_by_every_route() {
+async fn ids_that_are_odd_are_4xx_on_every_route() {
     let tenant = Tenant::new().await;
     let before = fingerprint(&tenant).await;
     let ids = [
@@ -148,9 +148,9 @@ async fn odd_ids_are_refused_by_every_route() {
             let answer = send(request).await;
             // Any word can be the name of a prompt.
             let is_name = endpoint.path.starts_with("/api/v2/prompts/") && id == "no-bar";
-            let nothing_there = (endpoint.method == "DELETE" && answer.status == 204) || is_name;
-            if !nothing_there {
-                is_refused(&answer, &format!("{} {path}", endpoint.method));
+            let has_no_such_id = (endpoint.method == "DELETE" && answer.status == 204) || is_name;
+            if !has_no_such_id {
+                assert_rejected(&answer, &format!("{} {path}", endpoint.method));
             }
         }
     }
@@ -158,7 +158,7 @@ async fn odd_ids_are_refused_by_every_route() {
 }
 
 #[tokio::test]
-async fn odd_query_strings_are_no_500() {
+async fn query_strings_that_are_odd_are_no_500() {
     let tenant = Tenant::new().await;
     for endpoint in endpoints().iter().filter(|e| e.method == "GET") {
         let path = endpoint

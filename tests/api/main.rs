@@ -8,6 +8,7 @@ mod access;
 mod client_grants;
 mod clients;
 mod connections;
+mod database_errors;
 mod dbconnections;
 mod hostile;
 mod identities;

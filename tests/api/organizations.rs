@@ -70,16 +70,16 @@ async fn organization_is_answered_as_sent_until_its_deletion() {
     assert_eq!(organization, expected);
     assert_eq!(tenant.get(&path_of(&organization)).await.json, expected);
     assert_eq!(tenant.get(&format!("{PATH}/name/acme-1_x")).await.json, expected);
-    assert_eq!(tenant.get(&format!("{PATH}/acme-1_x")).await.refusal(), UNKNOWN);
+    assert_eq!(tenant.get(&format!("{PATH}/acme-1_x")).await.error(), UNKNOWN);
     assert_eq!(tenant.delete(&path_of(&organization)).await.status, 204);
     assert_eq!(
-        tenant.delete(&path_of(&organization)).await.refusal(),
+        tenant.delete(&path_of(&organization)).await.error(),
         (404, None, "The organization does not exist.")
     );
     for path in [path_of(&organization), format!("{PATH}/name/acme-1_x")] {
-        assert_eq!(tenant.get(&path).await.refusal(), UNKNOWN);
+        assert_eq!(tenant.get(&path).await.error(), UNKNOWN);
     }
-    assert_eq!(tenant.patch(&path_of(&organization), json!({})).await.refusal(), UNKNOWN);
+    assert_eq!(tenant.patch(&path_of(&organization), json!({})).await.error(), UNKNOWN);
     let journal = tenant.journal(id).await;
     assert_eq!(journal.len(), 2);
     assert_eq!(
@@ -106,7 +106,7 @@ async fn update_replaces_named_members_and_metadata_as_a_whole() {
     });
     assert_eq!((changed.status, &changed.json), (200, &expected));
     assert_eq!(tenant.patch(&path, json!({})).await.json, expected);
-    assert_eq!(tenant.get(&format!("{PATH}/name/first")).await.refusal(), UNKNOWN);
+    assert_eq!(tenant.get(&format!("{PATH}/name/first")).await.error(), UNKNOWN);
     let cleared =
         tenant.patch(&path, json!({ "metadata": null, "token_quota": null, "branding": {} })).await.json;
     assert_eq!(
@@ -136,9 +136,9 @@ async fn name_is_unique_in_its_tenant_under_concurrency() {
     let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 409, 409, 409]);
-    assert_eq!(tenant.post(PATH, json!({ "name": "acme" })).await.refusal(), taken);
+    assert_eq!(tenant.post(PATH, json!({ "name": "acme" })).await.error(), taken);
     let second = organization(&tenant).await;
-    assert_eq!(tenant.patch(&path_of(&second), json!({ "name": "acme" })).await.refusal(), taken);
+    assert_eq!(tenant.patch(&path_of(&second), json!({ "name": "acme" })).await.error(), taken);
     assert_eq!(tenant.get(&path_of(&second)).await.json, second);
     created(&other, PATH, json!({ "name": "acme" })).await;
 }
@@ -182,7 +182,7 @@ async fn invalid_body_is_rejected_and_changes_nothing() {
         let mut new = json!({ "name": "new" });
         new.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
         for answer in [tenant.patch(&path_of(&organization), body).await, tenant.post(PATH, new).await] {
-            let (status, code, message) = answer.refusal();
+            let (status, code, message) = answer.error();
             assert_eq!((status, code), (400, Some("invalid_body")), "{reason}");
             assert!(message.contains(reason), "{message}");
         }
@@ -191,7 +191,7 @@ async fn invalid_body_is_rejected_and_changes_nothing() {
         (json!({}), "Missing required property: name"),
         (json!({ "name": "x", "metadata": null }), "Expected type object but found type null"),
     ] {
-        assert!(tenant.post(PATH, body).await.refusal().2.contains(reason));
+        assert!(tenant.post(PATH, body).await.error().2.contains(reason));
     }
     assert_eq!(tenant.get(PATH).await.json, json!([organization]));
 }
@@ -238,7 +238,7 @@ async fn client_grant_is_added_once_and_removed() {
         })
     );
     assert_eq!(
-        tenant.post(&grants, json!({ "grant_id": grant["id"] })).await.refusal(),
+        tenant.post(&grants, json!({ "grant_id": grant["id"] })).await.error(),
         (409, None, "The client grant has already been added to this organization.")
     );
     assert_eq!(
@@ -270,18 +270,18 @@ async fn unknown_organization_or_grant_is_not_associated() {
         let tenant = &tenant;
         async move { tenant.post(&path, body).await }
     };
-    assert_eq!(post(&theirs.0, &granted).await.refusal(), UNKNOWN_TO_GRANTS);
-    assert_eq!(post(&mine, &theirs.1).await.refusal(), UNKNOWN_GRANT);
-    assert_eq!(post(&theirs.0, &theirs.1).await.refusal(), UNKNOWN_TO_GRANTS);
+    assert_eq!(post(&theirs.0, &granted).await.error(), UNKNOWN_TO_GRANTS);
+    assert_eq!(post(&mine, &theirs.1).await.error(), UNKNOWN_GRANT);
+    assert_eq!(post(&theirs.0, &theirs.1).await.error(), UNKNOWN_TO_GRANTS);
     for body in
         [json!({}), json!({ "grant_id": "" }), json!({ "grant_id": 1 }), json!({ "grant_id": "x", "y": 1 })]
     {
-        assert_eq!(tenant.post(&grants_of(&mine), body).await.refusal().1, Some("invalid_body"));
+        assert_eq!(tenant.post(&grants_of(&mine), body).await.error().1, Some("invalid_body"));
     }
-    assert_eq!(tenant.get(&grants_of(&theirs.0)).await.refusal(), UNKNOWN_TO_GRANTS);
-    assert_eq!(tenant.delete(&format!("{}/cgr_x", grants_of(&theirs.0))).await.refusal(), UNKNOWN_TO_GRANTS);
+    assert_eq!(tenant.get(&grants_of(&theirs.0)).await.error(), UNKNOWN_TO_GRANTS);
+    assert_eq!(tenant.delete(&format!("{}/cgr_x", grants_of(&theirs.0))).await.error(), UNKNOWN_TO_GRANTS);
     assert_eq!(tenant.delete(&format!("{}/cgr_x", grants_of(&mine))).await.status, 204);
-    assert_eq!(tenant.get(&organizations_of(&theirs.1)).await.refusal(), UNKNOWN_GRANT);
+    assert_eq!(tenant.get(&organizations_of(&theirs.1)).await.error(), UNKNOWN_GRANT);
     assert_eq!(tenant.get(&grants_of(&mine)).await.json, json!([]));
     assert_eq!(tenant.journal(mine["id"].as_str().unwrap()).await.len(), 1);
 }
@@ -307,7 +307,7 @@ async fn association_is_deleted_with_either_side() {
         204
     );
     assert_eq!(tenant.get(&grants_of(&kept)).await.json, json!([]));
-    assert_eq!(tenant.get(&organizations_of(&second)).await.refusal(), UNKNOWN_GRANT);
+    assert_eq!(tenant.get(&organizations_of(&second)).await.error(), UNKNOWN_GRANT);
 }
 
 #[tokio::test]
@@ -339,7 +339,7 @@ async fn lists_of_associations_are_filtered_and_paged() {
         assert_eq!(found.as_array().unwrap().len(), count, "{query}");
     }
     let too_many = "grant_ids=x&".repeat(11);
-    assert_eq!(tenant.get(&format!("{grants}?{too_many}")).await.refusal().1, Some("invalid_query_string"));
+    assert_eq!(tenant.get(&format!("{grants}?{too_many}")).await.error().1, Some("invalid_query_string"));
 
     let organizations = organizations_of(&first);
     let all = tenant.get(&organizations).await.json;
@@ -381,7 +381,7 @@ async fn grants_are_limited_to_100_under_concurrency() {
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 409, 409]);
     assert_eq!(
-        tenant.post(&grants, json!({ "grant_id": base["id"] })).await.refusal(),
+        tenant.post(&grants, json!({ "grant_id": base["id"] })).await.error(),
         (409, None, "Quota exceeded; cannot add more than 100 client grants to a single organization")
     );
     assert_eq!(tenant.get(&format!("{grants}?include_totals=true")).await.json["total"], 100);

@@ -120,15 +120,15 @@ async fn unknown_permission_is_404_and_nothing_is_added() {
     let code = Some("inexistent_resource_server_permission");
     let message = "This permission does not exist: 'https://api.example.com/ - fly'";
     for path in [&of_role, &of_user] {
-        assert_eq!(tenant.post(path, all(&["read", "fly"])).await.refusal(), (404, code, message));
+        assert_eq!(tenant.post(path, all(&["read", "fly"])).await.error(), (404, code, message));
     }
     let elsewhere = json!({ "permissions": [permission("read"), { "resource_server_identifier": "urn:none", "permission_name": "x" }] });
     assert_eq!(
-        tenant.post(&of_user, elsewhere.clone()).await.refusal(),
+        tenant.post(&of_user, elsewhere.clone()).await.error(),
         (404, code, "This permission does not exist: 'urn:none - x'")
     );
     assert_eq!(
-        tenant.post(&of_role, elsewhere.clone()).await.refusal(),
+        tenant.post(&of_role, elsewhere.clone()).await.error(),
         (404, Some("inexistent_resource_server"), "The resource server does not exist.")
     );
     for path in [&of_role, &of_user] {
@@ -140,14 +140,14 @@ async fn unknown_permission_is_404_and_nothing_is_added() {
     for (path, refusal) in
         [("/api/v2/users/auth0%7Cx/permissions", no_user), ("/api/v2/roles/rol_x/permissions", no_role)]
     {
-        assert_eq!(tenant.get(path).await.refusal(), refusal);
-        assert_eq!(tenant.post(path, all(&["read"])).await.refusal(), refusal);
-        assert_eq!(remove(&tenant, path, all(&["read"])).await.refusal(), refusal);
+        assert_eq!(tenant.get(path).await.error(), refusal);
+        assert_eq!(tenant.post(path, all(&["read"])).await.error(), refusal);
+        assert_eq!(remove(&tenant, path, all(&["read"])).await.error(), refusal);
     }
     for body in
         [json!({}), json!({ "permissions": [] }), json!({ "permissions": [{ "permission_name": "x" }] })]
     {
-        assert_eq!(tenant.post(&of_role, body).await.refusal().1, Some("invalid_body"));
+        assert_eq!(tenant.post(&of_role, body).await.error().1, Some("invalid_body"));
     }
 }
 
@@ -201,11 +201,11 @@ async fn limit_of_1000_permissions_holds_for_concurrent_requests() {
         (format!("{user}/permissions"), "No more permissions can be assigned to this user."),
     ] {
         let refusal = (400, Some("operation_not_supported"), message);
-        assert_eq!(tenant.post(&path, all(&scopes[..1001])).await.refusal(), refusal);
+        assert_eq!(tenant.post(&path, all(&scopes[..1001])).await.error(), refusal);
         assert_eq!(tenant.post(&path, all(&scopes[..995])).await.status, 201);
         let raced = join_all(scopes[995..1015].iter().map(|scope| tenant.post(&path, all(&[scope])))).await;
         assert_eq!(raced.iter().filter(|answer| answer.status == 201).count(), 5);
-        assert!(raced.iter().all(|answer| answer.status == 201 || answer.refusal() == refusal));
+        assert!(raced.iter().all(|answer| answer.status == 201 || answer.error() == refusal));
         let page = tenant.get(&format!("{path}?include_totals=true&per_page=100&page=9")).await.json;
         assert_eq!((&page["total"], page["permissions"].as_array().unwrap().len()), (&json!(1000), 100));
     }

@@ -1,4 +1,4 @@
-//! `/api/v2/resource-servers`, and tokens for what is made there.
+//! `/api/v2/resource-servers`, and the tokens for these APIs.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,7 +14,7 @@ const ENCODED: &str = "/api/v2/resource-servers/https%3A%2F%2Fapi.example.com%2F
 const UNKNOWN: (u16, Option<&str>, &str) =
     (404, Some("inexistent_resource_server"), "The resource server does not exist");
 
-async fn made(tenant: &Tenant, body: Value) -> Value {
+async fn create(tenant: &Tenant, body: Value) -> Value {
     let answer = tenant.post(PATH, body).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
     answer.json
@@ -25,9 +25,9 @@ fn path_of(server: &Value) -> String {
 }
 
 #[tokio::test]
-async fn an_api_has_defaults_and_is_found_by_id_and_identifier() {
+async fn create_answers_defaults_and_fetch_takes_both_ids() {
     let tenant = Tenant::new().await;
-    let server = made(&tenant, json!({ "identifier": API, "name": "API" })).await;
+    let server = create(&tenant, json!({ "identifier": API, "name": "API" })).await;
     assert_eq!(server["id"].as_str().unwrap().len(), 24);
     insta::assert_json_snapshot!(server, { ".id" => "[id]" }, @r#"
     {
@@ -48,20 +48,20 @@ async fn an_api_has_defaults_and_is_found_by_id_and_identifier() {
         tenant.get(&format!("{ENCODED}?fields=name&include_fields=true")).await.json,
         json!({ "name": "API" })
     );
-    assert_eq!(tenant.get(&format!("{PATH}/nothing")).await.refusal(), UNKNOWN);
-    assert_eq!(tenant.patch(&format!("{PATH}/nothing"), json!({})).await.refusal(), UNKNOWN);
-    // An identifier that looks like another's id does not hide that one.
-    let twin = made(&tenant, json!({ "identifier": server["id"], "name": "Twin" })).await;
+    assert_eq!(tenant.get(&format!("{PATH}/nothing")).await.error(), UNKNOWN);
+    assert_eq!(tenant.patch(&format!("{PATH}/nothing"), json!({})).await.error(), UNKNOWN);
+    // An identifier that equals the id of another API does not hide that API.
+    let twin = create(&tenant, json!({ "identifier": server["id"], "name": "Twin" })).await;
     assert_eq!(tenant.get(&path_of(&server)).await.json, server);
     assert_eq!(tenant.delete(&path_of(&server)).await.status, 204);
     assert_eq!(tenant.get(&path_of(&server)).await.json, twin);
 }
 
 #[tokio::test]
-async fn a_secret_is_sealed_at_rest_and_never_in_the_journal() {
+async fn secret_is_sealed_and_not_in_the_journal() {
     let tenant = Tenant::new().await;
     let given = "a secret of this test";
-    let server = made(&tenant, json!({ "identifier": API, "signing_alg": "HS256" })).await;
+    let server = create(&tenant, json!({ "identifier": API, "signing_alg": "HS256" })).await;
     let minted = server["signing_secret"].as_str().unwrap().to_owned();
     assert!(minted.len() >= 32);
     let path = path_of(&server);
@@ -78,30 +78,33 @@ async fn a_secret_is_sealed_at_rest_and_never_in_the_journal() {
         json!(given)
     );
     assert_eq!(tenant.get(&path).await.json["signing_secret"], json!(given));
-    let other = made(&tenant, json!({ "identifier": "urn:other" })).await;
+    let other = create(&tenant, json!({ "identifier": "urn:other" })).await;
     assert!(other.get("signing_secret").is_none());
     let other = tenant.patch(&path_of(&other), json!({ "signing_alg": "HS256" })).await;
-    assert!(other.json["signing_secret"].as_str().unwrap().len() >= 32, "made when it is needed first");
+    assert!(
+        other.json["signing_secret"].as_str().unwrap().len() >= 32,
+        "generated on the first change to HS256"
+    );
     let rows = sql("select encode(signing_secret, 'escape') as sealed, settings::text as document from resource_servers where tenant_id = $1 and identifier = $2", &[&tenant.name, API]).await;
     let stored = format!("{rows:?}");
     let journal = tenant.journal(server["id"].as_str().unwrap()).await;
-    let told = format!("{journal:?}");
+    let journal_text = format!("{journal:?}");
     for secret in [given, &minted] {
-        assert!(!stored.contains(secret) && !told.contains(secret));
+        assert!(!stored.contains(secret) && !journal_text.contains(secret));
     }
     let kinds: Vec<(&str, &Value)> =
         journal.iter().map(|(kind, changes)| (kind.as_str(), &changes["signing_secret"])).collect();
     assert_eq!(kinds[0], ("resource_server.created", &json!({ "after": "*****" })));
     assert_eq!(kinds[3], ("resource_server.updated", &json!({ "after": "*****" })));
     let short = tenant.patch(&path, json!({ "signing_secret": "short" })).await;
-    assert!(!short.text.contains("short\"") && short.refusal().1 == Some("invalid_body"));
+    assert!(!short.text.contains("short\"") && short.error().1 == Some("invalid_body"));
 }
 
 #[tokio::test]
-async fn a_patch_replaces_what_it_names_and_null_removes() {
+async fn update_replaces_settings_and_null_removes_them() {
     let tenant = Tenant::new().await;
     let encryption = json!({ "format": "compact-nested-jwe", "encryption_key": { "alg": "RSA-OAEP-256", "kid": "k", "pem": "-----BEGIN PUBLIC KEY-----" } });
-    let server = made(
+    let server = create(
         &tenant,
         json!({ "identifier": API, "name": "API", "token_encryption": encryption, "consent_policy": null,
                 "proof_of_possession": { "mechanism": "mtls", "required": true }, "scopes": [{ "value": "a" }] }),
@@ -129,14 +132,14 @@ async fn a_patch_replaces_what_it_names_and_null_removes() {
     assert_eq!(
         kinds,
         ["resource_server.created", "resource_server.updated"],
-        "nothing changed, nothing told"
+        "a change without a difference has no entry"
     );
 }
 
 #[tokio::test]
-async fn concurrent_patches_all_arrive() {
+async fn concurrent_updates_are_all_applied() {
     let tenant = Tenant::new().await;
-    let path = path_of(&made(&tenant, json!({ "identifier": API })).await);
+    let path = path_of(&create(&tenant, json!({ "identifier": API })).await);
     let patches = [
         json!({ "name": "x" }),
         json!({ "token_lifetime": 60 }),
@@ -155,27 +158,27 @@ async fn concurrent_patches_all_arrive() {
 }
 
 #[tokio::test]
-async fn an_identifier_is_there_once() {
+async fn identifier_is_unique_in_the_tenant() {
     let tenant = Tenant::new().await;
     let answers = join_all((0..8).map(|_| tenant.post(PATH, json!({ "identifier": API })))).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
     let refused = answers.iter().find(|answer| answer.status != 201).unwrap();
     assert_eq!(
-        refused.refusal(),
+        refused.error(),
         (409, Some("resource_server_conflict"), "A resource server with the same identifier already exists.")
     );
     let other = Tenant::new().await;
-    let theirs = made(&other, json!({ "identifier": API, "name": "Theirs" })).await;
+    let theirs = create(&other, json!({ "identifier": API, "name": "Theirs" })).await;
     assert_eq!(tenant.get(&path_of(&theirs)).await.status, 404);
     assert_eq!(tenant.delete(&path_of(&theirs)).await.status, 204);
     assert_eq!(other.get(ENCODED).await.json, theirs);
 }
 
 #[tokio::test]
-async fn bad_bodies_are_refused() {
+async fn create_refuses_invalid_bodies() {
     let tenant = Tenant::new().await;
     let missing = "Payload validation error: 'Missing required property: identifier'.";
-    assert_eq!(tenant.post(PATH, json!({})).await.refusal(), (400, Some("invalid_body"), missing));
+    assert_eq!(tenant.post(PATH, json!({})).await.error(), (400, Some("invalid_body"), missing));
     for body in [
         json!({ "identifier": "" }),
         json!({ "identifier": "x".repeat(601) }),
@@ -193,20 +196,20 @@ async fn bad_bodies_are_refused() {
         json!({ "identifier": API, "is_system": true }),
     ] {
         let answer = tenant.post(PATH, body.clone()).await;
-        assert_eq!((answer.refusal().0, answer.refusal().1), (400, Some("invalid_body")), "{body}");
+        assert_eq!((answer.error().0, answer.error().1), (400, Some("invalid_body")), "{body}");
     }
     let widest = json!({ "identifier": "𐍈".repeat(600), "scopes": [{ "value": "𐍈".repeat(280) }] });
-    made(&tenant, widest).await;
-    let server = made(&tenant, json!({ "identifier": API })).await;
+    create(&tenant, widest).await;
+    let server = create(&tenant, json!({ "identifier": API })).await;
     let answer = tenant.patch(&path_of(&server), json!({ "identifier": "other" })).await;
     assert_eq!(
-        answer.refusal().2,
+        answer.error().2,
         "Payload validation error: 'Additional properties not allowed: identifier'."
     );
 }
 
 #[tokio::test]
-async fn the_management_api_is_listed_but_not_to_be_touched() {
+async fn management_api_is_listed_and_cannot_be_changed() {
     let tenant = Tenant::new().await;
     let list = tenant.get(PATH).await.json;
     assert_eq!(list.as_array().unwrap().len(), 1);
@@ -222,25 +225,25 @@ async fn the_management_api_is_listed_but_not_to_be_touched() {
         assert_eq!(tenant.get(&path).await.json, *system);
         let code = Some("operation_not_supported");
         assert_eq!(
-            tenant.patch(&path, json!({ "name": "x" })).await.refusal(),
+            tenant.patch(&path, json!({ "name": "x" })).await.error(),
             (400, code, "System resource servers cannot be patched.")
         );
         assert_eq!(
-            tenant.delete(&path).await.refusal(),
+            tenant.delete(&path).await.error(),
             (400, code, "System resource servers cannot be deleted.")
         );
     }
     assert_eq!(
-        tenant.post(PATH, json!({ "identifier": tenant.audience })).await.refusal(),
+        tenant.post(PATH, json!({ "identifier": tenant.audience })).await.error(),
         (400, Some("invalid_body"), "The selected identifier is reserved.")
     );
 }
 
 #[tokio::test]
-async fn lists_are_paged_filtered_and_cut_to_fields() {
+async fn list_has_pages_filters_and_fields() {
     let tenant = Tenant::new().await;
     for n in 0..4 {
-        made(&tenant, json!({ "identifier": format!("urn:{n}") })).await;
+        create(&tenant, json!({ "identifier": format!("urn:{n}") })).await;
     }
     let identifiers = |list: &Value| {
         let mut found: Vec<String> = list
@@ -283,16 +286,16 @@ async fn lists_are_paged_filtered_and_cut_to_fields() {
         tenant.get(&format!("{PATH}?fields=scopes,name&include_fields=false&per_page=1")).await.json;
     assert!(without[0].get("scopes").is_none() && without[0].get("identifier").is_some());
     assert_eq!(
-        tenant.get(&format!("{PATH}?{}", "identifiers=x&".repeat(11))).await.refusal().1,
+        tenant.get(&format!("{PATH}?{}", "identifiers=x&".repeat(11))).await.error().1,
         Some("invalid_query_string")
     );
 }
 
 #[tokio::test]
-async fn a_checkpoint_leads_through_all_apis_once() {
+async fn checkpoints_visit_every_api_once() {
     let tenant = Tenant::new().await;
     for n in 0..4 {
-        made(&tenant, json!({ "identifier": format!("urn:{n}") })).await;
+        create(&tenant, json!({ "identifier": format!("urn:{n}") })).await;
     }
     let whole = tenant.get(PATH).await.json;
     for take in 1..=6 {
@@ -306,7 +309,7 @@ async fn a_checkpoint_leads_through_all_apis_once() {
                 None => break,
             }
         }
-        assert_eq!(Value::from(found), whole, "{take} at a time");
+        assert_eq!(Value::from(found), whole, "take={take}");
     }
     assert_eq!(whole[0]["is_system"], true);
     let some = tenant.get(&format!("{PATH}?identifiers=urn%3A1&identifiers=urn%3A2&take=1")).await.json;
@@ -322,7 +325,7 @@ async fn a_checkpoint_leads_through_all_apis_once() {
     assert!(rest.get("next").is_none());
 }
 
-/// A tenant whose management client has a grant for an API too.
+/// A tenant whose management client also has a grant for [`API`].
 async fn tenant_with_grant() -> Tenant {
     Tenant::with(|config| {
         config.clients[0].grants.push(GrantConfig {
@@ -353,7 +356,7 @@ fn decoded(answer: &Response) -> (Value, Value) {
 }
 
 #[tokio::test]
-async fn a_client_with_a_grant_gets_a_token_for_an_api() {
+async fn token_for_an_api_requires_a_grant() {
     let tenant = tenant_with_grant().await;
     let not_enabled = token_for(&tenant, API).await;
     assert_eq!(
@@ -363,8 +366,8 @@ async fn a_client_with_a_grant_gets_a_token_for_an_api() {
             &json!({ "error": "access_denied", "error_description": "Service not enabled within domain: https://api.example.com/" })
         )
     );
-    made(&tenant, json!({ "identifier": API, "token_lifetime": 600 })).await;
-    made(&tenant, json!({ "identifier": "urn:other" })).await;
+    create(&tenant, json!({ "identifier": API, "token_lifetime": 600 })).await;
+    create(&tenant, json!({ "identifier": "urn:other" })).await;
     let answer = token_for(&tenant, API).await;
     assert_eq!(
         (&answer.json["expires_in"], &answer.json["scope"], &answer.json["token_type"]),
@@ -380,7 +383,7 @@ async fn a_client_with_a_grant_gets_a_token_for_an_api() {
     let refused =
         send(tenant.request("GET", PATH).bearer_auth(answer.json["access_token"].as_str().unwrap())).await;
     assert_eq!(
-        refused.refusal(),
+        refused.error(),
         (401, None, "Invalid token"),
         "a token for an API does not manage the tenant"
     );
@@ -396,11 +399,12 @@ async fn a_client_with_a_grant_gets_a_token_for_an_api() {
 }
 
 #[tokio::test]
-async fn a_token_is_of_the_kind_its_api_asks_for() {
+async fn token_has_the_algorithm_and_dialect_of_its_api() {
     let tenant = tenant_with_grant().await;
     let secret = "a secret of this test";
     let path = path_of(
-        &made(&tenant, json!({ "identifier": API, "signing_alg": "HS256", "signing_secret": secret })).await,
+        &create(&tenant, json!({ "identifier": API, "signing_alg": "HS256", "signing_secret": secret }))
+            .await,
     );
     let answer = token_for(&tenant, API).await;
     let (text, signature) = answer.json["access_token"].as_str().unwrap().rsplit_once('.').unwrap();
@@ -441,9 +445,9 @@ async fn a_token_is_of_the_kind_its_api_asks_for() {
 }
 
 #[tokio::test]
-async fn no_token_is_better_than_one_that_is_not_as_asked_for() {
+async fn token_is_refused_if_the_api_requires_the_unsupported() {
     let tenant = tenant_with_grant().await;
-    let path = path_of(&made(&tenant, json!({ "identifier": API })).await);
+    let path = path_of(&create(&tenant, json!({ "identifier": API })).await);
     let key = json!({ "format": "compact-nested-jwe", "encryption_key": { "alg": "RSA-OAEP-256" } });
     for (patch, undo, status, error) in [
         (json!({ "token_encryption": key }), json!({ "token_encryption": null }), 400, "invalid_request"),
@@ -469,13 +473,13 @@ async fn no_token_is_better_than_one_that_is_not_as_asked_for() {
 }
 
 #[tokio::test]
-async fn deleting_an_api_takes_its_grants_along() {
+async fn delete_deletes_the_client_grants_for_the_api() {
     let tenant = tenant_with_grant().await;
-    let server = made(&tenant, json!({ "identifier": API, "signing_alg": "HS256" })).await;
+    let server = create(&tenant, json!({ "identifier": API, "signing_alg": "HS256" })).await;
     for _ in 0..2 {
         assert_eq!(tenant.delete(ENCODED).await.status, 204);
     }
-    made(&tenant, json!({ "identifier": API })).await;
+    create(&tenant, json!({ "identifier": API })).await;
     assert_eq!(token_for(&tenant, API).await.status, 403);
     let journal = tenant.journal(server["id"].as_str().unwrap()).await;
     assert_eq!(journal.len(), 2);

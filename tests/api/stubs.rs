@@ -17,7 +17,7 @@ async fn stubs_answer_as_a_tenant_without_any() {
         let answer = tenant.get(&path).await;
         match resource.answer {
             Answer::Document(text) => assert_eq!((answer.status, &*answer.text), (200, text), "{path}"),
-            Answer::NotFound(message) => assert_eq!(answer.refusal(), (404, None, message), "{path}"),
+            Answer::NotFound(message) => assert_eq!(answer.error(), (404, None, message), "{path}"),
             Answer::List(plural) => {
                 assert_eq!((answer.status, answer.json), (200, json!([])), "{path}");
                 let total = tenant.get(&format!("{path}?page=0&per_page=100&include_totals=true")).await.json;

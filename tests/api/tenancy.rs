@@ -1,11 +1,11 @@
-//! Tenant files: what they name is theirs, everything else is the API's.
+//! Tenant files: a file owns the keys that it names, the API owns all others.
 
 use roster::tenant_files::model::{TenantConfig, read_file};
 use serde_json::{Value, json};
 
 use crate::support::{CONNECTION, Tenant, apply, overtaken, sql, try_apply, unique};
 
-/// A tenant file of a name.
+/// A tenant file with a name.
 fn file(name: &str, text: &str) -> TenantConfig {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("tenant.toml");
@@ -13,7 +13,7 @@ fn file(name: &str, text: &str) -> TenantConfig {
     read_file(&path).unwrap()
 }
 
-const WHOLE: &str = "
+const FILE: &str = "
     token_lifetime = 100
     [limits]
     metadata_bytes = 5000
@@ -40,14 +40,14 @@ const WHOLE: &str = "
     client_metadata = { team = 'platform' }
 ";
 
-/// A tenant made by a file.
+/// A tenant from a file.
 async fn tenant(text: &str) -> (Tenant, TenantConfig) {
     let config = file(&unique("f"), text);
     let made = config.clone();
     (Tenant::with(|config| *config = made).await, config)
 }
 
-/// How much was written for a tenant: journal rows, versions.
+/// Everything that a write of a tenant changes: journal rows, versions, times.
 async fn writes(tenant: &Tenant) -> Vec<Vec<Value>> {
     let mut all = sql("select count(*) as n from journal where tenant_id = $1", &[&tenant.name]).await;
     all.extend(
@@ -84,16 +84,16 @@ async fn options(tenant: &Tenant) -> Value {
 }
 
 #[tokio::test]
-async fn the_same_file_again_writes_nothing() {
-    let (tenant, config) = tenant(WHOLE).await;
+async fn file_applied_twice_writes_nothing() {
+    let (tenant, config) = tenant(FILE).await;
     let before = writes(&tenant).await;
     assert_eq!(apply(&config).await, Vec::<String>::new());
     assert_eq!(writes(&tenant).await, before);
 }
 
 #[tokio::test]
-async fn what_the_api_changed_stays_unless_the_file_names_it() {
-    let (tenant, config) = tenant(WHOLE).await;
+async fn file_resets_only_the_keys_that_it_names() {
+    let (tenant, config) = tenant(FILE).await;
     let site = client(&tenant, "Site").await;
     let path = format!("/api/v2/clients/{}", site["client_id"].as_str().unwrap());
     let changed = tenant
@@ -114,7 +114,7 @@ async fn what_the_api_changed_stays_unless_the_file_names_it() {
     tenant
         .patch(&grant, json!({ "scope": ["read:users"], "authorization_details_types": ["payment"] }))
         .await;
-    // What a change of the connection through the API comes down to.
+    // A change of the connection as the API makes it.
     crate::support::execute(
         "update connections set options = options || '{\"passwordPolicy\": \"low\", \"disable_signup\": true, \"import_mode\": true, \"attributes\": {\"phone_number\": {\"identifier\": {\"active\": true}}}}', enabled_clients = '{}' where tenant_id = $1",
         &[&tenant.name],
@@ -164,8 +164,8 @@ async fn what_the_api_changed_stays_unless_the_file_names_it() {
 }
 
 #[tokio::test]
-async fn a_key_that_left_the_file_stays_as_it_was() {
-    let (tenant, config) = tenant(WHOLE).await;
+async fn key_removed_from_the_file_keeps_its_value() {
+    let (tenant, config) = tenant(FILE).await;
     let (before, site, had) = (writes(&tenant).await, client(&tenant, "Site").await, options(&tenant).await);
     let less = "
         [[connections]]
@@ -188,7 +188,7 @@ async fn a_key_that_left_the_file_stays_as_it_was() {
 }
 
 #[tokio::test]
-async fn what_excludes_what_a_file_names_goes() {
+async fn options_that_the_named_ones_exclude_are_removed() {
     let text = |identifiers: &str| {
         format!(
             "[[connections]]\nname = '{CONNECTION}'\n{identifiers}\n[[clients]]\nname = 'M'\napp_type = 'spa'\n[[clients.grants]]\naudience = 'management'\nscope = '*'"
@@ -213,7 +213,7 @@ async fn what_excludes_what_a_file_names_goes() {
 }
 
 #[tokio::test]
-async fn clients_that_a_file_does_not_name_stay_disabled() {
+async fn enabled_clients_stay_if_the_file_does_not_name_them() {
     let text = |more: &str| {
         format!(
             "[[connections]]\nname = '{CONNECTION}'\n{more}\n[[clients]]\nname = 'M'\napp_type = 'spa'\n[[clients.grants]]\naudience = 'management'\nscope = '*'"
@@ -229,7 +229,7 @@ async fn clients_that_a_file_does_not_name_stay_disabled() {
     assert_eq!(report, [format!("changed connection {CONNECTION}")]);
     let connection = tenant.get(&format!("/api/v2/connections?name={CONNECTION}")).await.json;
     assert_eq!(connection[0]["enabled_clients"], serde_json::json!([]));
-    // Nor do those go whom it does not name.
+    // And enabled clients stay enabled.
     assert_eq!(apply(&file(&tenant.name, &text("enabled_clients = ['M']"))).await.len(), 1);
     assert_eq!(apply(&file(&tenant.name, &text("disable_signup = true"))).await.len(), 1);
     let connection = tenant.get(&format!("/api/v2/connections?name={CONNECTION}")).await.json;
@@ -237,8 +237,8 @@ async fn clients_that_a_file_does_not_name_stay_disabled() {
 }
 
 #[tokio::test]
-async fn the_identifier_of_the_management_api_stays_when_the_domain_changes() {
-    let (tenant, config) = tenant(WHOLE).await;
+async fn management_audience_stays_when_the_domain_changes() {
+    let (tenant, config) = tenant(FILE).await;
     let moved = format!("{}-moved.test", tenant.name);
     let mut config = config;
     config.hosts.insert(0, moved.clone());
@@ -254,16 +254,16 @@ async fn the_identifier_of_the_management_api_stays_when_the_domain_changes() {
 }
 
 #[tokio::test]
-async fn a_secret_that_was_minted_is_kept_and_one_in_the_file_wins() {
+async fn secret_in_the_file_replaces_and_a_generated_one_stays() {
     let text = |more: &str| {
         format!(
             "[[clients]]\nname = 'Site'\napp_type = 'spa'\n{more}\n[[clients.grants]]\naudience = 'management'\nscope = '*'"
         )
     };
     let (tenant, config) = tenant(&text("")).await;
-    let minted = client(&tenant, "Site").await["client_secret"].clone();
+    let generated = client(&tenant, "Site").await["client_secret"].clone();
     assert!(apply(&config).await.is_empty());
-    assert_eq!(client(&tenant, "Site").await["client_secret"], minted);
+    assert_eq!(client(&tenant, "Site").await["client_secret"], generated);
     let rotated = format!(
         "/api/v2/clients/{}/rotate-secret",
         client(&tenant, "Site").await["client_id"].as_str().unwrap()
@@ -276,7 +276,7 @@ async fn a_secret_that_was_minted_is_kept_and_one_in_the_file_wins() {
 }
 
 #[tokio::test]
-async fn metadata_of_a_file_and_of_the_api_together_keep_the_limit() {
+async fn client_metadata_of_file_and_api_share_the_limit() {
     let text = |keys: usize| {
         let keys: Vec<String> = (0..keys).map(|n| format!("f{n} = 'x'")).collect();
         format!(
@@ -294,25 +294,24 @@ async fn metadata_of_a_file_and_of_the_api_together_keep_the_limit() {
     assert_eq!(writes(&tenant).await, before);
 }
 
-/// A file is applied while clients change other keys of the same things: nothing of either is lost.
+/// Concurrent changes of other keys of the same rows through the API: no update is lost.
 #[tokio::test]
-async fn a_file_and_the_api_at_the_same_time() {
-    let (tenant, mut config) = tenant(WHOLE).await;
+async fn file_and_api_at_once_lose_no_update() {
+    let (tenant, mut config) = tenant(FILE).await;
     let path = format!("/api/v2/clients/{}", client(&tenant, "Site").await["client_id"].as_str().unwrap());
-    for round in 0..5 {
-        config.clients[1].grant_types = Some(vec!["password".into(), format!("round{round}")]);
-        config.token_lifetime = 200 + round;
+    for run in 0..5 {
+        config.clients[1].grant_types = Some(vec!["password".into(), format!("run{run}")]);
+        config.token_lifetime = 200 + run;
         let applied = apply(&config);
-        let settings =
-            tenant.patch("/api/v2/tenants/settings", json!({ "friendly_name": round.to_string() }));
-        let described = tenant.patch(&path, json!({ "description": round.to_string() }));
+        let settings = tenant.patch("/api/v2/tenants/settings", json!({ "friendly_name": run.to_string() }));
+        let described = tenant.patch(&path, json!({ "description": run.to_string() }));
         let (_, settings, described) = tokio::join!(applied, settings, described);
         assert_eq!((settings.status, described.status), (200, 200));
         let now = tenant.get(&path).await.json;
         assert_eq!(
             (&now["description"], &now["grant_types"][1]),
-            (&json!(round.to_string()), &json!(format!("round{round}")))
+            (&json!(run.to_string()), &json!(format!("run{run}")))
         );
-        assert_eq!(tenant.get("/api/v2/tenants/settings").await.json["friendly_name"], round.to_string());
+        assert_eq!(tenant.get("/api/v2/tenants/settings").await.json["friendly_name"], run.to_string());
     }
 }

@@ -148,7 +148,7 @@ async fn lifetimes_in_minutes_are_answered_in_hours() {
     assert!(answer.get("session_lifetime_in_minutes").is_none());
     let both = tenant.patch(PATH, json!({ "session_lifetime": 1, "session_lifetime_in_minutes": 60 })).await;
     assert_eq!(
-        both.refusal(),
+        both.error(),
         (
             400,
             Some("invalid_body"),
@@ -213,7 +213,7 @@ async fn invalid_body_is_rejected_and_changes_nothing() {
         ),
     ] {
         let answer = tenant.patch(PATH, body).await;
-        let (status, code, message) = answer.refusal();
+        let (status, code, message) = answer.error();
         assert_eq!((status, code), (400, Some("invalid_body")), "{message}");
         assert!(message.contains(reason), "{message}");
     }
@@ -256,7 +256,7 @@ async fn etag_serves_304_and_rejects_a_stale_update() {
     let second = done.header("etag").unwrap().to_owned();
     assert_ne!(second, first);
     let refused = conditional(&first, "two").await;
-    assert_eq!((refused.refusal().0, refused.header("etag")), (412, Some(second.as_str())));
+    assert_eq!((refused.error().0, refused.header("etag")), (412, Some(second.as_str())));
     assert_eq!(settings(&tenant).await["friendly_name"], "one");
     assert_eq!(conditional(&second, "three").await.status, 200);
 }

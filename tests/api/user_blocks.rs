@@ -209,13 +209,13 @@ async fn connection_without_protection_counts_no_attempts() {
 async fn unknown_users_and_missing_parameters_are_rejected() {
     let tenant = tenant().await;
     let unknown = tenant.get("/api/v2/user-blocks/auth0%7Cnobody").await;
-    assert_eq!(unknown.refusal(), (404, Some("inexistent_user"), "The user does not exist."));
+    assert_eq!(unknown.error(), (404, Some("inexistent_user"), "The user does not exist."));
     assert_eq!(tenant.delete("/api/v2/user-blocks/auth0%7Cnobody").await.status, 404);
     assert_eq!(tenant.get("/api/v2/user-blocks/nobody").await.status, 400);
-    assert_eq!(tenant.get("/api/v2/user-blocks").await.refusal().1, Some("invalid_query_string"));
+    assert_eq!(tenant.get("/api/v2/user-blocks").await.error().1, Some("invalid_query_string"));
     assert_eq!(tenant.delete("/api/v2/user-blocks?identifier=").await.status, 400);
     assert_eq!(tenant.get("/api/v2/user-blocks?identifier=nobody").await.json, json!({ "blocked_for": [] }));
     let reader = tenant.token_with(&["read:users"]).await;
     let answer = send(tenant.request("DELETE", "/api/v2/user-blocks?identifier=x").bearer_auth(reader)).await;
-    assert_eq!(answer.refusal().2, "Insufficient scope, expected any of: update:users");
+    assert_eq!(answer.error().2, "Insufficient scope, expected any of: update:users");
 }

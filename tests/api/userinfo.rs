@@ -5,12 +5,12 @@ use serde_json::json;
 use crate::oauth::{log_in, tenant};
 use crate::support::{PASSWORD, Tenant, execute, path_of, send};
 
-async fn ask(tenant: &Tenant, token: &str) -> crate::support::Response {
+async fn fetch(tenant: &Tenant, token: &str) -> crate::support::Response {
     send(tenant.request("GET", "/userinfo").bearer_auth(token)).await
 }
 
 #[tokio::test]
-async fn an_opaque_token_tells_what_its_scopes_allow() {
+async fn opaque_token_selects_claims_by_its_scopes() {
     let tenant = tenant().await;
     let user = tenant.user(json!({ "family_name": "Doe", "email_verified": true })).await;
     let email = user["email"].as_str().unwrap();
@@ -21,7 +21,7 @@ async fn an_opaque_token_tells_what_its_scopes_allow() {
     ] {
         let login = log_in(&tenant, email, PASSWORD, json!({ "scope": scope })).await;
         let token = login.json["access_token"].as_str().unwrap();
-        let answer = ask(&tenant, token).await;
+        let answer = fetch(&tenant, token).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         assert_eq!(answer.json.as_object().unwrap().keys().collect::<Vec<_>>(), names, "{scope}");
         assert_eq!(answer.json["sub"], user["user_id"]);
@@ -31,12 +31,12 @@ async fn an_opaque_token_tells_what_its_scopes_allow() {
 }
 
 #[tokio::test]
-async fn a_jwt_with_openid_is_as_good() {
+async fn jwt_with_openid_is_accepted() {
     let tenant = tenant().await;
     let user = tenant.user(json!({})).await;
     let more = json!({ "audience": tenant.audience, "scope": "openid email read:current_user" });
     let login = log_in(&tenant, user["email"].as_str().unwrap(), PASSWORD, more).await;
-    let answer = ask(&tenant, login.json["access_token"].as_str().unwrap()).await;
+    let answer = fetch(&tenant, login.json["access_token"].as_str().unwrap()).await;
     assert_eq!(
         answer.json,
         json!({ "sub": user["user_id"], "email": user["email"], "email_verified": false })
@@ -44,7 +44,7 @@ async fn a_jwt_with_openid_is_as_good() {
 }
 
 #[tokio::test]
-async fn whatever_is_no_token_for_it_is_told_in_a_word() {
+async fn other_tokens_are_401_in_plain_text() {
     let (tenant, other) = (tenant().await, tenant().await);
     let user = tenant.user(json!({})).await;
     let email = user["email"].as_str().unwrap();
@@ -53,7 +53,7 @@ async fn whatever_is_no_token_for_it_is_told_in_a_word() {
     let without = log_in(&tenant, email, PASSWORD, json!({ "scope": "profile" })).await;
     let bare = json!({ "audience": tenant.audience, "scope": "read:current_user" });
     let management = log_in(&tenant, email, PASSWORD, bare).await;
-    assert_eq!(ask(&tenant, token).await.status, 200);
+    assert_eq!(fetch(&tenant, token).await.status, 200);
     for (tenant, token) in [
         (&other, token),
         (&tenant, "x"),
@@ -63,7 +63,7 @@ async fn whatever_is_no_token_for_it_is_told_in_a_word() {
         (&tenant, without.json["access_token"].as_str().unwrap()),
         (&tenant, management.json["access_token"].as_str().unwrap()),
     ] {
-        let answer = ask(tenant, token).await;
+        let answer = fetch(tenant, token).await;
         assert_eq!((answer.status, &*answer.text), (401, "Unauthorized"));
         assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
         assert!(
@@ -78,7 +78,7 @@ async fn whatever_is_no_token_for_it_is_told_in_a_word() {
 }
 
 #[tokio::test]
-async fn a_token_ends_with_its_time_its_user_or_a_block() {
+async fn token_ends_with_its_expiry_its_user_or_a_block() {
     let tenant = tenant().await;
     for end in ["time", "user", "block"] {
         let user = tenant.user(json!({})).await;
@@ -88,7 +88,7 @@ async fn a_token_ends_with_its_time_its_user_or_a_block() {
         let jwt = log_in(&tenant, user["email"].as_str().unwrap(), PASSWORD, more).await;
         let jwt = jwt.json["access_token"].as_str().unwrap();
         for token in [token, jwt] {
-            assert_eq!(ask(&tenant, token).await.status, 200, "{end}");
+            assert_eq!(fetch(&tenant, token).await.status, 200, "{end}");
         }
         match end {
             "time" => {
@@ -98,7 +98,7 @@ async fn a_token_ends_with_its_time_its_user_or_a_block() {
             "user" => assert_eq!(tenant.delete(&path_of(&user)).await.status, 204),
             _ => assert_eq!(tenant.patch(&path_of(&user), json!({ "blocked": true })).await.status, 200),
         }
-        assert_eq!(ask(&tenant, token).await.status, 401, "{end}");
-        assert_eq!(ask(&tenant, jwt).await.status, if end == "time" { 200 } else { 401 }, "{end}");
+        assert_eq!(fetch(&tenant, token).await.status, 401, "{end}");
+        assert_eq!(fetch(&tenant, jwt).await.status, if end == "time" { 200 } else { 401 }, "{end}");
     }
 }

@@ -111,7 +111,7 @@ fn of_key(key: &'static str) -> impl Fn(usize) -> Request {
 async fn answers(sent: Vec<JoinHandle<Result<usize, Error>>>) -> Vec<Result<usize, u16>> {
     let mut answers = Vec::new();
     for one in sent {
-        answers.push(one.await.unwrap().map_err(|error| error.meaning.status));
+        answers.push(one.await.unwrap().map_err(|error| error.kind.status));
     }
     answers
 }
@@ -303,7 +303,7 @@ async fn full_queue_rejects_with_503() {
     let half = QUEUE_LENGTH / 2;
     let mut sent = queue.send_all((0..half).map(quick).chain((half..QUEUE_LENGTH).map(of_key("jane")))).await;
     let rejected = queue.run(quick(1)).await.unwrap_err();
-    assert_eq!(rejected.meaning, codes::OVERLOADED);
+    assert_eq!(rejected.kind, codes::OVERLOADED);
     sent.push(under_way);
     assert!(answers(sent).await.iter().all(Result::is_ok));
     assert_eq!(queue.run(quick(7)).await.unwrap(), 7);
@@ -319,7 +319,7 @@ async fn drain_answers_accepted_requests_and_rejects_others() {
         async move { queue.drain().await }
     });
     yield_now().await;
-    assert_eq!(queue.run(quick(9)).await.unwrap_err().meaning.status, 503);
+    assert_eq!(queue.run(quick(9)).await.unwrap_err().kind.status, 503);
     assert!(!drained.is_finished());
     drained.await.unwrap();
     assert!(sent.iter().all(JoinHandle::is_finished));
@@ -383,7 +383,7 @@ async fn tenant_has_at_most_half_of_the_queue() {
     let mut sent = vec![queue.send(slow(0, MS)).await];
     let half = QUEUE_LENGTH / 2;
     sent.extend(queue.send_all((0..half).map(|id| of_tenant("flood", id, Duration::ZERO))).await);
-    assert_eq!(queue.run(of_tenant("flood", 1, MS)).await.unwrap_err().meaning, codes::OVERLOADED);
+    assert_eq!(queue.run(of_tenant("flood", 1, MS)).await.unwrap_err().kind, codes::OVERLOADED);
     sent.push(queue.send(of_tenant("other", 1, MS)).await);
     assert!(answers(sent).await.iter().all(Result::is_ok));
 }

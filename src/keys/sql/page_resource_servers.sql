@@ -1,7 +1,12 @@
-select array[tenant_id, resource_server_id] as keys,
-            signing_secret as sealed
-       from resource_servers
-      where (tenant_id, resource_server_id) > (($1::text[])[1], ($1::text[])[2])
-        and substring(signing_secret from 1 for 8) <> $2
-      order by tenant_id, resource_server_id
-      limit $3
+-- A page of the values of resource_servers.signing_secret that are not under the present key.
+-- In the order of the primary key.
+-- $1 after text[]: the primary key of the last row of the previous page; two empty texts for the first page
+-- $2 header bytea: the beginning of a value that the present key sealed
+-- $3 limit bigint
+select array[tenant_id, resource_server_id] as row_key,
+       signing_secret as sealed
+  from resource_servers
+ where (tenant_id, resource_server_id) > (($1::text[])[1], ($1::text[])[2])
+   and substring(signing_secret from 1 for 8) <> $2
+ order by tenant_id, resource_server_id
+ limit $3

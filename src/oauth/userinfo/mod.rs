@@ -1,7 +1,7 @@
-//! Who somebody is, for a client that they logged in to (OIDC Core 1.0, 5.3): `GET` and `POST /userinfo` with
-//! an access token that has the scope `openid`. The other scopes choose the claims.
+//! Claims of the user of an access token (OIDC Core 1.0, 5.3): `GET` and `POST /userinfo`. The token needs the scope
+//! `openid`; its other scopes select the claims.
 //!
-//! Deviation: `updated_at` is a text and not a number, as Auth0 answers it.
+//! Deviation: `updated_at` is a text and not a number, as in Auth0's responses.
 
 pub mod routes;
 pub(crate) mod store;
@@ -11,10 +11,10 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value};
 
 use crate::app::Context;
-use crate::auth::is_jwt;
+use crate::auth::{has_scope, is_jwt};
 use crate::base::error::Result;
 use crate::base::fields::Fields;
-use crate::oauth::grants::password;
+use crate::oauth::opaque_token_digest;
 use crate::resources::users;
 use crate::resources::users::attributes::ATTRIBUTES;
 use crate::resources::users::model::User;
@@ -24,31 +24,31 @@ pub static CLAIMS: LazyLock<Vec<(&str, &str, &str)>> = LazyLock::new(|| {
     ATTRIBUTES.iter().filter_map(|a| a.claim.map(|(scope, claim)| (scope, claim, a.name))).collect()
 });
 
-/// What a scope tells of a user, `sub` always.
+/// The claims of a user that a scope selects, and `sub`.
 pub fn claims(user: &User, scope: &str) -> Result<Map<String, Value>> {
     let document = user.document(&Fields::default())?;
     let document: Map<String, Value> =
         serde_json::from_str(&document).map_err(crate::base::error::Error::internal)?;
-    let given = |wanted: &str| scope.split(' ').any(|scope| scope == wanted);
     let mut claims: Map<String, Value> = CLAIMS
         .iter()
-        .filter(|(scope, ..)| given(scope))
+        .filter(|(claim_scope, ..)| has_scope(scope, claim_scope))
         .filter_map(|(_, claim, attribute)| Some(((*claim).to_owned(), document.get(*attribute)?.clone())))
         .collect();
     claims.insert("sub".into(), user.user_id.clone().into());
     Ok(claims)
 }
 
-/// The claims of whom a token was issued to; `None` if the token is not to be believed or not for this.
+/// The claims of the user of an access token; `None` if the token is not valid for `/userinfo` or the user is blocked.
 pub async fn fetch(ctx: &Context, token: &str) -> Result<Option<Map<String, Value>>> {
-    let known = if is_jwt(token) {
-        let verified = ctx.app.tokens.verify_for_userinfo(&ctx.tenant, token, ctx.now.unix_timestamp());
-        let Ok(of) = verified else { return Ok(None) };
-        users::find(ctx, &of.sub).await?.map(|user| (user, of.scope.clone()))
+    let subject = if is_jwt(token) {
+        let claims = ctx.app.tokens.verify_for_userinfo(&ctx.tenant, token, ctx.now.unix_timestamp());
+        claims.ok().map(|claims| (claims.sub.clone(), claims.scope.clone()))
     } else {
-        store::of_token(ctx.db(), &ctx.tenant.id, &password::digest(token)).await?
+        store::fetch_token(ctx.db(), &ctx.tenant.id, &opaque_token_digest(token)).await?
     };
-    let known =
-        known.filter(|(user, scope)| !user.is_blocked() && scope.split(' ').any(|scope| scope == "openid"));
-    known.map(|(user, scope)| claims(&user, &scope)).transpose()
+    let Some((user_id, scope)) = subject.filter(|(_, scope)| has_scope(scope, "openid")) else {
+        return Ok(None);
+    };
+    let user = users::find(ctx, &user_id).await?.filter(|user| !user.is_blocked());
+    user.map(|user| claims(&user, &scope)).transpose()
 }

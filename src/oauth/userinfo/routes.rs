@@ -1,4 +1,4 @@
-//! The endpoint of the users' own data.
+//! `/userinfo`.
 
 use actix_web::http::Method;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
@@ -10,7 +10,6 @@ use crate::http::endpoint::endpoint;
 use crate::http::render::json_value;
 use crate::http::{Endpoint, Visitor};
 
-/// The routes.
 pub fn routes() -> Vec<Endpoint> {
     vec![endpoint(Method::GET, "/userinfo", fetch), endpoint(Method::POST, "/userinfo", fetch)]
 }
@@ -33,7 +32,7 @@ fn bearer(request: &HttpRequest) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
 }
 
-/// As recorded: a word, not JSON.
+/// 401 with a plain text body, as recorded from Auth0.
 fn unauthorized(challenge: &'static str) -> HttpResponse {
     HttpResponse::Unauthorized()
         .insert_header((CONTENT_TYPE, "text/plain; charset=utf-8"))

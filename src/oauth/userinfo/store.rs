@@ -1,21 +1,17 @@
-use sqlx::Row;
+//! `access_tokens`, the opaque tokens for `/userinfo`: read only. `logins` inserts them with the login.
 
 use crate::base::error::Error;
 use crate::db::{Db, Statement};
-use crate::resources::users::model::User;
-use crate::resources::users::store::user;
 
-pub(crate) const STATEMENTS: &[&Statement] = &[&OF_TOKEN];
+pub(crate) const STATEMENTS: &[&Statement] = &[&FETCH_TOKEN];
 
-static OF_TOKEN: Statement = Statement::new("userinfo.of_token", include_str!("sql/of_token.sql"));
+static FETCH_TOKEN: Statement = Statement::new("userinfo.fetch_token", include_str!("sql/fetch_token.sql"));
 
-/// The user of an access token that is still good, and its scope.
-pub(crate) async fn of_token(
+/// The user id and the scope of an unexpired token.
+pub(crate) async fn fetch_token(
     db: &Db,
     tenant: &str,
     digest: &[u8; 32],
-) -> Result<Option<(User, String)>, Error> {
-    let query = OF_TOKEN.raw().bind(tenant).bind(digest.as_slice());
-    let Some(row) = query.fetch_optional(db.pool()).await? else { return Ok(None) };
-    Ok(Some((user(&row)?, row.try_get("scope")?)))
+) -> Result<Option<(String, String)>, Error> {
+    Ok(FETCH_TOKEN.bind("tenant_id", tenant).bind("digest", digest.as_slice()).fetch_optional(db).await?)
 }

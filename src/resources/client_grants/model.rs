@@ -1,22 +1,26 @@
-//! What a grant is, and what a request may say about one.
+//! A client grant, and the requests that create and change one.
+
+use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
 use crate::base::error::{Error, Result};
-use crate::base::json::Object;
+use crate::base::json::{FromBody, Object};
 use crate::base::patch::Patch;
 use crate::base::schema::{Field, Kind, Schema, Text};
+use crate::db::FromRow;
 
 const SCOPE: Kind = Kind::Array(0, &Kind::Text(Text::between(1, 280)));
-const SUBJECT_TYPE: &str = "The type of application access the client grant allows";
+pub(super) const SUBJECT_TYPE: &str = "The type of application access the client grant allows";
 
-/// What a grant can be for: the client itself, or people who use it.
+/// The subjects of the tokens that a grant allows: the client itself, or its users.
 pub const SUBJECT_TYPES: &[&str] = &["client", "user"];
 
-/// What is kept apart from the settings.
+/// The members of a document that are columns, not settings.
 const COLUMNS: &[&str] = &["client_id", "audience", "subject_type", "scope"];
 
-/// `$own` is what creations have for themselves; `$may` is what a change may set to null and a creation may not.
+/// `$own` are the properties of a creation alone. `$may` is `nullable` for the properties that only a change
+/// can set to null.
 macro_rules! schema {
     ([$($own:expr),*] $($may:ident)?) => {
         Schema::closed(&[
@@ -61,30 +65,28 @@ pub static CREATE: Schema = schema!([
 /// The body of `PATCH /api/v2/client-grants/{id}`.
 pub static UPDATE: Schema = schema!([] nullable).at_least(1);
 
-/// A grant to be made.
+/// A new grant.
 #[derive(Debug)]
 pub struct NewClientGrant {
-    /// Whom it is for.
     pub client_id: String,
     /// The identifier of an API.
     pub audience: String,
     /// One of [`SUBJECT_TYPES`].
     pub subject_type: String,
-    /// What it gives.
+    /// Each scope once.
     pub scope: Vec<String>,
-    /// What else was sent.
+    /// The other members of the body.
     pub settings: Map<String, Value>,
 }
 
-impl NewClientGrant {
-    /// Reads a body. Every fault it has is told at once.
-    pub fn read(body: &Object<'_>) -> Result<Self> {
+impl FromBody for NewClientGrant {
+    fn from_body(body: &Object<'_>) -> Result<Self> {
         CREATE.check(body)?;
         Ok(Self {
             client_id: body.value("client_id").unwrap_or_default(),
             audience: body.value("audience").unwrap_or_default(),
             subject_type: body.value("subject_type").unwrap_or_else(|| "client".to_owned()),
-            scope: scope(body).set().cloned().unwrap_or_default(),
+            scope: unique_scopes(body).set().cloned().unwrap_or_default(),
             settings: body.set_and_unset(COLUMNS).0,
         })
     }
@@ -93,7 +95,7 @@ impl NewClientGrant {
 /// A change of a grant.
 #[derive(Debug)]
 pub struct ClientGrantPatch {
-    /// What it is to give from then on, if that is said; null is nothing.
+    /// `None` to keep the present scope.
     pub scope: Option<Vec<String>>,
     /// Settings to replace.
     pub set: Map<String, Value>,
@@ -101,11 +103,10 @@ pub struct ClientGrantPatch {
     pub unset: Vec<String>,
 }
 
-impl ClientGrantPatch {
-    /// Reads a body. Every fault it has is told at once.
-    pub fn read(body: &Object<'_>) -> Result<Self> {
+impl FromBody for ClientGrantPatch {
+    fn from_body(body: &Object<'_>) -> Result<Self> {
         UPDATE.check(body)?;
-        let scope = match scope(body) {
+        let scope = match unique_scopes(body) {
             Patch::Absent => None,
             Patch::Null => Some(Vec::new()),
             Patch::Set(scope) => Some(scope),
@@ -115,47 +116,44 @@ impl ClientGrantPatch {
     }
 }
 
-/// Each scope once.
-fn scope(body: &Object<'_>) -> Patch<Vec<String>> {
+fn unique_scopes(body: &Object<'_>) -> Patch<Vec<String>> {
     body.field("scope").map(|mut scope: Vec<String>| {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         scope.retain(|scope| seen.insert(scope.clone()));
         scope
     })
 }
 
-/// Which grants a list is asked for.
+/// The filters of a list of grants.
 #[derive(Debug, Default)]
 pub struct Filter {
-    /// For this API only, by the name it is stored under.
+    /// The identifier of an API.
     pub audience: Option<String>,
-    /// Of this client only.
     pub client_id: Option<String>,
     /// One of [`SUBJECT_TYPES`].
     pub subject_type: Option<String>,
-    /// For any organization.
     pub allow_any_organization: Option<bool>,
 }
 
-/// A grant.
-#[derive(Debug)]
+/// A stored grant.
+#[derive(Debug, FromRow)]
 pub struct ClientGrant {
     /// `cgr_` and 16 letters and digits.
+    #[sqlx(rename = "grant_id")]
     pub id: String,
-    /// Whom it is for.
     pub client_id: String,
     /// The identifier of the API.
     pub audience: String,
     /// One of [`SUBJECT_TYPES`].
     pub subject_type: String,
-    /// What it gives.
     pub scope: Vec<String>,
-    /// All else.
+    /// The other members of the document.
+    #[sqlx(json)]
     pub settings: Map<String, Value>,
 }
 
 impl ClientGrant {
-    /// The document as the API answers it.
+    /// The grant as JSON.
     pub fn document(self) -> Result<String> {
         serde_json::to_string(&self.members()).map_err(Error::internal)
     }

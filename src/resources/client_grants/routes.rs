@@ -1,19 +1,16 @@
-//! The endpoints of client grants.
-
 use actix_web::HttpResponse;
 use actix_web::http::Method;
 
-use super::model::{ClientGrant, ClientGrantPatch, Filter, NewClientGrant, SUBJECT_TYPES};
+use super::model::{ClientGrant, ClientGrantPatch, Filter, NewClientGrant, SUBJECT_TYPE, SUBJECT_TYPES};
 use crate::auth::scopes::{CreateClientGrants, DeleteClientGrants, ReadClientGrants, UpdateClientGrants};
-use crate::base::error::Result;
-use crate::base::schema::{Fault, Part, refusal};
+use crate::base::error::{Error, Result};
+use crate::base::schema::{Part, Violation, validation_error};
 use crate::http::endpoint::endpoint;
 use crate::http::page::listed_with_links;
 use crate::http::params::Params;
 use crate::http::render::{json_text, no_content};
 use crate::http::{Body, Caller, Endpoint};
 
-/// The routes of client grants.
 pub fn routes() -> Vec<Endpoint> {
     vec![
         endpoint(Method::POST, "/api/v2/client-grants", create),
@@ -25,9 +22,8 @@ pub fn routes() -> Vec<Endpoint> {
 }
 
 async fn create(caller: Caller<CreateClientGrants>, body: Body) -> Result<HttpResponse> {
-    let body = body.read().await?;
-    let made = super::create(&caller, NewClientGrant::read(&body.object()?)?).await?;
-    Ok(json_text(201, made.document()?))
+    let created = super::create(&caller, body.parse::<NewClientGrant>().await?).await?;
+    Ok(json_text(201, created.document()?))
 }
 
 async fn list(caller: Caller<ReadClientGrants>, params: Params) -> Result<HttpResponse> {
@@ -48,9 +44,8 @@ async fn fetch(caller: Caller<ReadClientGrants>, params: Params) -> Result<HttpR
 
 async fn update(caller: Caller<UpdateClientGrants>, params: Params, body: Body) -> Result<HttpResponse> {
     let id = params.path("id")?;
-    let body = body.read().await?;
-    let changed = super::update(&caller, &id, &ClientGrantPatch::read(&body.object()?)?).await?;
-    Ok(json_text(200, changed.document()?))
+    let updated = super::update(&caller, &id, &body.parse::<ClientGrantPatch>().await?).await?;
+    Ok(json_text(200, updated.document()?))
 }
 
 async fn delete(caller: Caller<DeleteClientGrants>, params: Params) -> Result<HttpResponse> {
@@ -58,15 +53,13 @@ async fn delete(caller: Caller<DeleteClientGrants>, params: Params) -> Result<Ht
     Ok(no_content())
 }
 
-/// Which grants a list is asked for. An empty parameter counts as none.
+/// The filter parameters of a list. An empty parameter counts as absent.
 fn filter(params: &Params) -> Result<Filter> {
-    let text = |name| Ok::<_, crate::base::error::Error>(params.query(name)?.filter(|text| !text.is_empty()));
+    let text = |name| Ok::<_, Error>(params.query(name)?.filter(|text| !text.is_empty()));
     let subject_type = text("subject_type")?;
     if let Some(other) = subject_type.as_deref().filter(|subject| !SUBJECT_TYPES.contains(subject)) {
         let reason = format!("No enum match for: {}", other.chars().take(100).collect::<String>());
-        let fault =
-            Fault::of("subject_type", "The type of application access the client grant allows", reason);
-        return Err(refusal(Part::Query, &[fault]));
+        return Err(validation_error(Part::Query, &[Violation::of("subject_type", SUBJECT_TYPE, reason)]));
     }
     Ok(Filter {
         audience: text("audience")?,

@@ -1,48 +1,51 @@
-//! Clients: the applications of a tenant. The token endpoint reads them; tenant files can make them too.
+//! Clients: the applications of a tenant.
 //!
 //! | endpoint | scopes (any of) |
 //! | --- | --- |
 //! | `POST /api/v2/clients` | `create:clients` |
 //! | `GET /api/v2/clients`, `GET /api/v2/clients/{id}` | `read:clients`, `read:client_keys`, `read:client_credentials`, `read:client_summary` |
-//! | `PATCH /api/v2/clients/{id}` | `update:clients`; `update:client_keys` for `client_secret`; `update:client_credentials`, `update:client_token_vault_privileged_access` for what is theirs |
+//! | `PATCH /api/v2/clients/{id}` | `update:clients`; `update:client_keys` for `client_secret`; `update:client_credentials`, `update:client_token_vault_privileged_access` for their properties |
 //! | `DELETE /api/v2/clients/{id}` | `delete:clients` |
 //! | `POST /api/v2/clients/{id}/rotate-secret` | `update:client_keys` |
 //! | `/api/v2/clients/{id}/credentials` | see [`credentials`] |
 //!
-//! A PATCH is one statement that merges inside Postgres. Every object among the settings that [`fields`] calls merged
-//! merges at its first level, as `client_metadata` does: what is not sent stays, `null` deletes a key, `{}` clears. `null`
-//! removes a setting; arrays, plain values and `client_authentication_methods`, of which there can be only one, are
-//! replaced. Every client but the global one has a secret, sealed by the vault; deleting a client takes its grants and
-//! credentials along.
+//! A PATCH is one statement that merges inside Postgres. `client_metadata` and every setting that [`fields`]
+//! marks as merged merge at their first level: a key that is not sent stays, `null` deletes a key, `{}`
+//! clears. Other settings are replaced: arrays, plain values, and `client_authentication_methods`, which
+//! holds only one method. `null` removes a setting. Every client but the global one has a secret, sealed by
+//! the vault. The deletion of a client deletes its grants and credentials.
 //!
-//! `client_secret`, `encryption_key`, `signing_keys`, `client_authentication_methods` and the keys and passwords among
-//! `addons` are answered to whoever has `read:client_keys` or `read:client_credentials`, and by the requests that make
-//! them. `read:client_summary` alone sees id, name, description and type. Answers keep `tenant` whatever `fields` says,
-//! unless the tenant's `compat.clients_keep_tenant` says otherwise. The journal tells that `addons` or `encryption_key`
-//! were changed, not their values.
+//! `client_secret`, `encryption_key`, `signing_keys`, `client_authentication_methods` and the keys and
+//! passwords among `addons` are answered to callers with `read:client_keys` or `read:client_credentials`, and
+//! to the request that creates the client. A new `client_secret` is answered to the request that sets it.
+//! `read:client_summary` alone shows id, name, description and type. Answers have `tenant` even if `fields`
+//! excludes it, unless `compat.clients_keep_tenant` of the tenant is false. The journal records a change of
+//! `addons` or `encryption_key` without its values.
 //!
-//! The global client stands for the tenant as a whole, as Auth0 has it: made with the tenant, listed only by
-//! `is_global=true`, never deleted. No secret is made for it, and it has no credentials, no grants and no connections: who names it there
-//! hears that there is no such client. Nobody gets a token as it.
+//! The global client stands for the tenant as a whole, as in Auth0: it is created with the tenant, listed
+//! only by `is_global=true`, and never deleted. It gets no generated secret, no credentials, no grants and no
+//! connections; such a request is answered as if the client did not exist. No token is issued to it.
 //!
 //! Deviations and decisions:
-//! - `client_metadata` has at most 10 keys in a request and after the merge; a key with `null` is not kept, and `null` for
-//!   the whole clears it.
-//! - What the settings say of logins, quotas, add-ons and the like is kept and answered; what they name, such as the
-//!   `default_organization`, is not looked up.
-//! - `signing_keys` are the tenant's certificates, newest first, with `cert` and `subject`; there is neither `pkcs7` nor,
-//!   in the answer to a creation, the private key.
-//! - `oidc_backchannel_logout` is another name of `oidc_logout`: either can be sent (of both the latter counts), both are
-//!   answered.
-//! - Keys and passwords among `addons` are stored as they are sent: only `client_secret` is sealed.
-//! - Every object can be set to null by a PATCH, as recorded, also where Auth0's schema does not say so. `refresh_token`
-//!   can be sent in part.
-//! - Formats of URLs allow placeholders and wildcards, so they ask for little more than a scheme.
-//! - `q` knows the two queries that Auth0 documents. `external_client_id` finds nobody, as clients are not registered
-//!   elsewhere.
+//! - `client_metadata` has at most 10 keys, in a request and after the merge. A key with `null` is not
+//!   stored; `null` for the whole field clears it.
+//! - Settings for logins, quotas, add-ons and the like are stored and answered without effect. References in
+//!   them, such as `default_organization`, are not checked.
+//! - `signing_keys` are the certificates of the tenant, newest first, with `cert` and `subject`. They have no
+//!   `pkcs7` and, in the answer to a creation, no private key.
+//! - `oidc_backchannel_logout` is an alias of `oidc_logout`: a request can send either (`oidc_logout` wins
+//!   over the other), an answer has both.
+//! - Keys and passwords among `addons` are stored as sent; only `client_secret` is sealed.
+//! - A PATCH can set every object to null, as recorded, even where Auth0's schema does not say so.
+//!   `refresh_token` can be sent in part.
+//! - URLs can have placeholders and wildcards, so their formats require little more than a scheme.
+//! - `q` supports the two queries that Auth0 documents. `external_client_id` matches no client, since clients
+//!   are not registered elsewhere.
 
 pub mod credentials;
+pub mod document;
 pub mod fields;
+pub mod filter;
 pub mod model;
 pub mod routes;
 pub(crate) mod store;
@@ -54,11 +57,12 @@ use crate::base::error::{Error, Result, codes};
 use crate::base::ids;
 use crate::base::page::{List, Page};
 use crate::base::vault::Location;
-use credentials::model::certificate;
-use model::{Client, ClientPatch, Filter, NewClient, View};
-use store::{Stored, Updated};
+use credentials::signing_certificate;
+use document::{Client, View};
+use filter::Filter;
+use model::{ClientPatch, NewClient, too_many_merged_keys};
+use store::{DeleteOutcome, Stored, UpdateOutcome};
 
-/// Makes a client.
 pub async fn create(ctx: &Context, new: NewClient) -> Result<Client> {
     let (id, secret) = (ids::client(), ids::client_secret());
     let sealed = seal(ctx, &id, &secret)?;
@@ -66,25 +70,24 @@ pub async fn create(ctx: &Context, new: NewClient) -> Result<Client> {
     open(ctx, stored, true)?.with_credentials(new.credentials)
 }
 
-/// The client with an id, as far as the caller may see it.
+/// The client with an id, with its secret if the caller can see it.
 pub async fn fetch(ctx: &Context, id: &str) -> Result<Client> {
     let stored = store::fetch(ctx.db(), &ctx.tenant.id, id).await?.ok_or(codes::UNKNOWN_CLIENT)?;
     open(ctx, stored, view(ctx).secrets)
 }
 
-/// Refuses an id that no client has.
+/// 404 if no client has the id.
 pub async fn must_exist(ctx: &Context, id: &str) -> Result<()> {
     store::fetch(ctx.db(), &ctx.tenant.id, id).await?.map(drop).ok_or_else(|| codes::UNKNOWN_CLIENT.into())
 }
 
-/// All clients, or those a filter lets through, as far as the caller may see them.
 pub async fn list(ctx: &Context, filter: &Filter, page: &Page) -> Result<List<Client>> {
     let stored = store::list(ctx.db(), &ctx.tenant.id, filter, page).await?;
-    let secrets = view(ctx).secrets;
-    stored.try_map(|stored| open(ctx, stored, secrets))
+    let with_secret = view(ctx).secrets;
+    stored.try_map(|stored| open(ctx, stored, with_secret))
 }
 
-/// Changes a client.
+/// Changes a client. The answer has the secret if the caller can see it or has sent it.
 pub async fn update(
     ctx: &Context,
     id: &str,
@@ -97,28 +100,32 @@ pub async fn update(
     let sealed = patch.client_secret.as_deref().map(|secret| seal(ctx, id, secret)).transpose()?;
     let tags = if_match.as_deref();
     match store::update(ctx.db(), &ctx.tenant.id, id, &patch, sealed.as_deref(), tags, &ctx.author).await? {
-        Updated::Done(stored) => open(ctx, *stored, view(ctx).secrets || patch.client_secret.is_some()),
-        Updated::TooManyKeys(count) => Err(model::too_many_keys(count)),
-        Updated::NoSuchCredential => Err(codes::UNKNOWN_CREDENTIAL.into()),
-        Updated::Mismatch(etag) => Err(Error::mismatch(etag)),
-        Updated::NoSuchClient => Err(codes::UNKNOWN_CLIENT.into()),
+        UpdateOutcome::Updated(stored) => {
+            open(ctx, *stored, view(ctx).secrets || patch.client_secret.is_some())
+        }
+        UpdateOutcome::TooManyMetadataKeys(count) => Err(too_many_merged_keys(count)),
+        UpdateOutcome::NoSuchCredential => Err(codes::UNKNOWN_CREDENTIAL.into()),
+        UpdateOutcome::Mismatch(etag) => Err(Error::precondition_failed(quoted(&etag))),
+        UpdateOutcome::NoSuchClient => Err(codes::UNKNOWN_CLIENT.into()),
     }
 }
 
-/// Gives a client a new secret; the old one is void at once.
+/// Gives a client a new secret; the old one is invalid immediately.
 pub async fn rotate_secret(ctx: &Context, id: &str) -> Result<Client> {
     let sealed = seal(ctx, id, &ids::client_secret())?;
     let stored = store::rotate_secret(ctx.db(), &ctx.tenant.id, id, &sealed, &ctx.author).await?;
     open(ctx, stored.ok_or(codes::UNKNOWN_CLIENT)?, true)
 }
 
-/// Deletes a client with its grants and credentials. That there is none is no error.
+/// Deletes a client with its grants and credentials. An unknown id is no error.
 pub async fn delete(ctx: &Context, id: &str) -> Result<()> {
-    let kept = store::delete(ctx.db(), &ctx.tenant.id, id, &ctx.author).await?;
-    if kept { Err(codes::GLOBAL_CLIENT.into()) } else { Ok(()) }
+    match store::delete(ctx.db(), &ctx.tenant.id, id, &ctx.author).await? {
+        DeleteOutcome::DeletedOrAbsent => Ok(()),
+        DeleteOutcome::IsGlobal => Err(codes::GLOBAL_CLIENT.into()),
+    }
 }
 
-/// What a caller may see of a client.
+/// The part of a client that the caller can see.
 pub fn view(ctx: &Context) -> View {
     let secrets = ctx.has("read:client_keys") || ctx.has("read:client_credentials");
     View {
@@ -128,9 +135,10 @@ pub fn view(ctx: &Context) -> View {
     }
 }
 
-/// The certificates of the tenant's keys, as documents of clients show them.
+/// The certificates of the tenant's keys in the form that clients have them.
 pub fn signing_keys(ctx: &Context) -> Value {
-    ctx.tenant.jwks().into_iter().flat_map(|key| &key.x5c).filter_map(|cert| certificate(cert)).collect()
+    let certificates = ctx.tenant.jwks().into_iter().flat_map(|key| &key.x5c);
+    certificates.filter_map(|der| signing_certificate(der)).collect()
 }
 
 fn seal(ctx: &Context, id: &str, secret: &str) -> Result<Vec<u8>> {
@@ -147,7 +155,11 @@ fn open(ctx: &Context, stored: Stored, with_secret: bool) -> Result<Client> {
         settings: stored.settings,
         client_metadata: stored.client_metadata,
         client_secret: secret.map(|secret| String::from_utf8_lossy(&secret).into_owned()),
-        etag: stored.etag,
+        etag: quoted(&stored.etag),
         created_at: stored.created_at,
     })
+}
+
+fn quoted(tag: &str) -> String {
+    format!("\"{tag}\"")
 }

@@ -115,7 +115,7 @@ pub async fn update(
         if_match: if_match.as_deref(),
     };
     let updated = store::update(&mut tx, &ctx.tenant.id, id, &change, &ctx.author).await?;
-    let stored = updated.map_err(|etag| Error::mismatch(quoted(&etag)))?;
+    let stored = updated.map_err(|etag| Error::precondition_failed(quoted(&etag)))?;
     tx.commit().await?;
     open(ctx, stored)
 }

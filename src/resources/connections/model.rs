@@ -10,7 +10,7 @@ use crate::base::fields::Fields;
 use crate::base::identifiers::{Identifier, Requirement, is_username};
 use crate::base::json::{FromBody, Object, type_name};
 use crate::base::passwords::Report;
-use crate::base::schema::{Fault, Part, Schema, refuse};
+use crate::base::schema::{Part, Schema, Violation, reject};
 
 pub use super::fields::DATABASE;
 
@@ -169,12 +169,12 @@ fn settings(body: &Object<'_>) -> Map<String, Value> {
 }
 
 fn check(schema: &Schema, body: &Object<'_>) -> Result<()> {
-    let mut faults = schema.faults(body);
+    let mut violations = schema.violations(body);
     let metadata = body.get("metadata").and_then(Object::of).unwrap_or_default();
     let count = metadata.members().count();
     if count > MAX_METADATA_KEYS {
         let reason = format!("Too many properties defined ({count}), maximum {MAX_METADATA_KEYS}");
-        faults.push(Fault::of("metadata", METADATA, reason));
+        violations.push(Violation::of("metadata", METADATA, reason));
     }
     for (name, value) in metadata.members() {
         let length = |text: &str| text.chars().count();
@@ -188,9 +188,9 @@ fn check(schema: &Schema, body: &Object<'_>) -> Result<()> {
             }
             Ok(_) => continue,
         };
-        faults.push(Fault::of(format!("metadata.{name}"), METADATA, reason));
+        violations.push(Violation::of(format!("metadata.{name}"), METADATA, reason));
     }
-    refuse(Part::Payload, &faults)
+    reject(Part::Payload, &violations)
 }
 
 /// The filter of a list.

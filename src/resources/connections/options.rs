@@ -12,7 +12,7 @@ use crate::base::error::{Result, codes};
 use crate::base::identifiers::{Identifier, Requirement};
 use crate::base::json::Object;
 use crate::base::passwords::Policy;
-use crate::base::schema::{Part, refuse};
+use crate::base::schema::{Part, reject};
 
 /// The options of a database that are enforced, under Auth0's names.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
@@ -195,7 +195,7 @@ fn values(sent: &Object<'_>) -> Map<String, Value> {
 }
 
 fn of_database(sent: &Object<'_>, mut defaults: Map<String, Value>) -> Result<Value> {
-    refuse(Part::Payload, &OPTIONS.faults_at("options", sent))?;
+    reject(Part::Payload, &OPTIONS.violations_at("options", sent))?;
     let mut options = values(sent);
     check_combination(&options)?;
     if let Some(Value::Object(attributes)) = options.get_mut("attributes")
@@ -213,7 +213,7 @@ fn of_database(sent: &Object<'_>, mut defaults: Map<String, Value>) -> Result<Va
 
 /// Rejects options that contradict each other.
 fn check_combination(options: &Map<String, Value>) -> Result<()> {
-    let rejected = |message: &'static str| Err(codes::INVALID_BODY.because(message));
+    let rejected = |message: &'static str| Err(codes::INVALID_BODY.with_message(message));
     let option = |name: &str| options.get(name).unwrap_or_default();
     let (attributes, validation) = (option("attributes"), option("validation"));
     let lengths = [
@@ -231,7 +231,7 @@ fn check_combination(options: &Map<String, Value>) -> Result<()> {
     for (name, attribute) in attributes {
         if attribute["profile_required"] == true && attribute["signup"]["status"] != "required" {
             return Err(
-                codes::INVALID_BODY.because(format!("attribute {name} must also be required on signup"))
+                codes::INVALID_BODY.with_message(format!("attribute {name} must also be required on signup"))
             );
         }
     }

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 
 use super::model::{Connection, Filter, NewConnection};
 use super::options::Options;
-use crate::base::error::{Error, Meaning, codes};
+use crate::base::error::{Error, ErrorKind, codes};
 use crate::base::page::{List, Page};
 use crate::db::{self, Db, Nullable, Statement, Tx};
 use crate::journal::Author;
@@ -96,7 +96,7 @@ pub(super) struct Stored {
 static CREATE: Statement = Statement::new("connections.create", include_str!("sql/create.sql"));
 
 /// The constraint that a new connection violates while users of a deleted one with its name are left.
-pub(crate) const NAME_IN_DELETION: (&str, Meaning) =
+pub(crate) const NAME_IN_DELETION: (&str, ErrorKind) =
     ("connection_deletions_name", codes::CONNECTION_BEING_DELETED);
 
 pub(super) async fn create(
@@ -125,7 +125,7 @@ pub(super) async fn create(
             ("connections_name_key", codes::CONNECTION_EXISTS),
             ("connection_clients_client_fkey", codes::INEXISTENT_CLIENT),
         ];
-        db::refusal(error, &conflicts)
+        db::constraint_error(error, &conflicts)
     })
 }
 
@@ -218,7 +218,8 @@ pub(super) async fn update(
         .fetch_one(tx)
         .await;
     let conflicts = [("connection_clients_client_fkey", codes::INEXISTENT_CLIENT)];
-    let Updated { old_etag, connection } = updated.map_err(|error| db::refusal(error, &conflicts))?;
+    let Updated { old_etag, connection } =
+        updated.map_err(|error| db::constraint_error(error, &conflicts))?;
     Ok(connection.0.ok_or(old_etag))
 }
 

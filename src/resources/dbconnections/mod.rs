@@ -63,9 +63,9 @@ pub async fn signup(ctx: &Context, signup: Signup) -> Result<User, SignupError> 
         return Err(SignupError::weak_password(&report));
     }
     match users::create_in(ctx, &connection, new).await {
-        Err(error) if error.meaning == codes::INEXISTENT_CONNECTION => Err(SignupError::invalid_signup()),
+        Err(error) if error.kind == codes::INEXISTENT_CONNECTION => Err(SignupError::invalid_signup()),
         Err(error)
-            if [codes::USER_EXISTS, codes::USERNAME_IN_USE].contains(&error.meaning)
+            if [codes::USER_EXISTS, codes::USERNAME_IN_USE].contains(&error.kind)
                 && !tenant_settings::signup_reports_existing_users(ctx).await? =>
         {
             Err(SignupError::invalid_signup())

@@ -6,7 +6,7 @@ use crate::base::error::{Error, codes};
 use crate::base::json::{Object, type_name};
 use crate::base::metadata;
 use crate::base::passwords::Report;
-use crate::base::schema::{Field, Format, Kind, Part, Schema, Text, is_email, refuse};
+use crate::base::schema::{Field, Format, Kind, Part, Schema, Text, is_email, reject};
 use crate::resources::users::attributes::{self, Request};
 use crate::resources::users::model::{NewUser, User};
 
@@ -40,7 +40,7 @@ pub struct Signup {
 
 impl Signup {
     pub fn read(body: &Object<'_>) -> Result<Self, SignupError> {
-        refuse(Part::Payload, &SIGNUP.faults(body))?;
+        reject(Part::Payload, &SIGNUP.violations(body))?;
         let required = |name| {
             body.value::<String>(name).filter(|v| !v.is_empty()).ok_or_else(|| SignupError::missing(name))
         };
@@ -85,7 +85,7 @@ fn user_metadata(body: &Object<'_>) -> Result<Option<String>, SignupError> {
             return invalid(format!(".{shown} length (at most {MAX_VALUE_LENGTH} characters are allowed)"));
         }
     }
-    if !metadata::faults(body, "user_metadata").is_empty() {
+    if !metadata::violations(body, "user_metadata").is_empty() {
         return invalid(" name (. and $ are not allowed)".into());
     }
     Ok(Some(value.get().to_owned()))
@@ -192,8 +192,8 @@ impl SignupError {
 
 impl From<Error> for SignupError {
     fn from(error: Error) -> Self {
-        let status = error.meaning.status;
-        let error_response = match error.meaning {
+        let status = error.kind.status;
+        let error_response = match error.kind {
             codes::USER_EXISTS => Self::new("user_exists", "The user already exists."),
             codes::USERNAME_IN_USE => Self::new("username_exists", codes::USERNAME_IN_USE.message),
             codes::TOO_MANY_REQUESTS => {

@@ -3,7 +3,7 @@
 use crate::base::error::Result;
 use crate::base::ids::UserId;
 use crate::base::json::{FromBody, Object};
-use crate::base::schema::{Fault, Field, Kind, Part, Schema, Text, refuse};
+use crate::base::schema::{Field, Kind, Part, Schema, Text, Violation, reject};
 
 /// The body of `POST /api/v2/users/{id}/identities`.
 pub static LINK: Schema = Schema::closed(&[
@@ -46,13 +46,13 @@ impl FromBody for Secondary {
         LINK.check(body)?;
         if let Some(token) = body.value("link_with") {
             let others = body.members().map(|(name, _)| name).filter(|name| *name != "link_with");
-            let excluded = |name| Fault::of_root(format!("link_with and {name} exclude each other"));
-            refuse(Part::Payload, &others.map(excluded).collect::<Vec<_>>())?;
+            let excluded = |name| Violation::of_root(format!("link_with and {name} exclude each other"));
+            reject(Part::Payload, &others.map(excluded).collect::<Vec<_>>())?;
             return Ok(Self::Proven(token));
         }
         let missing = ["provider", "user_id"].into_iter().filter(|name| body.get(name).is_none());
-        let faults = missing.map(|name| Fault::of_root(format!("Missing required property: {name}")));
-        refuse(Part::Payload, &faults.collect::<Vec<_>>())?;
+        let violations = missing.map(|name| Violation::of_root(format!("Missing required property: {name}")));
+        reject(Part::Payload, &violations.collect::<Vec<_>>())?;
         let provider = body.value::<String>("provider").unwrap_or_default();
         // A number means the text of its digits.
         let user_id = body.get("user_id").map(|number| number.get().to_owned()).unwrap_or_default();

@@ -27,7 +27,7 @@ pub async fn send_verification_email(ctx: &Context, request: VerificationEmail) 
     let target = tickets::target_of_user(ctx, &user_id, identity.as_ref(), client_id.as_deref()).await?;
     let target = target.ok_or(codes::INEXISTENT_USER)?;
     if target.connection.as_ref().is_some_and(|connection| !connection.is_enabled) {
-        return Err(codes::CONNECTION_DISABLED.because("Connection must be enabled."));
+        return Err(codes::CONNECTION_DISABLED.with_message("Connection must be enabled."));
     }
     let is_verified = target.email_verified;
     let identity = target.identity_for(Kind::EmailVerification)?;

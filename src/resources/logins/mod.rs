@@ -27,7 +27,7 @@ use time::OffsetDateTime;
 use crate::app::Context;
 use crate::base::error::Result;
 use crate::base::identifiers::Identifier;
-use crate::base::passwords::Verdict;
+use crate::base::passwords::Verification;
 use crate::base::timestamp::timestamp;
 use crate::resources::connections::Connection;
 use crate::resources::users::model::User;
@@ -107,9 +107,9 @@ pub async fn log_in(
     // A password that changes during its verification is verified again: the change invalidates the old one.
     for _ in 0..VERIFICATIONS {
         let new_hash = match hasher.verify(credentials.password.clone(), identity.hash.clone()).await? {
-            Verdict::Wrong => return fail("wrong_password", Outcome::Wrong).await,
-            Verdict::Right => None,
-            Verdict::Outdated => Some(hasher.hash(credentials.password.clone()).await?),
+            Verification::Failed => return fail("wrong_password", Outcome::Wrong).await,
+            Verification::Passed => None,
+            Verification::Outdated => Some(hasher.hash(credentials.password.clone()).await?),
         };
         let login = store::Login {
             attempt: &attempt,

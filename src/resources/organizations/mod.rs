@@ -34,7 +34,7 @@ use crate::base::error::{Error, Result, codes};
 use crate::base::ids;
 use crate::base::page::{List, Page};
 use crate::resources::client_grants::model::ClientGrant;
-use crate::resources::client_grants::{canonical, spoken};
+use crate::resources::client_grants::{canonical, with_caller_audience};
 use model::{GrantFilter, NewOrganization, OrganizationPatch};
 use store::Association;
 
@@ -69,7 +69,7 @@ pub async fn delete(ctx: &Context, id: &str) -> Result<()> {
     if store::delete(ctx.db(), &ctx.tenant.id, id, &ctx.author).await? {
         Ok(())
     } else {
-        Err(codes::UNKNOWN_ORGANIZATION.because("The organization does not exist."))
+        Err(codes::UNKNOWN_ORGANIZATION.with_message("The organization does not exist."))
     }
 }
 
@@ -83,13 +83,13 @@ pub async fn list_grants(
     let named = filter.audience.as_deref();
     let audience = named.map(|audience| canonical(ctx, audience));
     let grants = store::list_grants(ctx.db(), &ctx.tenant.id, id, filter, audience, page).await?;
-    grants.ok_or_else(unknown)?.try_map(|grant| Ok(spoken(ctx, grant, named)))
+    grants.ok_or_else(unknown)?.try_map(|grant| Ok(with_caller_audience(ctx, grant, named)))
 }
 
 /// Associates a client grant with an organization.
 pub async fn add_grant(ctx: &Context, id: &str, grant_id: &str) -> Result<ClientGrant> {
     match store::add_grant(ctx.db(), &ctx.tenant.id, id, grant_id, &ctx.author).await? {
-        Association::Added(grant) => Ok(spoken(ctx, grant, None)),
+        Association::Added(grant) => Ok(with_caller_audience(ctx, grant, None)),
         Association::NoSuchGrant => Err(codes::INEXISTENT_CLIENT_GRANT.into()),
         Association::NoSuchOrganization => Err(unknown()),
     }
@@ -109,5 +109,5 @@ pub async fn list_of_grant(ctx: &Context, grant_id: &str, page: &Page) -> Result
 
 /// The error of the endpoints of associations, as recorded.
 fn unknown() -> Error {
-    codes::UNKNOWN_ORGANIZATION.because("No organization found by that id")
+    codes::UNKNOWN_ORGANIZATION.with_message("No organization found by that id")
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::base::error::{Error, Result};
 use crate::base::json::{FromBody, Object};
 use crate::base::metadata;
-use crate::base::schema::{Fault, Field, Format, Kind, Part, Schema, Text, refuse};
+use crate::base::schema::{Field, Format, Kind, Part, Schema, Text, Violation, reject};
 use crate::resources::client_grants::model::ClientGrant;
 use crate::resources::clients::fields::TOKEN_QUOTA;
 
@@ -99,9 +99,9 @@ impl FromBody for OrganizationPatch {
 }
 
 fn check(schema: &Schema, body: &Object<'_>) -> Result<()> {
-    let mut faults = schema.faults(body);
-    faults.extend(metadata::text_faults(body, "metadata", METADATA, |_| true));
-    refuse(Part::Payload, &faults)
+    let mut violations = schema.violations(body);
+    violations.extend(metadata::text_violations(body, "metadata", METADATA, |_| true));
+    reject(Part::Payload, &violations)
 }
 
 /// The settings with a value, without nulls among `metadata`, and the names of those that are null.
@@ -139,11 +139,11 @@ pub struct GrantFilter {
 impl GrantFilter {
     /// 400 if the request names too many grants. An empty list is no filter.
     pub fn new(audience: Option<String>, client_id: Option<String>, grant_ids: Vec<String>) -> Result<Self> {
-        let fault = (grant_ids.len() > MAX_GRANT_IDS).then(|| {
+        let violation = (grant_ids.len() > MAX_GRANT_IDS).then(|| {
             let reason = format!("Array is too long ({}), maximum {MAX_GRANT_IDS}", grant_ids.len());
-            Fault::of("grant_ids", "Optional filter on the ID of the client grant", reason)
+            Violation::of("grant_ids", "Optional filter on the ID of the client grant", reason)
         });
-        refuse(Part::Query, fault.as_slice())?;
+        reject(Part::Query, violation.as_slice())?;
         Ok(Self { audience, client_id, grant_ids: (!grant_ids.is_empty()).then_some(grant_ids) })
     }
 }

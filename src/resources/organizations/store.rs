@@ -3,11 +3,10 @@
 //! A change locks the row of its organization. Associations are also deleted by the foreign keys' cascades,
 //! with a client grant or its client.
 
-use serde_json::{Map, Value};
 use sqlx::types::Json;
 
 use super::model::{GrantFilter, NewOrganization, OrganizationPatch};
-use crate::base::error::{Error, Meaning, codes};
+use crate::base::error::{Error, ErrorKind, codes};
 use crate::base::page::{List, Page};
 use crate::db::{self, Db, Nullable, Statement};
 use crate::journal::Author;
@@ -26,7 +25,7 @@ pub(crate) const STATEMENTS: &[&Statement] = &[
     &LIST_OF_GRANT,
 ];
 
-const CONFLICTS: [(&str, Meaning); 1] = [("organizations_name_key", codes::ORGANIZATION_EXISTS)];
+const CONFLICTS: [(&str, ErrorKind); 1] = [("organizations_name_key", codes::ORGANIZATION_EXISTS)];
 
 static CREATE: Statement = Statement::new("organizations.create", include_str!("sql/create.sql"));
 
@@ -46,7 +45,7 @@ pub(super) async fn create(
         .bind("author", author.literal())
         .fetch_one(db)
         .await;
-    let (document,) = created.map_err(|error| db::refusal(error, &CONFLICTS))?;
+    let (document,) = created.map_err(|error| db::constraint_error(error, &CONFLICTS))?;
     Ok(document)
 }
 
@@ -108,7 +107,7 @@ pub(super) async fn update(
         .bind("author", author.literal())
         .fetch_optional(db)
         .await;
-    Ok(updated.map_err(|error| db::refusal(error, &CONFLICTS))?.map(|(document,)| document))
+    Ok(updated.map_err(|error| db::constraint_error(error, &CONFLICTS))?.map(|(document,)| document))
 }
 
 static DELETE: Statement = Statement::new("organizations.delete", include_str!("sql/delete.sql"));
@@ -124,25 +123,6 @@ pub(super) async fn delete(db: &Db, tenant: &str, id: &str, author: &Author) -> 
     Ok(deleted.rows_affected() > 0)
 }
 
-/// The columns of a client grant.
-#[derive(sqlx::FromRow)]
-struct GrantRow {
-    grant_id: String,
-    client_id: String,
-    audience: String,
-    subject_type: String,
-    scope: Vec<String>,
-    #[sqlx(json)]
-    settings: Map<String, Value>,
-}
-
-impl From<GrantRow> for ClientGrant {
-    fn from(grant: GrantRow) -> Self {
-        let GrantRow { grant_id: id, client_id, audience, subject_type, scope, settings } = grant;
-        Self { id, client_id, audience, subject_type, scope, settings }
-    }
-}
-
 static LIST_GRANTS: Statement =
     Statement::new("organizations.list_grants", include_str!("sql/list_grants.sql"));
 
@@ -150,7 +130,7 @@ static LIST_GRANTS: Statement =
 struct ListedGrant {
     total: i64,
     #[sqlx(flatten)]
-    grant: Nullable<GrantRow>,
+    grant: Nullable<ClientGrant>,
 }
 
 /// A page of the grants of an organization, for an API under its stored identifier; `None` without the
@@ -175,7 +155,7 @@ pub(super) async fn list_grants(
         .await?;
     let Some(first) = rows.first() else { return Ok(None) };
     let total = Some(first.total);
-    let items = rows.into_iter().filter_map(|row| row.grant.0.map(ClientGrant::from)).collect();
+    let items = rows.into_iter().filter_map(|row| row.grant.0).collect();
     Ok(Some(List { items, total, next: None }))
 }
 
@@ -185,7 +165,7 @@ static ADD_GRANT: Statement = Statement::new("organizations.add_grant", include_
 struct AddedGrant {
     has_organization: bool,
     #[sqlx(flatten)]
-    grant: Nullable<GrantRow>,
+    grant: Nullable<ClientGrant>,
 }
 
 /// The outcome of [`add_grant`].
@@ -213,9 +193,10 @@ pub(super) async fn add_grant(
         ("organization_client_grants_pkey", codes::ORGANIZATION_HAS_GRANT),
         ("organization_client_grants_limit", codes::TOO_MANY_ORGANIZATION_GRANTS),
     ];
-    let AddedGrant { has_organization, grant } = added.map_err(|error| db::refusal(error, &conflicts))?;
+    let AddedGrant { has_organization, grant } =
+        added.map_err(|error| db::constraint_error(error, &conflicts))?;
     Ok(match grant.0 {
-        Some(grant) => Association::Added(grant.into()),
+        Some(grant) => Association::Added(grant),
         None if has_organization => Association::NoSuchGrant,
         None => Association::NoSuchOrganization,
     })

@@ -23,7 +23,7 @@ pub mod routes;
 pub(crate) mod store;
 
 use crate::app::Context;
-use crate::base::error::{Error, Meaning, Result, codes};
+use crate::base::error::{Error, ErrorKind, Result, codes};
 use crate::base::page::{List, Page};
 use model::{Owner, Permission};
 use store::Added;
@@ -40,7 +40,7 @@ pub async fn add(ctx: &Context, owner: Owner<'_>, permissions: &[Permission]) ->
         Added::NoSuchOwner => Err(inexistent(owner).into()),
         Added::NoSuchPermission { permission, server_exists } => Err(match (owner, server_exists) {
             (Owner::Role(_), false) => {
-                codes::INEXISTENT_RESOURCE_SERVER.because("The resource server does not exist.")
+                codes::INEXISTENT_RESOURCE_SERVER.with_message("The resource server does not exist.")
             }
             _ => unknown(&permission),
         }),
@@ -66,7 +66,7 @@ pub(crate) async fn of_user(ctx: &Context, user_id: &str, resource_server_id: &s
     store::fetch_names(ctx.db(), &ctx.tenant.id, user_id, resource_server_id).await
 }
 
-fn inexistent(owner: Owner<'_>) -> Meaning {
+fn inexistent(owner: Owner<'_>) -> ErrorKind {
     match owner {
         Owner::Role(_) => codes::INEXISTENT_ROLE,
         Owner::User(_) => codes::INEXISTENT_USER,
@@ -75,5 +75,5 @@ fn inexistent(owner: Owner<'_>) -> Meaning {
 
 fn unknown(permission: &Permission) -> Error {
     let Permission { resource_server_identifier: server, permission_name: name } = permission;
-    codes::INEXISTENT_PERMISSION.because(format!("This permission does not exist: '{server} - {name}'"))
+    codes::INEXISTENT_PERMISSION.with_message(format!("This permission does not exist: '{server} - {name}'"))
 }

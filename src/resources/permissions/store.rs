@@ -8,7 +8,7 @@ use sqlx::FromRow;
 
 use super::Permitted;
 use super::model::{Owner, Permission};
-use crate::base::error::{Error, Meaning, codes};
+use crate::base::error::{Error, ErrorKind, codes};
 use crate::base::page::{List, Page};
 use crate::db::{self, Db, Statement};
 use crate::journal::Author;
@@ -66,7 +66,7 @@ static ADD_TO_ROLE: Statement =
 static ADD_TO_USER: Statement =
     Statement::new("permissions.add_to_user", include_str!("sql/add_to_user.sql"));
 
-const CONFLICTS: &[(&str, Meaning)] = &[
+const CONFLICTS: &[(&str, ErrorKind)] = &[
     ("role_permissions_owner_fkey", codes::INEXISTENT_ROLE),
     ("role_permissions_permission_fkey", codes::INEXISTENT_PERMISSION),
     ("role_permissions_limit", codes::TOO_MANY_ROLE_PERMISSIONS),
@@ -121,7 +121,7 @@ pub(crate) async fn add(
         .bind("author", author.literal())
         .fetch_one(db)
         .await
-        .map_err(|error| db::refusal(error, CONFLICTS))?;
+        .map_err(|error| db::constraint_error(error, CONFLICTS))?;
     Ok(row.into())
 }
 

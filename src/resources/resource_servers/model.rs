@@ -1,4 +1,6 @@
-//! What an API is, and what a request may say about one.
+//! An API, and the requests that create and change one.
+
+use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -6,12 +8,14 @@ use sha2::{Digest, Sha256};
 use crate::auth::scopes;
 use crate::base::error::{Error, Result};
 use crate::base::fields::Fields;
-use crate::base::json::Object;
-use crate::base::schema::{Fault, Field, Kind, Part, Schema, Text, refuse};
+use crate::base::json::{FromBody, Object};
+use crate::base::schema::{Field, Kind, Part, Schema, Text, Violation, reject};
 use crate::tenancy::Tenant;
 
-/// How many APIs a list can be asked for by their identifiers.
-const IDENTIFIERS: usize = 10;
+/// The maximum number of `identifiers` of a list.
+const MAX_IDENTIFIERS: usize = 10;
+
+const SCOPES: &str = "List of permissions that this API uses";
 
 const SCOPE: Schema = Schema::closed(&[
     Field::new("value", Kind::Text(Text::between(1, 280)), "Value of this scope").required(),
@@ -60,7 +64,7 @@ macro_rules! schema {
                 ),
                 "Friendly name for this resource server",
             ),
-            Field::new("scopes", Kind::Array(0, &Kind::Object(&SCOPE)), "List of permissions that this API uses"),
+            Field::new("scopes", Kind::Array(0, &Kind::Object(&SCOPE)), SCOPES),
             Field::new("signing_alg", Kind::OneOf(&["HS256", "RS256", "RS512", "PS256"]), "Algorithm used to sign JWTs"),
             Field::new("signing_secret", Kind::Text(Text::at_least(16)), "Secret used to sign tokens when using symmetric algorithms"),
             switch("allow_offline_access", "Whether refresh tokens can be issued for this API"),
@@ -98,20 +102,19 @@ pub static CREATE: Schema = schema!(
 /// The body of `PATCH /api/v2/resource-servers/{id}`.
 pub static UPDATE: Schema = schema!();
 
-/// An API to be made.
+/// The body of `POST /api/v2/resource-servers`.
 #[derive(Debug)]
 pub struct NewResourceServer {
-    /// What tokens name as their audience. It never changes.
+    /// The audience of its tokens. It never changes.
     pub identifier: String,
-    /// All else, defaults included.
+    /// The other properties, defaults included.
     pub settings: Map<String, Value>,
-    /// What its tokens are to be signed with.
+    /// The key that signs its tokens, in the clear.
     pub signing_secret: Option<String>,
 }
 
-impl NewResourceServer {
-    /// Reads a body. Every fault it has is told at once.
-    pub fn read(body: &Object<'_>) -> Result<Self> {
+impl FromBody for NewResourceServer {
+    fn from_body(body: &Object<'_>) -> Result<Self> {
         let ResourceServerPatch { mut set, signing_secret, .. } = read(&CREATE, body)?;
         set.remove("identifier");
         for (name, value) in defaults() {
@@ -121,57 +124,46 @@ impl NewResourceServer {
     }
 }
 
-/// A change of an API.
+/// The body of `PATCH /api/v2/resource-servers/{id}`.
 #[derive(Debug)]
 pub struct ResourceServerPatch {
     /// Settings to replace.
     pub set: Map<String, Value>,
     /// Settings to remove.
     pub unset: Vec<String>,
-    /// What its tokens are to be signed with.
+    /// The key that signs its tokens, in the clear.
     pub signing_secret: Option<String>,
 }
 
-impl ResourceServerPatch {
-    /// Reads a body. Every fault it has is told at once.
-    pub fn read(body: &Object<'_>) -> Result<Self> {
+impl FromBody for ResourceServerPatch {
+    fn from_body(body: &Object<'_>) -> Result<Self> {
         read(&UPDATE, body)
-    }
-
-    /// Does it ask for tokens that are signed with a secret?
-    pub fn is_symmetric(&self) -> bool {
-        is_symmetric(&self.set)
     }
 }
 
-/// Do these settings ask for tokens that are signed with a secret?
+/// True if the tokens of an API with these settings are signed with a secret.
 pub fn is_symmetric(settings: &Map<String, Value>) -> bool {
     settings.get("signing_alg").is_some_and(|alg| alg == "HS256")
 }
 
 fn read(schema: &Schema, body: &Object<'_>) -> Result<ResourceServerPatch> {
     schema.check(body)?;
-    unique_scopes(body)?;
+    check_scopes_are_unique(body)?;
     let (set, unset) = body.set_and_unset(&["signing_secret"]);
     Ok(ResourceServerPatch { set, unset, signing_secret: body.value("signing_secret") })
 }
 
-fn unique_scopes(body: &Object<'_>) -> Result<()> {
+fn check_scopes_are_unique(body: &Object<'_>) -> Result<()> {
     let scopes: Vec<Map<String, Value>> = body.value("scopes").unwrap_or_default();
-    let mut seen = std::collections::HashSet::new();
-    let twice =
-        scopes.iter().filter_map(|scope| scope.get("value")?.as_str()).find(|value| !seen.insert(*value));
-    let fault = twice.map(|value| {
-        Fault::of(
-            "scopes",
-            "List of permissions that this API uses",
-            format!("Array items are not unique: {value}"),
-        )
-    });
-    refuse(Part::Payload, fault.as_slice())
+    let mut seen = HashSet::new();
+    let mut values = scopes.iter().filter_map(|scope| scope.get("value")?.as_str());
+    let violation = values
+        .find(|value| !seen.insert(*value))
+        .map(|value| Violation::of("scopes", SCOPES, format!("Array items are not unique: {value}")));
+    reject(Part::Payload, violation.as_slice())
 }
 
-/// What an API is when nothing is said of it.
+/// The default settings.
 fn defaults() -> [(&'static str, Value); 5] {
     [
         ("signing_alg", json!("RS256")),
@@ -182,13 +174,13 @@ fn defaults() -> [(&'static str, Value); 5] {
     ]
 }
 
-/// Refuses a list of too many identifiers.
+/// 400 if a list has too many `identifiers`.
 pub fn check_identifiers(identifiers: &[String]) -> Result<()> {
-    let fault = (identifiers.len() > IDENTIFIERS).then(|| {
-        let reason = format!("Array is too long ({}), maximum {IDENTIFIERS}", identifiers.len());
-        Fault::of("identifiers", "An optional filter on the resource server identifier", reason)
+    let violation = (identifiers.len() > MAX_IDENTIFIERS).then(|| {
+        let reason = format!("Array is too long ({}), maximum {MAX_IDENTIFIERS}", identifiers.len());
+        Violation::of("identifiers", "An optional filter on the resource server identifier", reason)
     });
-    refuse(Part::Query, fault.as_slice())
+    reject(Part::Query, violation.as_slice())
 }
 
 /// An API.
@@ -196,13 +188,13 @@ pub fn check_identifiers(identifiers: &[String]) -> Result<()> {
 pub struct ResourceServer {
     /// 24 hexadecimal digits.
     pub id: String,
-    /// What tokens name as their audience.
+    /// The audience of its tokens.
     pub identifier: String,
-    /// The Management API itself?
+    /// True for the Management API.
     pub is_system: bool,
-    /// All else but the secret.
+    /// The other properties, without the secret.
     pub settings: Map<String, Value>,
-    /// What its tokens are signed with.
+    /// The key that signs its tokens, in the clear.
     pub signing_secret: Option<String>,
 }
 
@@ -227,7 +219,7 @@ impl ResourceServer {
         }
     }
 
-    /// The document as the API answers it.
+    /// The API as JSON.
     pub fn document(mut self, fields: &Fields) -> Result<String> {
         self.settings.insert("id".into(), json!(self.id));
         self.settings.insert("identifier".into(), json!(self.identifier));
@@ -240,19 +232,19 @@ impl ResourceServer {
     }
 }
 
-/// Is this the id or an identifier of the tenant's Management API?
+/// True for the id and the identifiers of the tenant's Management API.
 pub fn is_system(tenant: &Tenant, id: &str) -> bool {
     tenant.is_management(id) || id == system_id(tenant)
 }
 
-/// The id of the tenant's Management API.
+/// The id of the tenant's Management API, derived from the name of the tenant.
 pub fn system_id(tenant: &Tenant) -> String {
     let digest = Sha256::digest(format!("management\n{}", tenant.id));
     let number = digest.iter().take(12).fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
     format!("{number:024x}")
 }
 
-/// `read:client_grants` is "Read Client Grants".
+/// `read:client_grants` becomes "Read Client Grants".
 fn describe(scope: &str) -> String {
     let word = |word: &str| {
         let mut letters = word.chars();

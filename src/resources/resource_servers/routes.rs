@@ -1,5 +1,3 @@
-//! The endpoints of resource servers.
-
 use actix_web::HttpResponse;
 use actix_web::http::Method;
 
@@ -15,7 +13,6 @@ use crate::http::params::Params;
 use crate::http::render::{json_text, no_content};
 use crate::http::{Body, Caller, Endpoint};
 
-/// The routes of resource servers.
 pub fn routes() -> Vec<Endpoint> {
     vec![
         endpoint(Method::POST, "/api/v2/resource-servers", create),
@@ -27,9 +24,8 @@ pub fn routes() -> Vec<Endpoint> {
 }
 
 async fn create(caller: Caller<CreateResourceServers>, body: Body) -> Result<HttpResponse> {
-    let body = body.read().await?;
-    let made = super::create(&caller, NewResourceServer::read(&body.object()?)?).await?;
-    Ok(json_text(201, made.document(&Fields::default())?))
+    let created = super::create(&caller, body.parse::<NewResourceServer>().await?).await?;
+    Ok(json_text(201, created.document(&Fields::default())?))
 }
 
 async fn list(caller: Caller<ReadResourceServers>, params: Params) -> Result<HttpResponse> {
@@ -53,9 +49,8 @@ async fn fetch(caller: Caller<ReadResourceServers>, params: Params) -> Result<Ht
 
 async fn update(caller: Caller<UpdateResourceServers>, params: Params, body: Body) -> Result<HttpResponse> {
     let id = params.path("id")?;
-    let body = body.read().await?;
-    let changed = super::update(&caller, &id, ResourceServerPatch::read(&body.object()?)?).await?;
-    Ok(json_text(200, changed.document(&Fields::default())?))
+    let updated = super::update(&caller, &id, body.parse::<ResourceServerPatch>().await?).await?;
+    Ok(json_text(200, updated.document(&Fields::default())?))
 }
 
 async fn delete(caller: Caller<DeleteResourceServers>, params: Params) -> Result<HttpResponse> {

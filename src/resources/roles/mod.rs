@@ -66,7 +66,7 @@ pub async fn delete(ctx: &Context, id: &str) -> Result<()> {
 pub async fn list_members(ctx: &Context, id: &str, page: &Page) -> Result<List<User>> {
     let cap = ctx.tenant.compat.offset_cap;
     if let (Page::Offset { page: number, .. }, Some(cap), Err(_)) = (page, cap, page.clone().within(cap)) {
-        return Err(codes::INVALID_PAGING.because(format!(
+        return Err(codes::INVALID_PAGING.with_message(format!(
             "Requesting page {number} exceeds the allowed maximum of {cap} records. To fetch results beyond {cap}, \
              use the checkpoint pagination method."
         )));

@@ -8,7 +8,7 @@ use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
 
 use crate::base::error::{Error, Result};
 use crate::base::json::{FromBody, Object};
-use crate::base::schema::{Fault, Field, Format, Kind, Part, Schema, Text, refuse};
+use crate::base::schema::{Field, Format, Kind, Part, Schema, Text, Violation, reject};
 
 // Auth0's schema limits neither. A name has to fit into an index.
 const NAME: Kind = Kind::Text(Text::between(1, 300));
@@ -114,8 +114,8 @@ impl Checkpoint {
             Some(Self { assigned_at, user_id: user_id.to_owned() })
         };
         let violation =
-            || Fault::of("from", "Optional Id from which to start selection", "Not a valid checkpoint");
-        read().map_or_else(|| refuse(Part::Query, &[violation()]).map(|()| Self::start()), Ok)
+            || Violation::of("from", "Optional Id from which to start selection", "Not a valid checkpoint");
+        read().map_or_else(|| reject(Part::Query, &[violation()]).map(|()| Self::start()), Ok)
     }
 
     /// The `next` of an answer: base64 of the time and the user, the form of a recorded one.
@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(checkpoint.assigned_at.microsecond(), 961_000);
         assert_eq!(checkpoint.write().unwrap(), recorded);
         for bad in ["x", "bm8gY29tbWE", "eCwx"] {
-            assert_eq!(Checkpoint::read(bad).unwrap_err().meaning.status, 400, "{bad}");
+            assert_eq!(Checkpoint::read(bad).unwrap_err().kind.status, 400, "{bad}");
         }
     }
 }

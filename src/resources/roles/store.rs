@@ -8,7 +8,7 @@ use sqlx::FromRow;
 use time::OffsetDateTime;
 
 use super::model::{Checkpoint, NewRole, RolePatch};
-use crate::base::error::{Error, Meaning, codes};
+use crate::base::error::{Error, ErrorKind, codes};
 use crate::base::page::{List, Page};
 use crate::db::{self, Db, Statement};
 use crate::journal::Author;
@@ -48,7 +48,7 @@ pub(crate) async fn create(
         .await;
     let (document,) = created.map_err(|error| {
         let conflicts = [("roles_name_key", codes::ROLE_EXISTS), ("roles_limit", codes::TOO_MANY_ENTITIES)];
-        db::refusal(error, &conflicts)
+        db::constraint_error(error, &conflicts)
     })?;
     Ok(document)
 }
@@ -95,7 +95,7 @@ pub(crate) async fn update(
         .bind("author", author.literal())
         .fetch_optional(db)
         .await
-        .map_err(|error| db::refusal(error, &[("roles_name_key", codes::ROLE_EXISTS)]))?;
+        .map_err(|error| db::constraint_error(error, &[("roles_name_key", codes::ROLE_EXISTS)]))?;
     Ok(row.map(|(document,)| document))
 }
 
@@ -173,7 +173,7 @@ pub(crate) async fn assign(
     tenant: &str,
     user_ids: &[String],
     role_ids: &[String],
-    unknown_user: Meaning,
+    unknown_user: ErrorKind,
     author: &Author,
 ) -> Result<(), Error> {
     let assigned = ASSIGN
@@ -189,7 +189,7 @@ pub(crate) async fn assign(
             ("role_members_role_fkey", codes::INEXISTENT_ROLE),
             ("role_members_limit", codes::TOO_MANY_ROLES),
         ];
-        db::refusal(error, &conflicts)
+        db::constraint_error(error, &conflicts)
     })
 }
 

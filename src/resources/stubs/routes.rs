@@ -25,6 +25,6 @@ fn answer(answer: Answer, params: &Params) -> Result<HttpResponse> {
         Answer::List(plural) => {
             Ok(listed(plural, &params.page(0)?, &List { total: Some(0), ..List::default() }))
         }
-        Answer::NotFound(message) => Err(codes::NOT_FOUND.because(message)),
+        Answer::NotFound(message) => Err(codes::NOT_FOUND.with_message(message)),
     }
 }

@@ -58,7 +58,7 @@ pub async fn update(
         audience.clone_from(&ctx.tenant.audience);
     }
     let updated = store::update(ctx.db(), &ctx.tenant.id, &patch, if_match.as_deref(), &ctx.author).await?;
-    updated.map_err(Error::mismatch)
+    updated.map_err(Error::precondition_failed)
 }
 
 /// Does a signup report that the user exists?

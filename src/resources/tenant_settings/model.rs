@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::base::error::{Error, Result};
 use crate::base::fields::Fields;
 use crate::base::json::{FromBody, Object};
-use crate::base::schema::{Fault, Field, Format, Kind, Part, Schema, Text, refuse};
+use crate::base::schema::{Field, Format, Kind, Part, Schema, Text, Violation, reject};
 
 const ANY: Kind = Kind::Text(Text::ANY);
 const VERSION: Kind = Kind::Text(Text::between(0, 8));
@@ -264,17 +264,17 @@ pub struct SettingsPatch {
 
 impl FromBody for SettingsPatch {
     fn from_body(body: &Object<'_>) -> Result<Self> {
-        let mut faults = UPDATE.faults(body);
+        let mut violations = UPDATE.violations(body);
         let (mut set, unset) = body.set_and_unset(&[]);
         let in_minutes: Vec<String> = set.keys().filter(|name| name.ends_with(IN_MINUTES)).cloned().collect();
         for name in in_minutes {
             let hours = name.trim_end_matches(IN_MINUTES);
             let value = set.remove(&name).map_or(Value::Null, in_hours);
             if set.insert(hours.to_owned(), value).is_some() {
-                faults.push(Fault::of_root(format!("Cannot set both {hours} and {name}")));
+                violations.push(Violation::of_root(format!("Cannot set both {hours} and {name}")));
             }
         }
-        refuse(Part::Payload, &faults)?;
+        reject(Part::Payload, &violations)?;
         Ok(Self { set, unset })
     }
 }

@@ -39,7 +39,7 @@ use request::{Identity, Subject, TicketRequest};
 /// Creates a ticket; its link.
 pub async fn create(ctx: &Context, request: &TicketRequest) -> Result<String> {
     let (db, tenant, client) = (ctx.db(), &*ctx.tenant.id, request.client_id.as_deref());
-    let not_found = || codes::INEXISTENT_USER.because("User not found.");
+    let not_found = || codes::INEXISTENT_USER.with_message("User not found.");
     let target = match &request.subject {
         Subject::User(id, identity) => {
             target_of_user(ctx, id, identity.as_ref(), client).await?.ok_or_else(not_found)?
@@ -48,7 +48,7 @@ pub async fn create(ctx: &Context, request: &TicketRequest) -> Result<String> {
             let found = store::find_target_by_email(db, tenant, connection_id, email, client).await?;
             let inexistent = || {
                 codes::INEXISTENT_CONNECTION
-                    .because(format!("The connection with id {connection_id} does not exist."))
+                    .with_message(format!("The connection with id {connection_id} does not exist."))
             };
             checked(found.ok_or_else(inexistent)?.ok_or_else(not_found)?, None)?
         }

@@ -185,5 +185,5 @@ impl Subject {
 }
 
 fn invalid<T>(reason: &str) -> Result<T> {
-    Err(codes::INVALID_BODY.because(format!("Payload validation error: '{reason}'.")))
+    Err(codes::INVALID_BODY.with_message(format!("Payload validation error: '{reason}'.")))
 }

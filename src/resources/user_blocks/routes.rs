@@ -52,6 +52,6 @@ async fn blocks(caller: &Caller<ReadUserBlocks>, account: &Account, params: &Par
 fn identifier(params: &Params) -> Result<Account> {
     let given = params.query("identifier")?.filter(|text| !text.is_empty());
     given.map(Account::Identifier).ok_or_else(|| {
-        codes::INVALID_QUERY.because("Query validation error: 'Missing required property: identifier'.")
+        codes::INVALID_QUERY.with_message("Query validation error: 'Missing required property: identifier'.")
     })
 }

@@ -97,7 +97,8 @@ pub(crate) async fn create_in(ctx: &Context, connection: &Connection, new: NewUs
 /// password.
 fn check_requirements(connection: &Connection, new: &NewUser) -> Result<()> {
     let missing = |name: &str| {
-        codes::INVALID_BODY.because(format!("Payload validation error: 'Missing required property: {name}'."))
+        codes::INVALID_BODY
+            .with_message(format!("Payload validation error: 'Missing required property: {name}'."))
     };
     if let Some(identifier) =
         connection.first_missing_identifier(|identifier| new.identifier(identifier).is_some())
@@ -180,7 +181,7 @@ pub async fn update(
         // The user or, since it was resolved, its secondary identity is gone.
         Updated::NoSuchUser if is_of_secondary => Err(codes::PATCH_CONNECTION_UNSUITABLE.into()),
         Updated::NoSuchUser => Err(codes::INEXISTENT_USER.into()),
-        Updated::Mismatch(etag) => Err(Error::mismatch(etag)),
+        Updated::Mismatch(etag) => Err(Error::precondition_failed(etag)),
     }
 }
 
@@ -223,6 +224,6 @@ pub async fn delete(ctx: &Context, id: &UserId, if_match: Option<&[String]>) -> 
     }
     match store::delete(ctx.db(), &ctx.tenant.id, id.as_str(), if_match, &ctx.author).await? {
         None => Ok(()),
-        Some(etag) => Err(Error::mismatch(etag)),
+        Some(etag) => Err(Error::precondition_failed(etag)),
     }
 }

@@ -10,7 +10,7 @@ use crate::base::ids::UserId;
 use crate::base::json::{FromBody, Object};
 use crate::base::metadata::{self, MetadataPatch};
 use crate::base::patch::Patch;
-use crate::base::schema::{Field, Kind, Part, Schema, Text, refuse};
+use crate::base::schema::{Field, Kind, Part, Schema, Text, reject};
 use crate::db::FromRow;
 use crate::journal::Author;
 use crate::resources::tickets::model::Issue;
@@ -159,10 +159,10 @@ impl NewUser {
 
 /// Checks a body against its schema and the rules of metadata; reports all violations at once.
 fn check(schema: &Schema, body: &Object<'_>) -> Result<()> {
-    let mut faults = schema.faults(body);
-    faults.extend(metadata::faults(body, "user_metadata"));
-    faults.extend(metadata::faults(body, "app_metadata"));
-    refuse(Part::Payload, &faults)
+    let mut violations = schema.violations(body);
+    violations.extend(metadata::violations(body, "user_metadata"));
+    violations.extend(metadata::violations(body, "app_metadata"));
+    reject(Part::Payload, &violations)
 }
 
 /// Adds the identifiers (e-mail address, username, phone number) to a profile, not verified unless it says
@@ -253,7 +253,8 @@ impl UserPatch {
             ("password", has_password),
         ];
         let clash = |one: &str, other: &str| {
-            Err(codes::NOT_SIMULTANEOUSLY.because(format!("Cannot update {one} and {other} simultaneously")))
+            Err(codes::NOT_SIMULTANEOUSLY
+                .with_message(format!("Cannot update {one} and {other} simultaneously")))
         };
         for (name, is_present) in others {
             if is_present && has_username {
@@ -290,7 +291,7 @@ impl UserPatch {
         let mut of_primary: Vec<&str> = names.filter(is_of_primary).collect();
         if !of_primary.is_empty() {
             of_primary.sort_unstable();
-            return Err(codes::SECONDARY_ATTRIBUTES.because(format!(
+            return Err(codes::SECONDARY_ATTRIBUTES.with_message(format!(
                 "The following user attributes cannot be updated: {}. The specified connection belongs to a secondary identity.",
                 of_primary.join(", ")
             )));

@@ -8,7 +8,7 @@ use super::model::{NewUser, UserPatch};
 use crate::auth::scopes::{CreateUsers, DeleteUsers, ListUsers, ReadUsers, UpdateUsers};
 use crate::base::error::Error;
 use crate::base::fields::Fields;
-use crate::base::schema::{Fault, Part, refusal};
+use crate::base::schema::{Part, Violation, validation_error};
 use crate::http::conditional::Preconditions;
 use crate::http::endpoint::endpoint;
 use crate::http::page::{array, listed_with_length};
@@ -81,7 +81,8 @@ async fn delete(
 /// Which users a list is asked for. An empty parameter counts as none.
 fn query(params: &Params) -> Result<Query, Error> {
     let text = |name| Ok::<_, Error>(params.query(name)?.filter(|text| !text.is_empty()));
-    let invalid = |name, about, reason: String| refusal(Part::Query, &[Fault::of(name, about, reason)]);
+    let invalid =
+        |name, about, reason: String| validation_error(Part::Query, &[Violation::of(name, about, reason)]);
     check_search_engine(text("search_engine")?.as_deref())?;
     params.boolean("primary_order", "If true (default), results are returned in a deterministic order")?;
     let sort = text("sort")?.map(|text| Sort::parse(&text)).transpose();

@@ -20,7 +20,7 @@ use sqlx::types::Json;
 
 use super::document::identities;
 use super::model::{Change, Creation, IdentityChange, Updated, User};
-use crate::base::error::{Error, Meaning, codes};
+use crate::base::error::{Error, ErrorKind, codes};
 use crate::db::array_literal;
 use crate::db::batch::Batch;
 use crate::db::registry::Slot;
@@ -33,11 +33,6 @@ pub(crate) const STATEMENTS: &[&Statement] =
 
 /// How long a change waits before it is repeated after a deadlock.
 const DEADLOCK_PAUSE: Duration = Duration::from_millis(50);
-
-/// To be deleted with its last caller: [`User`] maps a row by itself.
-pub(crate) fn user(row: &sqlx::postgres::PgRow) -> Result<User, sqlx::Error> {
-    sqlx::FromRow::from_row(row)
-}
 
 static FETCH: Statement = Statement::new("users.fetch", include_str!("sql/fetch.sql"));
 
@@ -210,7 +205,7 @@ pub(crate) async fn update(db: &Db, change: Change) -> Result<Updated, Error> {
 static UPDATE_IDENTITY: Statement =
     Statement::new("users.update_identity", include_str!("sql/update_identity.sql"));
 
-const TAKEN_ON_UPDATE: &[(&str, Meaning)] = &[
+const TAKEN_ON_UPDATE: &[(&str, ErrorKind)] = &[
     ("identities_email_key", codes::EMAIL_IN_USE),
     ("identities_username_key", codes::USERNAME_IN_USE),
     ("identities_phone_number_key", codes::PHONE_IN_USE),
@@ -251,7 +246,7 @@ pub(crate) async fn update_identity(
         }
         row => row,
     };
-    Ok(row.map_err(|e| db::refusal(e, TAKEN_ON_UPDATE))?.map_or(Updated::NoSuchUser, Updated::from))
+    Ok(row.map_err(|e| db::constraint_error(e, TAKEN_ON_UPDATE))?.map_or(Updated::NoSuchUser, Updated::from))
 }
 
 /// JSON text as a parameter of type jsonb.
@@ -262,7 +257,7 @@ fn raw(text: &str) -> Json<&RawValue> {
 
 static CREATE: Statement = Statement::new("users.create", include_str!("sql/create.sql"));
 
-const TAKEN: &[(&str, Meaning)] = &[
+const TAKEN: &[(&str, ErrorKind)] = &[
     ("users_pkey", codes::USER_EXISTS),
     ("identities_pkey", codes::USER_EXISTS),
     ("passwords_pkey", codes::USER_EXISTS),
@@ -291,7 +286,7 @@ pub(crate) async fn create(db: &Db, tenant: &str, creation: &Creation<'_>) -> Re
         .bind("connection_id", creation.connection_id)
         .fetch_optional(db)
         .await
-        .map_err(|e| db::refusal(e, TAKEN))
+        .map_err(|e| db::constraint_error(e, TAKEN))
 }
 
 static DELETE: Statement = Statement::new("users.delete", include_str!("sql/delete.sql"));

@@ -1,1 +1,7 @@
-select exists (select from signing_keys where tenant_id = $1)
+-- Whether a tenant has a signing key.
+-- $1 tenant_id text
+select exists (
+           select
+             from signing_keys
+            where tenant_id = $1
+       ) as has_signing_key

@@ -9,10 +9,10 @@ use roster::tenancy::keys::SigningKey;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{PATH, changed, kept, made, path_of};
+use super::{PATH, create, path_of, update, without_encrypted};
 use crate::support::{Tenant, send};
 
-/// The key of RFC 7638, 3.1, whose thumbprint is given there.
+/// The key and the thumbprint in RFC 7638, 3.1.
 const MODULUS: &str = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
 const THUMBPRINT: &str = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs";
 
@@ -35,25 +35,25 @@ fn key() -> Value {
     json!({ "credential_type": "public_key", "name": "mine", "pem": public_key() })
 }
 
-async fn added(tenant: &Tenant, client: &Value, credential: Value) -> Value {
+async fn add_credential(tenant: &Tenant, client: &Value, credential: Value) -> Value {
     let answer = tenant.post(&format!("{}/credentials", path_of(client)), credential).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
     answer.json
 }
 
-fn one(client: &Value, credential: &Value) -> String {
+fn credential_path(client: &Value, credential: &Value) -> String {
     format!("{}/credentials/{}", path_of(client), credential["id"].as_str().unwrap())
 }
 
-fn named(credential: &Value) -> Value {
+fn reference_to(credential: &Value) -> Value {
     json!({ "private_key_jwt": { "credentials": [{ "id": credential["id"] }] } })
 }
 
 #[tokio::test]
-async fn a_public_key_is_known_by_its_thumbprint() {
+async fn public_key_gets_its_thumbprint_as_kid() {
     let tenant = Tenant::new().await;
-    let client = made(&tenant, json!({})).await;
-    let mut credential = added(&tenant, &client, key()).await;
+    let client = create(&tenant, json!({})).await;
+    let mut credential = add_credential(&tenant, &client, key()).await;
     assert_eq!(credential["id"].as_str().unwrap().len(), 27);
     assert_eq!(credential["created_at"], credential["updated_at"]);
     insta::assert_json_snapshot!(credential, { ".id" => "[id]", ".created_at" => "[time]", ".updated_at" => "[time]" }, @r#"
@@ -69,15 +69,15 @@ async fn a_public_key_is_known_by_its_thumbprint() {
     "#);
     assert_eq!(credential["kid"], THUMBPRINT);
     credential["expires_at"] = Value::Null;
-    assert_eq!(tenant.get(&one(&client, &credential)).await.json, credential);
+    assert_eq!(tenant.get(&credential_path(&client, &credential)).await.json, credential);
     let listed = tenant.get(&format!("{}/credentials?include_totals=true", path_of(&client))).await;
     assert_eq!(listed.json, json!([credential]));
 }
 
 #[tokio::test]
-async fn a_key_is_the_same_in_every_form() {
+async fn public_key_is_the_same_in_every_encoding() {
     let tenant = Tenant::new().await;
-    let client = made(&tenant, json!({})).await;
+    let client = create(&tenant, json!({})).await;
     let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
     let spki: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
     let mut kids = Vec::new();
@@ -86,61 +86,69 @@ async fn a_key_is_the_same_in_every_form() {
         pem("RSA PUBLIC KEY", pair.public_key().as_ref()),
         pem("PUBLIC KEY", spki.as_ref()).replace('\n', "\r\n"),
     ] {
-        let credential =
-            added(&tenant, &client, json!({ "credential_type": "public_key", "pem": text, "alg": "PS256" }))
-                .await;
+        let credential = add_credential(
+            &tenant,
+            &client,
+            json!({ "credential_type": "public_key", "pem": text, "alg": "PS256" }),
+        )
+        .await;
         assert_eq!((&credential["alg"], credential.get("name")), (&json!("PS256"), None));
         kids.push(credential["kid"].clone());
     }
     kids.dedup();
     assert_eq!(kids.len(), 1);
     let certificate = json!({ "credential_type": "public_key", "pem": pem("CERTIFICATE", &certificate()), "parse_expiry_from_cert": true, "kid": "my-own-kid-1" });
-    let credential = added(&tenant, &client, certificate).await;
+    let credential = add_credential(&tenant, &client, certificate).await;
     assert_eq!(credential["kid"], "my-own-kid-1");
     assert!(credential["expires_at"].as_str().unwrap() > "2030");
 }
 
 #[tokio::test]
-async fn a_certificate_is_known_by_its_digest_or_by_its_name() {
+async fn certificate_is_stored_as_digest_or_as_name() {
     let tenant = Tenant::new().await;
-    let client = made(&tenant, json!({})).await;
+    let client = create(&tenant, json!({})).await;
     let der = certificate();
     let text = pem("CERTIFICATE", &der);
     let own =
-        added(&tenant, &client, json!({ "credential_type": "x509_cert", "name": "n", "pem": text })).await;
+        add_credential(&tenant, &client, json!({ "credential_type": "x509_cert", "name": "n", "pem": text }))
+            .await;
     assert_eq!(own["thumbprint_sha256"], URL_SAFE_NO_PAD.encode(Sha256::digest(&der)));
     assert!(own["expires_at"].is_string());
     assert_eq!((own.get("kid"), own.get("alg")), (None, None));
-    let of_name = added(&tenant, &client, json!({ "credential_type": "cert_subject_dn", "pem": text })).await;
+    let of_name =
+        add_credential(&tenant, &client, json!({ "credential_type": "cert_subject_dn", "pem": text })).await;
     assert_eq!((&of_name["subject_dn"], of_name.get("expires_at")), (&json!("CN=example.com"), None));
-    let name =
-        added(&tenant, &client, json!({ "credential_type": "cert_subject_dn", "subject_dn": "C=JP\nCN=x" }))
-            .await;
+    let name = add_credential(
+        &tenant,
+        &client,
+        json!({ "credential_type": "cert_subject_dn", "subject_dn": "C=JP\nCN=x" }),
+    )
+    .await;
     assert_eq!(name["subject_dn"], "C=JP\nCN=x");
 }
 
 #[tokio::test]
-async fn a_creation_brings_credentials_along() {
+async fn client_is_created_with_its_credentials() {
     let tenant = Tenant::new().await;
     let sent = json!({
         "client_authentication_methods": { "private_key_jwt": { "credentials": [key()] } },
         "signed_request_object": { "required": true, "credentials": [key()] },
     });
-    let client = made(&tenant, sent).await;
+    let client = create(&tenant, sent).await;
     let methods = &client["client_authentication_methods"]["private_key_jwt"]["credentials"][0];
     assert_eq!(
         (&methods["kid"], &methods["name"], &methods["alg"]),
         (&json!(THUMBPRINT), &json!("mine"), &json!("RS256"))
     );
     assert!(methods["created_at"].is_string() && methods.get("expires_at").is_none());
-    let mut later = kept(&client);
-    later["client_authentication_methods"] = named(methods);
+    let mut later = without_encrypted(&client);
+    later["client_authentication_methods"] = reference_to(methods);
     let request = &client["signed_request_object"]["credentials"][0];
     later["signed_request_object"]["credentials"] = json!([{ "id": request["id"] }]);
     assert_eq!(tenant.get(&path_of(&client)).await.json, later);
     let mut whole = methods.clone();
     whole["expires_at"] = Value::Null;
-    assert_eq!(tenant.get(&one(&client, methods)).await.json, whole);
+    assert_eq!(tenant.get(&credential_path(&client, methods)).await.json, whole);
     for credential in [methods, request] {
         let kinds: Vec<String> =
             tenant.journal(credential["id"].as_str().unwrap()).await.into_iter().map(|e| e.0).collect();
@@ -149,44 +157,49 @@ async fn a_creation_brings_credentials_along() {
     let bad = json!({ "name": "x", "client_authentication_methods": { "private_key_jwt": { "credentials": [key(), { "credential_type": "public_key", "pem": "x" }] } } });
     let refused = tenant.post(PATH, bad).await;
     assert!(
-        refused.refusal().2.contains("client_authentication_methods.private_key_jwt.credentials.1.pem"),
+        refused.error().2.contains("client_authentication_methods.private_key_jwt.credentials.1.pem"),
         "{}",
         refused.text
     );
 }
 
 #[tokio::test]
-async fn a_client_names_only_credentials_of_its_own() {
+async fn client_can_name_only_its_own_credentials() {
     let tenant = Tenant::new().await;
-    let (client, other) = (made(&tenant, json!({})).await, made(&tenant, json!({})).await);
-    let (mine, theirs) = (added(&tenant, &client, key()).await, added(&tenant, &other, key()).await);
-    let answer = changed(&tenant, &client, json!({ "client_authentication_methods": named(&mine) })).await;
-    assert_eq!(answer["client_authentication_methods"], named(&mine));
+    let (client, other) = (create(&tenant, json!({})).await, create(&tenant, json!({})).await);
+    let (mine, theirs) =
+        (add_credential(&tenant, &client, key()).await, add_credential(&tenant, &other, key()).await);
+    let answer =
+        update(&tenant, &client, json!({ "client_authentication_methods": reference_to(&mine) })).await;
+    assert_eq!(answer["client_authentication_methods"], reference_to(&mine));
     for wrong in [&theirs, &json!({ "id": "cred_nobody" })] {
-        let patch = json!({ "description": "d", "client_authentication_methods": named(wrong) });
-        assert_eq!(tenant.patch(&path_of(&client), patch).await.refusal().1, Some("invalid_body"));
+        let patch = json!({ "description": "d", "client_authentication_methods": reference_to(wrong) });
+        assert_eq!(tenant.patch(&path_of(&client), patch).await.error().1, Some("invalid_body"));
     }
     assert_eq!(tenant.get(&path_of(&client)).await.json, answer);
     let replaced = json!({ "tls_client_auth": { "credentials": [] } });
-    let answer = changed(&tenant, &client, json!({ "client_authentication_methods": replaced })).await;
-    assert_eq!(answer["client_authentication_methods"], replaced, "there is only one method");
+    let answer = update(&tenant, &client, json!({ "client_authentication_methods": replaced })).await;
+    assert_eq!(answer["client_authentication_methods"], replaced, "a client has one method");
 
-    assert_eq!(tenant.get(&one(&client, &theirs)).await.refusal().1, Some("inexistent_credential"));
-    assert_eq!(tenant.patch(&one(&client, &theirs), json!({ "expires_at": null })).await.refusal().0, 404);
-    assert_eq!(tenant.delete(&one(&client, &theirs)).await.status, 204);
-    assert_eq!(tenant.get(&one(&other, &theirs)).await.status, 200);
+    assert_eq!(tenant.get(&credential_path(&client, &theirs)).await.error().1, Some("inexistent_credential"));
+    assert_eq!(
+        tenant.patch(&credential_path(&client, &theirs), json!({ "expires_at": null })).await.error().0,
+        404
+    );
+    assert_eq!(tenant.delete(&credential_path(&client, &theirs)).await.status, 204);
+    assert_eq!(tenant.get(&credential_path(&other, &theirs)).await.status, 200);
     for path in [format!("{PATH}/nobody/credentials")] {
-        assert_eq!(tenant.get(&path).await.refusal().1, Some("inexistent_client"));
-        assert_eq!(tenant.post(&path, key()).await.refusal().1, Some("inexistent_client"));
+        assert_eq!(tenant.get(&path).await.error().1, Some("inexistent_client"));
+        assert_eq!(tenant.post(&path, key()).await.error().1, Some("inexistent_client"));
     }
 }
 
 #[tokio::test]
-async fn an_expiry_can_be_changed_and_taken_away() {
+async fn update_changes_and_removes_the_expiry() {
     let tenant = Tenant::new().await;
-    let client = made(&tenant, json!({})).await;
-    let credential = added(&tenant, &client, key()).await;
-    let path = one(&client, &credential);
+    let client = create(&tenant, json!({})).await;
+    let credential = add_credential(&tenant, &client, key()).await;
+    let path = credential_path(&client, &credential);
     let later = tenant.patch(&path, json!({ "expires_at": "2023-05-16T11:07:30.535694+02:00" })).await;
     assert_eq!((later.status, &later.json["expires_at"]), (200, &json!("2023-05-16T09:07:30.535Z")));
     assert!(later.json["updated_at"].as_str() >= credential["updated_at"].as_str());
@@ -200,43 +213,44 @@ async fn an_expiry_can_be_changed_and_taken_away() {
         json!({ "expires_at": "9999-12-31T23:59:59-12:00" }),
         json!({ "name": "x" }),
     ] {
-        assert_eq!(tenant.patch(&path, bad.clone()).await.refusal().1, Some("invalid_body"), "{bad}");
+        assert_eq!(tenant.patch(&path, bad.clone()).await.error().1, Some("invalid_body"), "{bad}");
     }
     assert_eq!(tenant.get(&path).await.json, before);
 }
 
 #[tokio::test]
-async fn a_deleted_credential_is_named_nowhere_any_more() {
+async fn delete_removes_the_credential_from_the_settings() {
     let tenant = Tenant::new().await;
     let sent =
         json!({ "client_authentication_methods": { "private_key_jwt": { "credentials": [key(), key()] } } });
-    let client = made(&tenant, sent).await;
+    let client = create(&tenant, sent).await;
     let credentials = &client["client_authentication_methods"]["private_key_jwt"]["credentials"];
-    let path = one(&client, &credentials[0]);
+    let path = credential_path(&client, &credentials[0]);
     for _ in 0..2 {
         assert_eq!(tenant.delete(&path).await.status, 204);
     }
-    assert_eq!(tenant.get(&path).await.refusal().0, 404);
+    assert_eq!(tenant.get(&path).await.error().0, 404);
     let now = tenant.get(&path_of(&client)).await.json;
-    assert_eq!(now["client_authentication_methods"], named(&credentials[1]));
+    assert_eq!(now["client_authentication_methods"], reference_to(&credentials[1]));
     let about_client = tenant.journal(client["client_id"].as_str().unwrap()).await;
     assert!(about_client[1].1["client_authentication_methods"].is_object(), "{about_client:?}");
     let about_credential = tenant.journal(credentials[0]["id"].as_str().unwrap()).await;
     assert_eq!(about_credential[1].0, "client_credential.deleted");
     assert_eq!(tenant.delete(&path_of(&client)).await.status, 204);
-    assert_eq!(tenant.get(&one(&client, &credentials[1])).await.refusal().0, 404);
+    assert_eq!(tenant.get(&credential_path(&client, &credentials[1])).await.error().0, 404);
     let about_other = tenant.journal(credentials[1]["id"].as_str().unwrap()).await;
-    assert_eq!(about_other.last().unwrap().0, "client_credential.deleted", "it goes with its client");
+    assert_eq!(about_other.last().unwrap().0, "client_credential.deleted", "deleted with its client");
 }
 
 #[tokio::test]
-async fn a_client_never_names_what_is_deleted_at_the_same_time() {
+async fn client_never_names_a_concurrently_deleted_credential() {
     let tenant = Tenant::new().await;
-    let client = made(&tenant, json!({})).await;
+    let client = create(&tenant, json!({})).await;
     for _ in 0..25 {
-        let credential = added(&tenant, &client, key()).await;
-        let (path, one) = (path_of(&client), one(&client, &credential));
-        let patch = tenant.patch(&path, json!({ "client_authentication_methods": named(&credential) }));
+        let credential = add_credential(&tenant, &client, key()).await;
+        let (path, one) = (path_of(&client), credential_path(&client, &credential));
+        let patch =
+            tenant.patch(&path, json!({ "client_authentication_methods": reference_to(&credential) }));
         let (patched, deleted) = tokio::join!(patch, tenant.delete(&one));
         assert!([200, 400].contains(&patched.status) && deleted.status == 204, "{}", patched.text);
         let now = tenant.get(&path).await.json;
@@ -246,9 +260,9 @@ async fn a_client_never_names_what_is_deleted_at_the_same_time() {
 }
 
 #[tokio::test]
-async fn what_is_no_credential_is_refused_and_nothing_is_kept() {
+async fn create_refuses_invalid_credentials() {
     let tenant = Tenant::new().await;
-    let client = made(&tenant, json!({})).await;
+    let client = create(&tenant, json!({})).await;
     let path = format!("{}/credentials", path_of(&client));
     let der = certificate();
     let text = pem("CERTIFICATE", &der);
@@ -289,7 +303,7 @@ async fn what_is_no_credential_is_refused_and_nothing_is_kept() {
     ] {
         let answer = tenant.post(&path, bad.clone()).await;
         assert_eq!(
-            (answer.refusal().0, answer.refusal().1),
+            (answer.error().0, answer.error().1),
             (400, Some("invalid_body")),
             "{bad}: {}",
             answer.text
@@ -299,17 +313,17 @@ async fn what_is_no_credential_is_refused_and_nothing_is_kept() {
 }
 
 #[tokio::test]
-async fn credentials_have_scopes_of_their_own() {
+async fn settings_with_credentials_have_their_own_scope() {
     let tenant = Tenant::new().await;
-    let client = made(&tenant, json!({})).await;
-    let credential = added(&tenant, &client, key()).await;
+    let client = create(&tenant, json!({})).await;
+    let credential = add_credential(&tenant, &client, key()).await;
     let patch = async |scope: &str, body: Value| {
         let token = tenant.token_with(&[scope]).await;
         send(tenant.request("PATCH", &path_of(&client)).bearer_auth(token).json(&body)).await
     };
-    let methods = json!({ "client_authentication_methods": named(&credential) });
+    let methods = json!({ "client_authentication_methods": reference_to(&credential) });
     let answer = patch("update:client_credentials", methods.clone()).await;
     assert_eq!((answer.status, answer.json.get("client_authentication_methods")), (200, None));
-    assert_eq!(patch("update:client_keys", methods).await.refusal().0, 403);
-    assert_eq!(patch("update:client_credentials", json!({ "name": "x" })).await.refusal().0, 403);
+    assert_eq!(patch("update:client_keys", methods).await.error().0, 403);
+    assert_eq!(patch("update:client_credentials", json!({ "name": "x" })).await.error().0, 403);
 }

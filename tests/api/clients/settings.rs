@@ -1,13 +1,13 @@
-//! What a client is by default, and how its settings change.
+//! The settings of a client: defaults, merge, limits.
 
 use roster::resources::clients::fields::merged_names;
 use serde_json::{Value, json};
 
-use super::{PATH, changed, kept, made, path_of};
+use super::{PATH, create, path_of, update, without_encrypted};
 use crate::support::{Tenant, send};
 
 #[tokio::test]
-async fn defaults_follow_what_was_sent() {
+async fn defaults_depend_on_the_body() {
     let tenant = Tenant::new().await;
     let four = json!(["authorization_code", "implicit", "refresh_token", "client_credentials"]);
     let three = json!(["authorization_code", "implicit", "refresh_token"]);
@@ -28,7 +28,7 @@ async fn defaults_follow_what_was_sent() {
             (2_592_000, 1_296_000),
         ),
     ] {
-        let client = made(&tenant, sent.clone()).await;
+        let client = create(&tenant, sent.clone()).await;
         assert_eq!(&client["grant_types"], grant_types, "{sent}");
         let token = &client["refresh_token"];
         assert_eq!(
@@ -48,10 +48,10 @@ async fn defaults_follow_what_was_sent() {
 }
 
 #[tokio::test]
-async fn third_parties_have_defaults_of_their_own_and_no_organizations() {
+async fn third_party_has_its_own_defaults_and_no_organizations() {
     let tenant = Tenant::new().await;
     let public =
-        made(&tenant, json!({ "is_first_party": false, "token_endpoint_auth_method": "none" })).await;
+        create(&tenant, json!({ "is_first_party": false, "token_endpoint_auth_method": "none" })).await;
     let token = &public["refresh_token"];
     assert_eq!(
         (
@@ -64,7 +64,7 @@ async fn third_parties_have_defaults_of_their_own_and_no_organizations() {
     );
     assert_eq!(public["third_party_security_mode"], "permissive");
     let strict =
-        made(&tenant, json!({ "is_first_party": false, "third_party_security_mode": "strict" })).await;
+        create(&tenant, json!({ "is_first_party": false, "third_party_security_mode": "strict" })).await;
     assert_eq!(strict["grant_types"], json!(["authorization_code"]));
     assert_eq!(
         strict["jwt_configuration"],
@@ -78,18 +78,18 @@ async fn third_parties_have_defaults_of_their_own_and_no_organizations() {
     let refused = tenant
         .post(PATH, json!({ "name": "x", "is_first_party": false, "organization_usage": "allow" }))
         .await;
-    assert!(refused.refusal().2.starts_with("Organizations are only available to first party clients"));
+    assert!(refused.error().2.starts_with("Organizations are only available to first party clients"));
     let patched =
         tenant.patch(&path_of(&strict), json!({ "organization_require_behavior": "no_prompt" })).await;
-    assert_eq!(patched.refusal().0, 403);
-    let first = made(&tenant, json!({ "organization_usage": "allow" })).await;
+    assert_eq!(patched.error().0, 403);
+    let first = create(&tenant, json!({ "organization_usage": "allow" })).await;
     let patched = tenant.patch(&path_of(&first), json!({ "is_first_party": false })).await;
-    assert_eq!(patched.refusal().0, 403);
-    changed(&tenant, &first, json!({ "is_first_party": false, "organization_usage": null })).await;
+    assert_eq!(patched.error().0, 403);
+    update(&tenant, &first, json!({ "is_first_party": false, "organization_usage": null })).await;
 }
 
 #[tokio::test]
-async fn session_transfer_is_filled_up_when_it_comes_into_being() {
+async fn session_transfer_gets_defaults_on_its_creation() {
     let tenant = Tenant::new().await;
     let filled = json!({
         "can_create_session_transfer_token": false,
@@ -99,46 +99,43 @@ async fn session_transfer_is_filled_up_when_it_comes_into_being() {
     });
     let mut sent = filled.clone();
     sent["allow_refresh_token"] = json!(true);
-    let client = made(&tenant, json!({ "session_transfer": { "allow_refresh_token": true } })).await;
+    let client = create(&tenant, json!({ "session_transfer": { "allow_refresh_token": true } })).await;
     assert_eq!(client["session_transfer"], sent);
     for patch in [json!({ "delegation": null }), json!({})] {
-        let client = made(&tenant, json!({})).await;
+        let client = create(&tenant, json!({})).await;
         assert_eq!(client.get("session_transfer"), None);
-        let answer = changed(&tenant, &client, json!({ "session_transfer": patch })).await;
+        let answer = update(&tenant, &client, json!({ "session_transfer": patch })).await;
         assert_eq!(answer["session_transfer"], filled);
-        let merged = changed(&tenant, &client, json!({ "session_transfer": { "enforce_device_binding": null, "delegation": { "allow_delegated_access": true } } })).await;
+        let merged = update(&tenant, &client, json!({ "session_transfer": { "enforce_device_binding": null, "delegation": { "allow_delegated_access": true } } })).await;
         assert_eq!(merged["session_transfer"].get("enforce_device_binding"), None);
         assert_eq!(merged["session_transfer"]["delegation"], json!({ "allow_delegated_access": true }));
         assert_eq!(
-            changed(&tenant, &client, json!({ "session_transfer": {} })).await["session_transfer"],
+            update(&tenant, &client, json!({ "session_transfer": {} })).await["session_transfer"],
             json!({})
         );
     }
 }
 
 #[tokio::test]
-async fn oidc_logout_has_an_older_name_too() {
+async fn oidc_logout_has_an_alias() {
     let tenant = Tenant::new().await;
     let logout = json!({ "backchannel_logout_urls": ["https://a.example/logout"] });
     for name in ["oidc_logout", "oidc_backchannel_logout"] {
-        let client = made(&tenant, json!({ name: logout })).await;
+        let client = create(&tenant, json!({ name: logout })).await;
         assert_eq!((&client["oidc_logout"], &client["oidc_backchannel_logout"]), (&logout, &logout));
-        let patched = changed(
-            &tenant,
-            &client,
-            json!({ name: { "backchannel_logout_initiators": { "mode": "all" } } }),
-        )
-        .await;
+        let patched =
+            update(&tenant, &client, json!({ name: { "backchannel_logout_initiators": { "mode": "all" } } }))
+                .await;
         assert_eq!(patched["oidc_logout"]["backchannel_logout_urls"], logout["backchannel_logout_urls"]);
         assert_eq!(patched["oidc_logout"], patched["oidc_backchannel_logout"]);
-        let gone = changed(&tenant, &client, json!({ name: null })).await;
+        let gone = update(&tenant, &client, json!({ name: null })).await;
         assert_eq!((gone.get("oidc_logout"), gone.get("oidc_backchannel_logout")), (None, None));
     }
-    let both = made(&tenant, json!({ "oidc_backchannel_logout": {}, "oidc_logout": logout })).await;
+    let both = create(&tenant, json!({ "oidc_backchannel_logout": {}, "oidc_logout": logout })).await;
     assert_eq!(both["oidc_logout"], logout);
 }
 
-/// Two values of each property that merges, the second put over the first.
+/// Two values of each property that merges; the second is merged into the first.
 fn samples() -> Vec<(&'static str, Value, Value)> {
     let express = json!({
         "initiate_login_uri_template": "https://{organization_name}.example/login",
@@ -226,7 +223,7 @@ fn samples() -> Vec<(&'static str, Value, Value)> {
 }
 
 #[tokio::test]
-async fn every_property_that_is_an_object_merges_at_its_first_level_and_no_deeper() {
+async fn objects_merge_at_their_first_level_and_no_deeper() {
     let tenant = Tenant::new().await;
     let samples = samples();
     let mut names: Vec<&str> = samples.iter().map(|(name, ..)| *name).collect();
@@ -235,28 +232,28 @@ async fn every_property_that_is_an_object_merges_at_its_first_level_and_no_deepe
     all.sort_unstable();
     assert_eq!(names, all);
     for (name, first, second) in samples {
-        let client = made(&tenant, json!({})).await;
-        let before = changed(&tenant, &client, json!({ name: first })).await[name].clone();
+        let client = create(&tenant, json!({})).await;
+        let before = update(&tenant, &client, json!({ name: first })).await[name].clone();
         let mut expected = before.as_object().unwrap().clone();
         expected.extend(second.as_object().unwrap().clone());
-        let after = changed(&tenant, &client, json!({ name: second })).await;
+        let after = update(&tenant, &client, json!({ name: second })).await;
         assert_eq!(after[name], Value::Object(expected), "{name}");
         let emptied = tenant.patch(&path_of(&client), json!({ name: {} })).await;
         if emptied.status == 200 {
             assert_eq!(emptied.json[name], json!({}), "{name}");
         } else {
-            // It has a least number of members, or some that have to be there.
-            assert_eq!(emptied.refusal().1, Some("invalid_body"), "{name}");
+            // The schema has a minimum number of members, or required ones.
+            assert_eq!(emptied.error().1, Some("invalid_body"), "{name}");
             assert_eq!(tenant.get(&path_of(&client)).await.json, after);
         }
-        assert_eq!(changed(&tenant, &client, json!({ name: null })).await.get(name), None, "{name}");
+        assert_eq!(update(&tenant, &client, json!({ name: null })).await.get(name), None, "{name}");
         // The same at creation.
-        assert!(made(&tenant, json!({ name: first })).await.get(name).is_some(), "{name}");
+        assert!(create(&tenant, json!({ name: first })).await.get(name).is_some(), "{name}");
     }
 }
 
 #[tokio::test]
-async fn everything_there_is_to_say_is_kept_and_answered() {
+async fn settings_are_stored_and_answered() {
     let tenant = Tenant::new().await;
     let sent = json!({
         "client_aliases": ["urn:a"],
@@ -276,17 +273,17 @@ async fn everything_there_is_to_say_is_kept_and_answered() {
         "compliance_level": "none",
         "par_request_expiry": 10,
     });
-    let client = made(&tenant, sent.clone()).await;
+    let client = create(&tenant, sent.clone()).await;
     for (name, value) in sent.as_object().unwrap() {
         assert_eq!(&client[name], value, "{name}");
     }
-    assert_eq!(tenant.get(&path_of(&client)).await.json, kept(&client));
+    assert_eq!(tenant.get(&path_of(&client)).await.json, without_encrypted(&client));
 }
 
 #[tokio::test]
-async fn what_no_setting_can_be_is_refused_with_the_place_of_it() {
+async fn invalid_setting_is_refused_with_its_path() {
     let tenant = Tenant::new().await;
-    let client = made(&tenant, json!({})).await;
+    let client = create(&tenant, json!({})).await;
     let before = tenant.get(&path_of(&client)).await.json;
     for (body, place) in [
         (
@@ -346,49 +343,46 @@ async fn what_no_setting_can_be_is_refused_with_the_place_of_it() {
         (json!({ "signing_keys": [] }), "Additional properties not allowed: signing_keys"),
     ] {
         let answer = tenant.patch(&path_of(&client), body.clone()).await;
-        let (status, code, message) = answer.refusal();
+        let (status, code, message) = answer.error();
         assert_eq!((status, code), (400, Some("invalid_body")), "{body}");
         assert!(message.contains(place), "{body}: {message}");
         let mut whole = body.clone();
         whole["name"] = json!("x");
         assert_eq!(tenant.post(PATH, whole).await.status, 400, "{body}");
     }
-    assert_eq!(tenant.patch(&path_of(&client), json!({})).await.refusal().1, Some("invalid_body"));
+    assert_eq!(tenant.patch(&path_of(&client), json!({})).await.error().1, Some("invalid_body"));
     assert_eq!(tenant.get(&path_of(&client)).await.json, before);
 }
 
 #[tokio::test]
-async fn no_two_clients_have_an_alias_in_common() {
+async fn alias_is_unique_in_the_tenant() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
-    let first = made(&tenant, json!({ "client_aliases": ["a", "b", "a"] })).await;
+    let first = create(&tenant, json!({ "client_aliases": ["a", "b", "a"] })).await;
     assert_eq!(first["client_aliases"], json!(["a", "b", "a"]));
-    made(&other, json!({ "client_aliases": ["a"] })).await;
-    let second = made(&tenant, json!({ "client_aliases": ["c"] })).await;
+    create(&other, json!({ "client_aliases": ["a"] })).await;
+    let second = create(&tenant, json!({ "client_aliases": ["c"] })).await;
     let taken = [
         tenant.post(PATH, json!({ "name": "x", "client_aliases": ["d", "b"] })).await,
         tenant.patch(&path_of(&second), json!({ "client_aliases": ["b"] })).await,
     ];
     for answer in taken {
-        assert_eq!(
-            (answer.refusal().0, answer.refusal().2),
-            (409, "Another client exists with the same alias.")
-        );
+        assert_eq!((answer.error().0, answer.error().2), (409, "Another client exists with the same alias."));
     }
-    changed(&tenant, &first, json!({ "client_aliases": ["a", "d"] })).await;
-    changed(&tenant, &second, json!({ "client_aliases": ["b", "c"] })).await;
+    update(&tenant, &first, json!({ "client_aliases": ["a", "d"] })).await;
+    update(&tenant, &second, json!({ "client_aliases": ["b", "c"] })).await;
     assert_eq!(tenant.delete(&path_of(&first)).await.status, 204);
-    changed(&tenant, &second, json!({ "client_aliases": ["a"] })).await;
+    update(&tenant, &second, json!({ "client_aliases": ["a"] })).await;
 }
 
 #[tokio::test]
-async fn secrets_among_settings_are_for_those_who_read_keys_and_never_in_the_journal() {
+async fn secrets_in_settings_are_hidden_and_masked_in_the_journal() {
     let tenant = Tenant::new().await;
     let addons = json!({
         "firebase": { "secret": "hush-1", "client_email": "e" },
         "wams": { "masterkey": "hush-2" },
         "box": { "token": "hush-3" },
     });
-    let client = made(&tenant, json!({ "addons": addons, "encryption_key": { "pub": "hush-4" } })).await;
+    let client = create(&tenant, json!({ "addons": addons, "encryption_key": { "pub": "hush-4" } })).await;
     assert_eq!(client["addons"], addons);
     let token = tenant.token_with(&["read:clients", "update:clients"]).await;
     let seen = send(tenant.request("GET", &path_of(&client)).bearer_auth(&token)).await.json;

@@ -122,9 +122,9 @@ async fn list_is_paged_by_checkpoint() {
         ("?from=%00", "U+0000"),
     ] {
         let answer = tenant.get(&format!("{}/clients{query}", path_of(&connection))).await;
-        assert!(answer.refusal().2.contains(reason), "{}", answer.text);
+        assert!(answer.error().2.contains(reason), "{}", answer.text);
     }
-    assert_eq!(tenant.get(&format!("{PATH}/nobody/clients")).await.refusal(), UNKNOWN);
+    assert_eq!(tenant.get(&format!("{PATH}/nobody/clients")).await.error(), UNKNOWN);
 }
 
 #[tokio::test]
@@ -154,14 +154,11 @@ async fn invalid_body_and_unknown_client_change_nothing() {
     }
     for unknown in [on("nobody"), off("nobody")] {
         let answer = tenant.patch(&path, json!([on(&ids[0]), unknown])).await;
-        assert_eq!(answer.refusal(), (404, Some("inexistent_client"), "The client does not exist"));
+        assert_eq!(answer.error(), (404, Some("inexistent_client"), "The client does not exist"));
     }
     let theirs = clients(&Tenant::new().await, 1).await;
     assert_eq!(tenant.patch(&path, json!([on(&theirs[0])])).await.status, 404);
-    assert_eq!(
-        tenant.patch(&format!("{PATH}/nobody/clients"), json!([on(&ids[0])])).await.refusal(),
-        UNKNOWN
-    );
+    assert_eq!(tenant.patch(&format!("{PATH}/nobody/clients"), json!([on(&ids[0])])).await.error(), UNKNOWN);
     assert_eq!(listed(&tenant, &connection, "").await, json!({ "clients": [] }));
     assert_eq!(kinds(&tenant, &connection).await, ["connection.created"]);
 }
@@ -257,7 +254,7 @@ async fn list_of_client_is_filtered_and_paged() {
     assert_eq!(first, json!({ "connections": [expected], "next": "Okta" }));
     assert_eq!(names("?take=1&from=Okta").await, [CONNECTION]);
     assert_eq!(
-        tenant.get("/api/v2/clients/nobody/connections").await.refusal(),
+        tenant.get("/api/v2/clients/nobody/connections").await.error(),
         (404, Some("inexistent_client"), "The client does not exist")
     );
     for (scopes, status) in [

@@ -25,7 +25,7 @@ async fn database_has_the_recorded_defaults() {
     assert_eq!(connection, recorded);
     assert_eq!(tenant.get(&path_of(&connection)).await.json, connection);
     assert_eq!(kinds(&tenant, &connection).await, ["connection.created"]);
-    assert_eq!(tenant.get(&format!("{PATH}/con_0000000000000000")).await.refusal(), UNKNOWN);
+    assert_eq!(tenant.get(&format!("{PATH}/con_0000000000000000")).await.error(), UNKNOWN);
     assert_eq!(
         tenant.get(&format!("{}?fields=name", path_of(&connection))).await.json,
         json!({ "name": name, "is_domain_connection": false })
@@ -188,7 +188,7 @@ async fn invalid_body_is_rejected_with_its_reason() {
     }
     let unknown =
         tenant.post(PATH, json!({ "name": "x", "strategy": "auth0", "enabled_clients": ["nobody"] })).await;
-    assert_eq!(unknown.refusal(), (400, Some("inexistent_client"), "The client does not exist"));
+    assert_eq!(unknown.error(), (400, Some("inexistent_client"), "The client does not exist"));
     assert_eq!(count(&tenant).await, 1);
 }
 
@@ -201,7 +201,7 @@ async fn name_is_unique_in_its_tenant_under_concurrency() {
     assert_eq!((created.len(), rejected.len()), (1, 7));
     for answer in rejected {
         assert_eq!(
-            answer.refusal(),
+            answer.error(),
             (409, Some("connection_conflict"), "A connection with the same name already exists")
         );
     }
@@ -224,7 +224,7 @@ async fn options_are_enforced_for_new_users() {
         tenant.post("/api/v2/users", body).await
     };
     assert_eq!(user("abc", "jane").await.status, 201);
-    assert_eq!(user("ab", "john").await.refusal().1, Some("invalid_password"));
+    assert_eq!(user("ab", "john").await.error().1, Some("invalid_password"));
     for username in ["jo", "johnny"] {
         assert_eq!(user("abc", username).await.status, 400, "{username}");
     }
@@ -236,9 +236,9 @@ async fn options_are_enforced_for_new_users() {
     assert!(plain["options"].get("passwordPolicy").is_none(), "password_options replace the policy");
     let body =
         json!({ "connection": plain["name"], "email": "j@example.com", "password": "Correct-Horse-1" });
-    assert_eq!(tenant.post("/api/v2/users", body).await.refusal().1, Some("invalid_password"));
+    assert_eq!(tenant.post("/api/v2/users", body).await.error().1, Some("invalid_password"));
     let disabled = created(&tenant, json!({})).await;
     let body =
         json!({ "connection": disabled["name"], "email": "j@example.com", "password": "Correct-Horse-1" });
-    assert_eq!(tenant.post("/api/v2/users", body).await.refusal().2, "Connection is disabled.");
+    assert_eq!(tenant.post("/api/v2/users", body).await.error().2, "Connection is disabled.");
 }

@@ -29,13 +29,13 @@ async fn connection_is_gone_immediately_and_its_users_later() {
     assert_eq!(first.status, 202, "{}", first.text);
     assert_eq!(first.json.as_object().unwrap().len(), 1);
     assert!(first.json["deleted_at"].as_str().unwrap().ends_with('Z'));
-    assert_eq!(tenant.get(&path_of(&connection)).await.refusal(), UNKNOWN);
+    assert_eq!(tenant.get(&path_of(&connection)).await.error(), UNKNOWN);
     assert_eq!(tenant.get(PATH).await.json.as_array().unwrap().len(), 1);
     let user = json!({ "connection": connection["name"], "email": "j@example.com", "password": PASSWORD });
-    assert_eq!(tenant.post("/api/v2/users", user).await.refusal().1, Some("inexistent_connection"));
+    assert_eq!(tenant.post("/api/v2/users", user).await.error().1, Some("inexistent_connection"));
     let password = json!({ "password": "Another-Horse-2" });
     assert_eq!(
-        tenant.patch(&path_of_user(&users[0]), password).await.refusal().1,
+        tenant.patch(&path_of_user(&users[0]), password).await.error().1,
         Some("inexistent_connection")
     );
 
@@ -44,7 +44,7 @@ async fn connection_is_gone_immediately_and_its_users_later() {
     assert_eq!(tenant.delete(&path_of(&connection)).await.json, first.json);
     let again = json!({ "name": connection["name"], "strategy": "auth0" });
     assert_eq!(
-        tenant.post(PATH, again.clone()).await.refusal(),
+        tenant.post(PATH, again.clone()).await.error(),
         (
             409,
             Some("connection_conflict"),
@@ -179,7 +179,7 @@ async fn user_created_during_the_deletion_is_erased() {
     assert!(
         created
             .iter()
-            .all(|answer| answer.status == 201 || answer.refusal().1 == Some("inexistent_connection"))
+            .all(|answer| answer.status == 201 || answer.error().1 == Some("inexistent_connection"))
     );
     erase(&tenant, 2).await;
     assert_eq!(sql("select user_id from identities where tenant_id = $1", &[&tenant.name]).await.len(), 0);
@@ -204,7 +204,7 @@ async fn connection_that_waited_for_the_name_is_rejected() {
     let again = json!({ "name": connection["name"], "strategy": "auth0" });
     let answer = overtaken(&DELETION, parameters, tenant.post(PATH, again)).await;
     assert_eq!(
-        answer.refusal(),
+        answer.error(),
         (
             409,
             Some("connection_conflict"),
@@ -253,11 +253,11 @@ async fn user_is_deleted_by_email_address() {
     for user in [&john, &other] {
         assert_eq!(&tenant.get(&path_of_user(user)).await.json, user);
     }
-    assert_eq!(tenant.delete(&path).await.refusal().1, Some("invalid_query_string"));
-    assert_eq!(tenant.delete(&format!("{PATH}/nobody/users?email=a@b.co")).await.refusal(), UNKNOWN);
+    assert_eq!(tenant.delete(&path).await.error().1, Some("invalid_query_string"));
+    assert_eq!(tenant.delete(&format!("{PATH}/nobody/users?email=a@b.co")).await.error(), UNKNOWN);
     let okta = created(&tenant, json!({ "strategy": "okta" })).await;
     assert_eq!(
-        tenant.delete(&format!("{}/users?email=a@b.co", path_of(&okta))).await.refusal().2,
+        tenant.delete(&format!("{}/users?email=a@b.co", path_of(&okta))).await.error().2,
         "Connection must be a database connection"
     );
 }

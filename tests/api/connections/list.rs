@@ -124,7 +124,7 @@ async fn invalid_parameter_and_missing_scope_are_rejected() {
         ("name=%00", "U+0000"),
     ] {
         let answer = tenant.get(&format!("/api/v2/connections?{query}")).await;
-        let (status, code, message) = answer.refusal();
+        let (status, code, message) = answer.error();
         assert_eq!((status, code), (400, Some("invalid_query_string")));
         assert!(message.contains(reason), "{message}");
     }

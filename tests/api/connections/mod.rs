@@ -53,7 +53,7 @@ async fn count(tenant: &Tenant) -> usize {
 
 /// The message of a 400 with `invalid_body`.
 fn invalid(answer: &Response) -> &str {
-    let (status, code, message) = answer.refusal();
+    let (status, code, message) = answer.error();
     assert_eq!((status, code), (400, Some("invalid_body")), "{message}");
     message
 }

@@ -40,7 +40,7 @@ async fn connection_of_any_strategy_is_answered_as_sent() {
             "Connection does not support user creation through the API. It must either be a database or passwordless connection."
         };
         assert_eq!(
-            tenant.post("/api/v2/users", user).await.refusal(),
+            tenant.post("/api/v2/users", user).await.error(),
             (400, Some("operation_not_supported"), message)
         );
         assert_eq!(tenant.delete(&path_of(&connection)).await.status, 202);
@@ -91,18 +91,18 @@ async fn passwordless_connections_have_users() {
             ),
         ] {
             let answer = tenant.post("/api/v2/users", body(more.clone())).await;
-            assert_eq!(answer.refusal(), (status, code, message), "{more}");
+            assert_eq!(answer.error(), (status, code, message), "{more}");
         }
         let mut nobody = body(json!({}));
         nobody.as_object_mut().unwrap().remove(known_by);
         let missing = format!("Payload validation error: 'Missing required property: {known_by}'.");
         let answer = tenant.post("/api/v2/users", nobody).await;
-        assert_eq!(answer.refusal(), (400, Some("invalid_body"), &*missing));
+        assert_eq!(answer.error(), (400, Some("invalid_body"), &*missing));
 
         let path = path_of_user(&user);
         for password in [json!(PASSWORD), json!(null)] {
             let refused = tenant.patch(&path, json!({ "password": password })).await;
-            assert_eq!(refused.refusal(), (400, not_supported, no_password));
+            assert_eq!(refused.error(), (400, not_supported, no_password));
         }
         let patched = tenant.patch(&path, json!({ known_by: other, "app_metadata": { "b": 2 } })).await.json;
         assert_eq!(
@@ -110,8 +110,8 @@ async fn passwordless_connections_have_users() {
             (&json!(other), &json!({ "a": 1, "b": 2 }))
         );
         let removed = tenant.patch(&path, json!({ known_by: null })).await;
-        let message = "Cannot remove what a user of a passwordless connection is known by.";
-        assert_eq!(removed.refusal(), (400, not_supported, message));
+        let message = "Cannot remove the identifier of a user of a passwordless connection.";
+        assert_eq!(removed.error(), (400, not_supported, message));
         let asked = json!({ "verify_email": true, "email_verified": false });
         assert_eq!(tenant.patch(&path, asked).await.status, 200);
         assert!(sql("select digest from mails where tenant_id = $1", &[&tenant.name]).await.is_empty());

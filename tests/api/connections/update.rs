@@ -107,13 +107,13 @@ async fn invalid_update_is_rejected_and_changes_nothing() {
         assert!(invalid(&answer).contains(reason), "{}", answer.text);
     }
     let nobody = json!({ "display_name": "x", "enabled_clients": ["nobody"] });
-    assert_eq!(tenant.patch(&path_of(&connection), nobody).await.refusal().1, Some("inexistent_client"));
+    assert_eq!(tenant.patch(&path_of(&connection), nobody).await.error().1, Some("inexistent_client"));
     assert_eq!(tenant.get(&path_of(&connection)).await.json, connection);
     assert_eq!(kinds(&tenant, &connection).await, ["connection.created"]);
     let elsewhere = Tenant::new().await;
     let change = json!({ "display_name": "x" });
-    assert_eq!(elsewhere.patch(&path_of(&connection), change.clone()).await.refusal(), UNKNOWN);
-    assert_eq!(tenant.patch(&format!("{PATH}/nobody"), change).await.refusal(), UNKNOWN);
+    assert_eq!(elsewhere.patch(&path_of(&connection), change.clone()).await.error(), UNKNOWN);
+    assert_eq!(tenant.patch(&format!("{PATH}/nobody"), change).await.error(), UNKNOWN);
 }
 
 #[tokio::test]

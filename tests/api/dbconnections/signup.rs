@@ -174,7 +174,7 @@ async fn invalid_signups_are_rejected_with_the_reason() {
             (
                 400,
                 "invalid_request",
-                "Payload validation error: 'Username is not of a form or length that the connection allows'.",
+                "Payload validation error: 'Username does not have a format or length that the connection allows'.",
             ),
         ),
         (
@@ -182,7 +182,7 @@ async fn invalid_signups_are_rejected_with_the_reason() {
             (
                 400,
                 "invalid_request",
-                "Payload validation error: 'Username is not of a form or length that the connection allows'.",
+                "Payload validation error: 'Username does not have a format or length that the connection allows'.",
             ),
         ),
         (
@@ -293,7 +293,7 @@ async fn connection_sets_the_identifiers_of_a_signup() {
                 (body["connection"], body["password"]) = (json!(CONNECTION), json!(PASSWORD));
                 let rejected = tenant.post("/api/v2/users", body).await;
                 let missing = format!("Payload validation error: 'Missing required property: {name}'.");
-                assert_eq!(rejected.refusal().2, missing);
+                assert_eq!(rejected.error().2, missing);
             } else if requirement.is_none() {
                 body[name] = json!(value);
                 let rejected = sign_up(&tenant, body).await;

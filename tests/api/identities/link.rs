@@ -64,7 +64,7 @@ async fn link_keeps_the_primary_and_removes_the_secondary_user() {
     let before = tenant.get(&path_of(&primary)).await;
     link(&tenant, &primary, &secondary).await;
     assert_eq!(
-        tenant.get(&path_of(&secondary)).await.refusal(),
+        tenant.get(&path_of(&secondary)).await.error(),
         (404, Some("inexistent_user"), "The user does not exist.")
     );
     assert_eq!(tenant.delete(&path_of(&secondary)).await.status, 204);
@@ -213,7 +213,7 @@ async fn errors_name_the_reason_and_change_nothing() {
         ),
     ] {
         let answer = tenant.post(&format!("{}/identities", path_of(user)), body.clone()).await;
-        assert_eq!(answer.refusal(), (refusal.0, Some(refusal.1), refusal.2), "{body}");
+        assert_eq!(answer.error(), (refusal.0, Some(refusal.1), refusal.2), "{body}");
     }
     assert_eq!(tenant.get(&path_of(&primary)).await.json["identities"].as_array().unwrap().len(), 2);
     for user in [&other, &in_second] {

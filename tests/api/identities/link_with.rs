@@ -50,7 +50,7 @@ async fn owner_of_both_accounts_links_and_unlinks_them() {
         answer.text
     );
     let again = link_with(&tenant, &primary, &proof).await;
-    assert_eq!(again.refusal().0, 409, "the token does not link twice");
+    assert_eq!(again.error().0, 409, "the token does not link twice");
     let path = format!("{}/identities/auth0/{}", path_of(&primary), bare(&secondary));
     let own = own_token(&tenant, &primary).await;
     assert_eq!(send(tenant.request("DELETE", &path).bearer_auth(own)).await.status, 200);
@@ -102,7 +102,7 @@ async fn link_with_is_verified() {
         (changed("sub", json!("app@clients")).await, "JWT (link_with) contains an invalid sub claim."),
     ] {
         let answer = link_with(&tenant, &primary, &proof).await;
-        assert_eq!(answer.refusal(), (400, Some("invalid_token"), message), "{proof}");
+        assert_eq!(answer.error(), (400, Some("invalid_token"), message), "{proof}");
         assert!(!answer.text.contains(&proof));
     }
     assert_eq!(tenant.get(&path_of(&secondary)).await.status, 200);
@@ -119,7 +119,7 @@ async fn scope_of_the_own_identities_links_no_account_by_id() {
     };
     let named = json!({ "provider": "auth0", "user_id": bare(&other) });
     assert_eq!(
-        post(&mine, named).await.refusal(),
+        post(&mine, named).await.error(),
         (
             403,
             Some("insufficient_scope"),
@@ -129,8 +129,8 @@ async fn scope_of_the_own_identities_links_no_account_by_id() {
     let proof = sign(&tenant, id_claims(&tenant, &mine)).await;
     let not_mine =
         (403, Some("insufficient_scope"), "User to be acted on does not match subject in bearer token.");
-    assert_eq!(post(&other, json!({ "link_with": proof })).await.refusal(), not_mine);
+    assert_eq!(post(&other, json!({ "link_with": proof })).await.error(), not_mine);
     let path = format!("{}/identities/auth0/x", path_of(&other));
-    assert_eq!(send(tenant.request("DELETE", &path).bearer_auth(&token)).await.refusal(), not_mine);
+    assert_eq!(send(tenant.request("DELETE", &path).bearer_auth(&token)).await.error(), not_mine);
     assert_eq!(tenant.get(&path_of(&other)).await.status, 200);
 }

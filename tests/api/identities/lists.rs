@@ -19,10 +19,10 @@ async fn organizations_and_enrollments_are_empty() {
         let answer = tenant.get(&format!("{user}/{path}")).await;
         assert_eq!((answer.status, answer.json), (200, body));
         let unknown = tenant.get(&format!("/api/v2/users/auth0%7Cnobody/{path}")).await;
-        assert_eq!(unknown.refusal(), (404, Some("inexistent_user"), "The user does not exist."));
+        assert_eq!(unknown.error(), (404, Some("inexistent_user"), "The user does not exist."));
     }
     let too_many = tenant.get(&format!("{user}/organizations?per_page=101")).await;
-    insta::assert_snapshot!(too_many.refusal().2, @"Query validation error: 'Value 101 is greater than maximum 100' on property per_page (Number of results per page. Defaults to 50).");
+    insta::assert_snapshot!(too_many.error().2, @"Query validation error: 'Value 101 is greater than maximum 100' on property per_page (Number of results per page. Defaults to 50).");
 }
 
 #[tokio::test]

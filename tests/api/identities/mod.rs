@@ -58,9 +58,9 @@ async fn has_password(tenant: &Tenant, identity: &str, password: &str) -> bool {
     let rows = sql(query, &[&tenant.name, identity]).await;
     let Some(row) = rows.first() else { return false };
     let (password, hash) = (password.to_owned(), row[0].as_str().unwrap().to_owned());
-    let verdict =
+    let verification =
         on_server(async move { server().app.hasher.verify(password, Some(hash)).await.unwrap() }).await;
-    verdict == roster::base::passwords::Verdict::Right
+    verification == roster::base::passwords::Verification::Passed
 }
 
 /// Asserts that the document of a user and the table of identities agree, and that each identity has its

@@ -24,7 +24,7 @@ async fn concurrent_links_of_one_secondary_succeed_once() {
             if answer.status == 201 {
                 assert!(winner.replace(primary).is_none(), "two winners");
             } else {
-                assert_eq!(answer.refusal().0, 409, "{}", answer.text);
+                assert_eq!(answer.error().0, 409, "{}", answer.text);
                 assert_eq!(tenant.get(&path_of(primary)).await.json["identities"], primary["identities"]);
             }
         }
@@ -41,7 +41,7 @@ async fn mutual_links_succeed_once() {
         let [a, b] = users(&tenant).await;
         let (one, other) = tokio::join!(link(&tenant, &a, &b), link(&tenant, &b, &a));
         let (winner, loser, refusal) = if one.status == 201 { (&a, &b, &other) } else { (&b, &a, &one) };
-        assert_eq!((one.status.min(other.status), refusal.refusal().0), (201, 404), "{one:?} {other:?}");
+        assert_eq!((one.status.min(other.status), refusal.error().0), (201, 404), "{one:?} {other:?}");
         assert_eq!(tenant.get(&path_of(loser)).await.status, 404);
         assert_consistent(&tenant, winner).await;
     }
@@ -144,7 +144,7 @@ async fn update_of_a_secondary_during_unlink_applies_or_fails() {
             assert_eq!(email, format!("new-{n}@example.com"));
         } else {
             assert_eq!(
-                patched.refusal(),
+                patched.error(),
                 (400, Some("operation_not_supported"), "Connection is not supported for this operation.")
             );
             assert_eq!(email, secondary["email"]);
@@ -181,7 +181,7 @@ async fn swap_of_two_emails_is_rejected() {
             tenant.patch(&path_b, json!({ "email": a["email"] }))
         );
         for answer in [one, other] {
-            let refusal = answer.refusal();
+            let refusal = answer.error();
             assert!(
                 refusal == (400, Some("auth0_idp_error"), "The specified new email already exists")
                     || refusal == (503, None, "Other changes got in the way. Please try again."),

@@ -50,21 +50,21 @@ async fn errors_name_the_reason_and_change_nothing() {
     let (primary, secondary) = linked(&tenant, json!({})).await;
     let missing = (404, Some("inexistent_identity"), "The identity does not exist.");
     assert_eq!(
-        unlink(&tenant, &primary, bare(&primary)).await.refusal(),
+        unlink(&tenant, &primary, bare(&primary)).await.error(),
         (400, Some("operation_not_supported"), "Main identity cannot be removed.")
     );
-    assert_eq!(unlink(&tenant, &primary, "0123456789abcdef01234567").await.refusal(), missing);
+    assert_eq!(unlink(&tenant, &primary, "0123456789abcdef01234567").await.error(), missing);
     let other_provider = format!("{}/identities/google-oauth2/{}", path_of(&primary), bare(&secondary));
-    assert_eq!(tenant.delete(&other_provider).await.refusal(), missing);
+    assert_eq!(tenant.delete(&other_provider).await.error(), missing);
     let stranger = tenant.user(json!({})).await;
-    assert_eq!(unlink(&tenant, &primary, bare(&stranger)).await.refusal(), missing);
-    assert_eq!(unlink(&tenant, &stranger, bare(&secondary)).await.refusal(), missing);
+    assert_eq!(unlink(&tenant, &primary, bare(&stranger)).await.error(), missing);
+    assert_eq!(unlink(&tenant, &stranger, bare(&secondary)).await.error(), missing);
     let nobody = json!({ "user_id": "auth0|nobody" });
     assert_eq!(
-        unlink(&tenant, &nobody, bare(&secondary)).await.refusal(),
+        unlink(&tenant, &nobody, bare(&secondary)).await.error(),
         (404, Some("inexistent_user"), "The user does not exist.")
     );
-    assert_eq!(unlink(&tenant, &primary, "x%00").await.refusal().0, 400);
+    assert_eq!(unlink(&tenant, &primary, "x%00").await.error().0, 400);
     let prefixed = unlink(&tenant, &primary, &format!("auth0%7C{}", bare(&secondary))).await;
     assert_eq!((prefixed.status, prefixed.json.as_array().unwrap().len()), (200, 2));
     assert_eq!(owner(&tenant, bare(&secondary)).await.as_deref(), primary["user_id"].as_str());
@@ -93,7 +93,7 @@ async fn block_outlives_link_and_unlink() {
     let (primary, blocked) = (tenant.user(json!({})).await, tenant.user(json!({ "blocked": true })).await);
     let refused = link(&tenant, &primary, &blocked).await;
     assert_eq!(
-        refused.refusal(),
+        refused.error(),
         (400, Some("operation_not_supported"), "Unable to link with the secondary account.")
     );
     tenant.patch(&path_of(&blocked), json!({ "blocked": false })).await;

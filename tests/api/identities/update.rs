@@ -104,7 +104,7 @@ async fn attributes_of_the_primary_are_rejected_for_a_secondary() {
             "The following user attributes cannot be updated: {names}. The specified connection belongs to a secondary identity."
         );
         let answer = tenant.patch(&path_of(&primary), body).await;
-        assert_eq!(answer.refusal(), (400, Some("operation_not_supported"), &*message));
+        assert_eq!(answer.error(), (400, Some("operation_not_supported"), &*message));
     }
     assert_eq!(tenant.get(&path_of(&primary)).await.json, before);
     let blocked = tenant.patch(&path_of(&primary), json!({ "connection": SECOND, "blocked": true })).await;
@@ -118,7 +118,7 @@ async fn email_of_another_user_is_rejected_for_a_secondary() {
     let there = tenant.user(json!({ "connection": SECOND })).await;
     let taken = json!({ "connection": SECOND, "email": there["email"] });
     let answer = tenant.patch(&path_of(&primary), taken).await;
-    assert_eq!(answer.refusal().2, "The specified new email already exists");
+    assert_eq!(answer.error().2, "The specified new email already exists");
     let free = json!({ "connection": SECOND, "email": primary["email"] });
     assert_eq!(tenant.patch(&path_of(&primary), free).await.status, 200, "in another connection it is free");
 }

@@ -70,11 +70,11 @@ async fn invalid_requests_are_rejected_with_the_violation() {
         json!({ "user_id": id, "identity": { "provider": "auth0" } }),
     ] {
         let answer = tenant.post(JOBS, body).await;
-        let (status, code, message) = answer.refusal();
+        let (status, code, message) = answer.error();
         responses.push(format!("{status} {} {message}", code.unwrap_or("-")));
     }
     let unknown = tenant.get("/api/v2/jobs/job_0000000000000000").await;
-    let (status, code, message) = unknown.refusal();
+    let (status, code, message) = unknown.error();
     responses.push(format!("{status} {} {message}", code.unwrap_or("-")));
     insta::assert_snapshot!(responses.join("\n"), @r#"
     400 invalid_body Payload validation error: 'Missing required property: user_id'.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Response, Tenant, send};
 
-fn asked(tenant: &Tenant, more: Value) -> Value {
+fn body(tenant: &Tenant, more: Value) -> Value {
     let mut body = json!({
         "grant_type": "client_credentials", "client_id": tenant.client.client_id, "client_secret": tenant.client.client_secret,
         "audience": tenant.audience,
@@ -18,7 +18,7 @@ fn asked(tenant: &Tenant, more: Value) -> Value {
 }
 
 async fn token(tenant: &Tenant, more: Value) -> Response {
-    send(tenant.request("POST", "/oauth/token").json(&asked(tenant, more))).await
+    send(tenant.request("POST", "/oauth/token").json(&body(tenant, more))).await
 }
 
 fn claims(answer: &Response) -> Value {
@@ -27,7 +27,7 @@ fn claims(answer: &Response) -> Value {
 }
 
 #[tokio::test]
-async fn a_granted_client_gets_a_token_that_opens_the_api() {
+async fn token_of_a_granted_client_opens_the_api() {
     let tenant = Tenant::new().await;
     let answer = token(&tenant, json!({})).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
@@ -51,7 +51,7 @@ async fn a_granted_client_gets_a_token_that_opens_the_api() {
 }
 
 #[tokio::test]
-async fn forms_basic_authentication_and_null_parameters_are_understood() {
+async fn request_accepts_forms_basic_authentication_and_null() {
     let tenant = Tenant::new().await;
     let (id, secret) = (tenant.client.client_id.as_str(), tenant.client.client_secret.as_str());
     let form = [
@@ -73,7 +73,7 @@ async fn forms_basic_authentication_and_null_parameters_are_understood() {
 }
 
 #[tokio::test]
-async fn the_audience_is_any_host_of_the_tenant_with_any_port() {
+async fn audience_accepts_any_host_of_the_tenant_with_any_port() {
     let tenant = Tenant::new().await;
     let with_port = format!("https://{}:8443/api/v2/", tenant.host);
     let answer = token(&tenant, json!({ "audience": with_port })).await;
@@ -87,7 +87,7 @@ async fn the_audience_is_any_host_of_the_tenant_with_any_port() {
 }
 
 #[tokio::test]
-async fn a_scope_narrows_and_never_widens() {
+async fn scope_narrows_the_grant_and_never_widens_it() {
     let tenant = Tenant::new().await;
     let answer = token(&tenant, json!({ "scope": "read:users read:everything" })).await;
     assert_eq!(answer.json["scope"], "read:users");
@@ -98,7 +98,7 @@ async fn a_scope_narrows_and_never_widens() {
 }
 
 #[tokio::test]
-async fn refusals_have_the_shape_and_the_words_of_oauth() {
+async fn errors_have_the_form_and_texts_of_oauth() {
     let tenant = Tenant::with(|config| {
         let mut without_grant = config.clients[0].clone();
         (without_grant.name, without_grant.client_id) = ("No grant".into(), Some("NoGrant".into()));
@@ -116,7 +116,7 @@ async fn refusals_have_the_shape_and_the_words_of_oauth() {
     );
     for (more, status, error, description) in [
         (json!({ "client_secret": "wrong" }), 401, "access_denied", "Unauthorized"),
-        (json!({ "client_id": "nobody" }), 401, "access_denied", "Unauthorized"),
+        (json!({ "client_id": "unknown" }), 401, "access_denied", "Unauthorized"),
         (json!({ "client_secret": null }), 401, "access_denied", "Unauthorized"),
         (json!({ "client_id": null }), 400, "invalid_request", "Missing required parameter: client_id"),
         (
@@ -145,10 +145,10 @@ async fn refusals_have_the_shape_and_the_words_of_oauth() {
             "Grant type 'client_credentials' not allowed for the client.",
         ),
         (
-            json!({ "grant_type": "telepathy" }),
+            json!({ "grant_type": "unknown" }),
             403,
             "unsupported_grant_type",
-            "Unsupported grant type: telepathy",
+            "Unsupported grant type: unknown",
         ),
         (json!({ "grant_type": null }), 400, "invalid_request", "Missing required parameter: grant_type"),
         (json!({ "scope": { "a": 1 } }), 400, "invalid_scope", "Scope must be an array or a string"),
@@ -167,9 +167,9 @@ async fn refusals_have_the_shape_and_the_words_of_oauth() {
 }
 
 #[tokio::test]
-async fn another_tenants_client_gets_nothing() {
+async fn client_of_another_tenant_is_unauthorized() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
-    let body = asked(
+    let body = body(
         &tenant,
         json!({ "client_id": other.client.client_id, "client_secret": other.client.client_secret }),
     );

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::{Tenant, send, server};
 
 #[tokio::test]
-async fn discovery_leads_to_the_keys_that_verify_a_token() {
+async fn discovery_links_the_keys_that_verify_tokens() {
     let tenant = Tenant::new().await;
     let discovered = send(tenant.request("GET", "/.well-known/openid-configuration")).await;
     assert_eq!(discovered.json["issuer"], format!("https://{}/", tenant.host));
@@ -14,7 +14,7 @@ async fn discovery_leads_to_the_keys_that_verify_a_token() {
     let key = &jwks.json["keys"][0];
     assert_eq!((&key["alg"], &key["kty"], &key["use"]), (&json!("RS256"), &json!("RSA"), &json!("sig")));
     assert!(key["x5c"][0].is_string() && key["x5t"].is_string());
-    assert!(key.get("d").is_none(), "the private half stays here");
+    assert!(key.get("d").is_none(), "the private key is not published");
     let decoding = jsonwebtoken::DecodingKey::from_rsa_components(
         key["n"].as_str().unwrap(),
         key["e"].as_str().unwrap(),
@@ -28,10 +28,10 @@ async fn discovery_leads_to_the_keys_that_verify_a_token() {
 }
 
 #[tokio::test]
-async fn a_host_without_a_tenant_is_told_so() {
+async fn host_without_a_tenant_is_404_with_the_remedy() {
     let url = format!("http://{}/.well-known/jwks.json", server().address);
-    let answer = send(reqwest::Client::new().get(url).header("host", "nobody.example")).await;
-    let (status, code, message) = answer.refusal();
+    let answer = send(reqwest::Client::new().get(url).header("host", "unknown.example")).await;
+    let (status, code, message) = answer.error();
     assert_eq!((status, code), (404, None));
-    assert!(message.contains("nobody.example") && message.contains("roster tenant apply"), "{message}");
+    assert!(message.contains("unknown.example") && message.contains("roster tenant apply"), "{message}");
 }

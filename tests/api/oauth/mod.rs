@@ -1,4 +1,4 @@
-//! `POST /oauth/token`. People log in through a client that this module knows the credentials of.
+//! `POST /oauth/token`. Users log in through a client with known credentials.
 
 mod client_credentials;
 mod discovery;
@@ -13,7 +13,7 @@ use roster::tenant_files::model::TenantConfig;
 pub(crate) const CLIENT_ID: &str = "application";
 pub(crate) const CLIENT_SECRET: &str = "hush-hush";
 
-/// Gives the client that people log in to an id and a secret.
+/// Gives the client for logins a known id and secret.
 pub(crate) fn known_client(config: &mut TenantConfig) {
     let client = &mut config.clients[1];
     (client.client_id, client.client_secret) = (Some(CLIENT_ID.into()), Some(CLIENT_SECRET.into()));
@@ -23,7 +23,7 @@ pub(crate) async fn tenant() -> Tenant {
     Tenant::with(known_client).await
 }
 
-/// The body of a login, changed by `more`; null takes a parameter away.
+/// The body of a login, with the members of `more`; null removes a parameter.
 pub(crate) fn login(username: &str, password: &str, more: &Value) -> Value {
     let mut body = json!({
         "grant_type": "password", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET,

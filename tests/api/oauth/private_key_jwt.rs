@@ -1,4 +1,4 @@
-//! `/oauth/token` for clients that sign an assertion (RFC 7523).
+//! `/oauth/token` with client assertions (RFC 7523).
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
@@ -14,14 +14,14 @@ use crate::support::{Response, Tenant, form, now, send, unique};
 
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// A pair of keys, and the public one as a client is given it.
+/// A key pair, and its public key in PEM.
 fn pair() -> (String, KeyPair) {
     let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
     let public = STANDARD.encode(pair.public_key().as_ref());
     (format!("-----BEGIN RSA PUBLIC KEY-----\n{public}\n-----END RSA PUBLIC KEY-----"), pair)
 }
 
-/// A client that authenticates by a key alone, with a grant.
+/// A client with a grant that authenticates by its key only.
 async fn client(tenant: &Tenant, public: &str, algorithm: &str) -> Value {
     let credential = json!({ "credential_type": "public_key", "pem": public, "alg": algorithm });
     let methods = json!({ "private_key_jwt": { "credentials": [credential] } });
@@ -59,28 +59,28 @@ fn signed(key: &KeyPair, algorithm: &str, claims: &Value) -> String {
     format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-async fn ask(tenant: &Tenant, more: &[(&str, &str)]) -> Response {
+async fn request(tenant: &Tenant, more: &[(&str, &str)]) -> Response {
     let mut fields = vec![("grant_type", "client_credentials"), ("audience", tenant.audience.as_str())];
     fields.extend(more);
     send(form(tenant.request("POST", "/oauth/token"), &fields)).await
 }
 
-async fn shown(tenant: &Tenant, assertion: &str) -> Response {
-    ask(tenant, &[("client_assertion", assertion), ("client_assertion_type", TYPE)]).await
+async fn present(tenant: &Tenant, assertion: &str) -> Response {
+    request(tenant, &[("client_assertion", assertion), ("client_assertion_type", TYPE)]).await
 }
 
 #[tokio::test]
-async fn a_signed_assertion_is_good_for_one_token() {
+async fn assertion_is_valid_once() {
     let tenant = Tenant::new().await;
     let (public, key) = pair();
     for algorithm in ["RS256", "RS384", "PS256"] {
         let client = client(&tenant, &public, algorithm).await;
         let assertion = signed(&key, algorithm, &claims(&tenant, &client));
-        let answer = shown(&tenant, &assertion).await;
+        let answer = present(&tenant, &assertion).await;
         assert_eq!((answer.status, &answer.json["scope"]), (200, &json!("read:users")), "{}", answer.text);
-        assert_eq!(shown(&tenant, &assertion).await.status, 401, "the second time");
+        assert_eq!(present(&tenant, &assertion).await.status, 401, "the second time");
         let other = if algorithm == "RS256" { "PS256" } else { "RS256" };
-        assert_eq!(shown(&tenant, &signed(&key, other, &claims(&tenant, &client))).await.status, 401);
+        assert_eq!(present(&tenant, &signed(&key, other, &claims(&tenant, &client))).await.status, 401);
 
         let mut at_endpoint = claims(&tenant, &client);
         at_endpoint["aud"] =
@@ -88,19 +88,19 @@ async fn a_signed_assertion_is_good_for_one_token() {
         let id = client["client_id"].as_str().unwrap();
         let assertion = signed(&key, algorithm, &at_endpoint);
         let named = [("client_id", id), ("client_assertion", &assertion), ("client_assertion_type", TYPE)];
-        assert_eq!(ask(&tenant, &named).await.status, 200);
+        assert_eq!(request(&tenant, &named).await.status, 200);
     }
 }
 
 #[tokio::test]
-async fn an_assertion_of_another_or_for_another_or_out_of_time_is_refused() {
+async fn assertion_with_wrong_claims_or_signature_is_unauthorized() {
     let (tenant, other) = (Tenant::new().await, Tenant::new().await);
     let ((public, key), (_, foreign)) = (pair(), pair());
     let mine = client(&tenant, &public, "RS256").await;
     let id = mine["client_id"].as_str().unwrap();
-    let refused = async |assertion: &str, why: &str| {
+    let is_rejected = async |assertion: &str, why: &str| {
         let named = [("client_id", id), ("client_assertion", assertion), ("client_assertion_type", TYPE)];
-        let answer = ask(&tenant, &named).await;
+        let answer = request(&tenant, &named).await;
         assert_eq!(
             (answer.status, &answer.json["error"]),
             (401, &json!("access_denied")),
@@ -109,8 +109,8 @@ async fn an_assertion_of_another_or_for_another_or_out_of_time_is_refused() {
         );
     };
     for (name, value) in [
-        ("iss", json!("somebody")),
-        ("sub", json!("somebody")),
+        ("iss", json!("another")),
+        ("sub", json!("another")),
         ("aud", json!(format!("https://{}/", other.host))),
         ("aud", json!("https://elsewhere.example/")),
         ("exp", json!(now() - 1)),
@@ -124,33 +124,33 @@ async fn an_assertion_of_another_or_for_another_or_out_of_time_is_refused() {
     ] {
         let mut claims = claims(&tenant, &mine);
         claims[name] = value.clone();
-        refused(&signed(&key, "RS256", &claims), &format!("{name} {value}")).await;
+        is_rejected(&signed(&key, "RS256", &claims), &format!("{name} {value}")).await;
     }
     let claims = claims(&tenant, &mine);
-    refused(&signed(&foreign, "RS256", &claims), "another key").await;
+    is_rejected(&signed(&foreign, "RS256", &claims), "another key").await;
     let hs256 =
         jsonwebtoken::encode(&Header::default(), &claims, &EncodingKey::from_secret(public.as_bytes()))
             .unwrap();
-    refused(&hs256, "the public key as a secret").await;
+    is_rejected(&hs256, "the public key as a secret").await;
     let good = signed(&key, "RS256", &claims);
     let parts: Vec<&str> = good.split('.').collect();
-    refused(&format!("eyJhbGciOiJub25lIn0.{}.", parts[1]), "no signature").await;
-    refused(&format!("{}.{}.", parts[0], parts[1]), "an empty signature").await;
+    is_rejected(&format!("eyJhbGciOiJub25lIn0.{}.", parts[1]), "no signature").await;
+    is_rejected(&format!("{}.{}.", parts[0], parts[1]), "an empty signature").await;
     for nonsense in ["", "x", "a.b.c", "..", "\u{1f409}"] {
-        refused(nonsense, nonsense).await;
+        is_rejected(nonsense, nonsense).await;
     }
-    assert_eq!(shown(&tenant, &good).await.status, 200, "nothing of this was used up");
+    assert_eq!(present(&tenant, &good).await.status, 200, "a rejected assertion is not used");
 }
 
 #[tokio::test]
-async fn a_client_with_a_key_shows_no_secret_and_only_one_proof() {
+async fn client_with_a_key_uses_one_credential_and_no_secret() {
     let tenant = Tenant::new().await;
     let (public, key) = pair();
     let client = client(&tenant, &public, "RS256").await;
     let (id, secret) = (client["client_id"].as_str().unwrap(), client["client_secret"].as_str().unwrap());
     let assertion = signed(&key, "RS256", &claims(&tenant, &client));
-    assert_eq!(ask(&tenant, &[("client_id", id), ("client_secret", secret)]).await.status, 401);
-    assert_eq!(ask(&tenant, &[("client_id", id)]).await.status, 401);
+    assert_eq!(request(&tenant, &[("client_id", id), ("client_secret", secret)]).await.status, 401);
+    assert_eq!(request(&tenant, &[("client_id", id)]).await.status, 401);
     let invalid = [
         vec![
             ("client_secret", secret),
@@ -161,14 +161,14 @@ async fn a_client_with_a_key_shows_no_secret_and_only_one_proof() {
         vec![("client_assertion", assertion.as_str()), ("client_assertion_type", "x")],
     ];
     for fields in invalid {
-        let answer = ask(&tenant, &fields).await;
+        let answer = request(&tenant, &fields).await;
         assert_eq!((answer.status, &answer.json["error"]), (400, &json!("invalid_request")));
     }
-    assert_eq!(shown(&tenant, &assertion).await.status, 200);
+    assert_eq!(present(&tenant, &assertion).await.status, 200);
 }
 
 #[tokio::test]
-async fn a_key_that_is_void_or_gone_or_not_named_is_refused_at_once() {
+async fn key_ends_with_its_expiry_deletion_or_reference() {
     let tenant = Tenant::new().await;
     let (public, key) = pair();
     let client = client(&tenant, &public, "RS256").await;
@@ -176,7 +176,7 @@ async fn a_key_that_is_void_or_gone_or_not_named_is_refused_at_once() {
     let credential =
         client["client_authentication_methods"]["private_key_jwt"]["credentials"][0]["id"].clone();
     let one = format!("{path}/credentials/{}", credential.as_str().unwrap());
-    let status = async || shown(&tenant, &signed(&key, "RS256", &claims(&tenant, &client))).await.status;
+    let status = async || present(&tenant, &signed(&key, "RS256", &claims(&tenant, &client))).await.status;
     assert_eq!(status().await, 200);
     assert_eq!(tenant.patch(&one, json!({ "expires_at": "2020-01-01T00:00:00Z" })).await.status, 200);
     assert_eq!(status().await, 401);

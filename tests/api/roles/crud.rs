@@ -74,7 +74,7 @@ async fn unknown_role_is_404_without_an_error_code() {
         tenant.get(&format!("{unknown}/permissions")).await,
         tenant.post(&format!("{unknown}/users"), json!({ "users": [] })).await,
     ] {
-        assert_eq!(answer.refusal(), (404, None, "The role does not exist."));
+        assert_eq!(answer.error(), (404, None, "The role does not exist."));
     }
 }
 
@@ -84,7 +84,7 @@ async fn name_of_a_role_is_unique_among_concurrent_requests() {
     let made = join_all((0..8).map(|_| tenant.post("/api/v2/roles", json!({ "name": "Admin" })))).await;
     assert_eq!(made.iter().filter(|answer| answer.status == 200).count(), 1);
     for refused in made.iter().filter(|answer| answer.status != 200) {
-        assert_eq!(refused.refusal(), (409, None, "The role already exists."));
+        assert_eq!(refused.error(), (409, None, "The role already exists."));
     }
     let other = tenant.post("/api/v2/roles", json!({ "name": "admin" })).await;
     assert_eq!(other.status, 200, "names are case-sensitive");
@@ -115,7 +115,7 @@ async fn invalid_bodies_are_rejected_with_the_violation() {
             "Payload validation error: 'Additional properties not allowed: color'.",
         ),
     ] {
-        assert_eq!(tenant.post("/api/v2/roles", body).await.refusal(), (400, Some("invalid_body"), message));
+        assert_eq!(tenant.post("/api/v2/roles", body).await.error(), (400, Some("invalid_body"), message));
     }
     assert_eq!(tenant.post("/api/v2/roles", json!({ "name": "𐍈".repeat(300) })).await.status, 200);
 }
@@ -146,7 +146,7 @@ async fn list_is_ordered_and_filtered_by_name() {
         (&page["start"], &page["limit"], &page["total"], &page["roles"][0]["name"]),
         (&json!(1), &json!(1), &json!(2), &json!("Writer"))
     );
-    assert_eq!(tenant.get("/api/v2/roles?per_page=101").await.refusal().1, Some("invalid_query_string"));
+    assert_eq!(tenant.get("/api/v2/roles?per_page=101").await.error().1, Some("invalid_query_string"));
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ async fn limit_of_1000_roles_holds_for_concurrent_requests() {
     assert_eq!(made.iter().filter(|answer| answer.status == 200).count(), 5);
     let refused = made.iter().find(|answer| answer.status != 200).unwrap();
     assert_eq!(
-        refused.refusal(),
+        refused.error(),
         (403, Some("too_many_entities"), "You reached the limit of entities of this type for this tenant.")
     );
     assert_eq!(tenant.get("/api/v2/roles?include_totals=true").await.json["total"], 1000);
@@ -173,12 +173,12 @@ async fn scopes_of_roles_are_required() {
     assert_eq!(send(tenant.request("GET", "/api/v2/roles").bearer_auth(&token)).await.status, 200);
     let refused = send(tenant.request("POST", "/api/v2/roles").bearer_auth(&token).json(&json!({}))).await;
     assert_eq!(
-        refused.refusal(),
+        refused.error(),
         (403, Some("insufficient_scope"), "Insufficient scope, expected any of: create:roles")
     );
     for path in ["/api/v2/roles/rol_x/users", "/api/v2/users/auth0%7Cx/roles"] {
         assert_eq!(
-            send(tenant.request("GET", path).bearer_auth(&token)).await.refusal(),
+            send(tenant.request("GET", path).bearer_auth(&token)).await.error(),
             (403, Some("insufficient_scope"), "Insufficient scope, expected all of: read:users,read:roles")
         );
         let both = tenant.token_with(&["read:users", "read:roles"]).await;

@@ -35,10 +35,10 @@ async fn add_members_is_all_or_nothing_and_idempotent() {
     let path = format!("/api/v2/roles/{role}/users");
     let users = users(&tenant, 3).await;
     let refused = tenant.post(&path, json!({ "users": [users[0], users[1], "auth0|nobody"] })).await;
-    assert_eq!(refused.refusal(), (404, None, "One or more of the users do not exist."));
+    assert_eq!(refused.error(), (404, None, "One or more of the users do not exist."));
     assert_eq!(tenant.get(&path).await.json, json!([]));
     assert_eq!(
-        tenant.post("/api/v2/roles/rol_nothing/users", json!({ "users": users })).await.refusal(),
+        tenant.post("/api/v2/roles/rol_nothing/users", json!({ "users": users })).await.error(),
         (404, None, "The role does not exist.")
     );
     for _ in 0..2 {
@@ -53,7 +53,7 @@ async fn add_members_is_all_or_nothing_and_idempotent() {
         assert_eq!(added, [("user.roles_added".to_owned(), json!({ "roles": { "after": [role] } }))]);
     }
     let bad = tenant.post(&path, json!({ "users": ["nobody"] })).await;
-    assert_eq!(bad.refusal().1, Some("invalid_body"));
+    assert_eq!(bad.error().1, Some("invalid_body"));
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn members_are_paged_in_the_order_of_assignment_then_id() {
         "no next after the last"
     );
     assert_eq!(
-        tenant.get(&format!("{path}?from=nonsense")).await.refusal(),
+        tenant.get(&format!("{path}?from=nonsense")).await.error(),
         (
             400,
             Some("invalid_query_string"),
@@ -103,7 +103,7 @@ async fn numbered_pages_of_members_end_at_the_offset_cap() {
     let path = format!("/api/v2/roles/{}/users", role(&tenant).await);
     assert_eq!(tenant.get(&format!("{path}?page=9&per_page=100")).await.json, json!([]));
     assert_eq!(
-        tenant.get(&format!("{path}?page=10&per_page=100")).await.refusal(),
+        tenant.get(&format!("{path}?page=10&per_page=100")).await.error(),
         (
             400,
             Some("invalid_paging"),

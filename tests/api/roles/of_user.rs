@@ -53,18 +53,18 @@ async fn unknown_user_or_role_is_404_and_nothing_changes() {
     let unknown = "/api/v2/users/auth0%7Cnobody/roles";
     let no_user = (404, Some("inexistent_user"), "The user does not exist.");
     let no_role = (404, None, "The role does not exist.");
-    assert_eq!(tenant.get(unknown).await.refusal(), no_user);
-    assert_eq!(tenant.post(unknown, json!({ "roles": [role] })).await.refusal(), no_user);
-    assert_eq!(unassign(&tenant, unknown, json!([role])).await.refusal(), no_user);
-    assert_eq!(tenant.post(&path, json!({ "roles": [role, "rol_nothing"] })).await.refusal(), no_role);
+    assert_eq!(tenant.get(unknown).await.error(), no_user);
+    assert_eq!(tenant.post(unknown, json!({ "roles": [role] })).await.error(), no_user);
+    assert_eq!(unassign(&tenant, unknown, json!([role])).await.error(), no_user);
+    assert_eq!(tenant.post(&path, json!({ "roles": [role, "rol_nothing"] })).await.error(), no_role);
     assert_eq!(total(&tenant, &path).await, 0);
     tenant.post(&path, json!({ "roles": [role] })).await;
-    assert_eq!(unassign(&tenant, &path, json!([role, "rol_nothing"])).await.refusal(), no_role);
+    assert_eq!(unassign(&tenant, &path, json!([role, "rol_nothing"])).await.error(), no_role);
     assert_eq!(total(&tenant, &path).await, 1);
     for body in
         [json!({}), json!({ "roles": [] }), json!({ "roles": [""] }), json!({ "roles": [role], "x": 1 })]
     {
-        assert_eq!(tenant.post(&path, body).await.refusal().1, Some("invalid_body"));
+        assert_eq!(tenant.post(&path, body).await.error().1, Some("invalid_body"));
     }
 }
 
@@ -76,7 +76,7 @@ async fn limit_of_50_roles_holds_for_concurrent_requests() {
     let roles = join_all((0..60).map(|_| role(&tenant))).await;
     let six = join_all(roles.chunks(6).map(|six| tenant.post(&path, json!({ "roles": six })))).await;
     assert_eq!(six.iter().filter(|answer| answer.status == 204).count(), 8);
-    assert_eq!(six.iter().find(|answer| answer.status != 204).unwrap().refusal(), TOO_MANY);
+    assert_eq!(six.iter().find(|answer| answer.status != 204).unwrap().error(), TOO_MANY);
     assert_eq!(total(&tenant, &path).await, 48);
     // One by one, of the user and of the roles.
     let one_by_one = join_all(roles.iter().enumerate().map(|(n, role)| {

@@ -75,7 +75,7 @@ async fn hostile_query_is_answered_or_rejected() {
                 assert_eq!(page(&tenant, &query).await.len(), count, "{shown}");
             }
         } else {
-            let (status, code, message) = answer.refusal();
+            let (status, code, message) = answer.error();
             assert_eq!((status, code), (400, Some("invalid_query_string")), "{shown}: {message}");
             assert!(message.len() < 500, "{shown}: {message}");
         }

@@ -1,7 +1,7 @@
 //! The index of a path returns all matches as candidates: results with and without it are equal.
 
 use roster::resources::users::search::indexes::{build, list, remove};
-use roster::search::indexed::Indexed;
+use roster::search::indexed::IndexedPath;
 use serde_json::json;
 
 use super::search;
@@ -9,12 +9,12 @@ use crate::support::{Tenant, on_server, server};
 
 #[tokio::test]
 async fn path_index_does_not_change_results() {
-    let indexed = Indexed::parse("app_metadata.a-1.b_2").unwrap();
+    let indexed = IndexedPath::parse("app_metadata.a-1.b_2").unwrap();
     let (first, second) = on_server({
         let indexed = indexed.clone();
         async move {
             let database = &server().database;
-            let other = Indexed::parse("user_metadata.other").unwrap();
+            let other = IndexedPath::parse("user_metadata.other").unwrap();
             // Concurrently: neither build waits for the other's snapshot.
             let (first, _) = tokio::join!(build(database, &indexed), build(database, &other));
             (first.unwrap(), build(database, &indexed).await.unwrap())
@@ -97,7 +97,7 @@ async fn path_index_does_not_change_results() {
 #[test]
 fn indexed_path_has_plain_keys() {
     for good in ["app_metadata.plan", "user_metadata.a.b-c._d", "app_metadata.9"] {
-        assert!(Indexed::parse(good).is_some(), "{good}");
+        assert!(IndexedPath::parse(good).is_some(), "{good}");
     }
     let (long, deep) =
         (format!("app_metadata.{}", "x".repeat(64)), format!("app_metadata{}", ".a".repeat(11)));
@@ -113,6 +113,6 @@ fn indexed_path_has_plain_keys() {
         &long,
         &deep,
     ] {
-        assert!(Indexed::parse(bad).is_none(), "{bad}");
+        assert!(IndexedPath::parse(bad).is_none(), "{bad}");
     }
 }

@@ -67,7 +67,7 @@ async fn page(tenant: &Tenant, query: &str) -> Vec<Value> {
 async fn find(tenant: &Tenant, query: &str) -> Option<Vec<Value>> {
     let answer = search(tenant, query).await;
     if answer.status != 200 {
-        let (status, code, message) = answer.refusal();
+        let (status, code, message) = answer.error();
         assert_eq!((status, code), (400, Some("invalid_query_string")), "{query}: {message}");
         assert!(message.contains("column"), "{query}: {message}");
         return None;

@@ -298,7 +298,7 @@ fn run() {
                 match &expected {
                     None => rejected.set(rejected.get() + 1),
                     Some(ids) if !ids.is_empty() && ids.len() < users.len() => {
-                        selective.set(selective.get() + 1)
+                        selective.set(selective.get() + 1);
                     }
                     Some(_) => {}
                 }

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use roster::resources::users::search::builder::Builder;
-use roster::resources::users::search::sql::{Key, Part, USERS, few, statement};
+use roster::resources::users::search::sql::{PageSpec, SortKey, USERS, sparse_statement, statement};
 use roster::search::{Plan, parse};
 use sqlx::{Connection, Executor, Row};
 
@@ -86,12 +86,12 @@ fn conditions_and_candidates_bind_every_value() {
 
 #[test]
 fn statements_have_the_text_of_the_snapshots() {
-    let (plan, part) = (plan("app_metadata.plan:full"), Part::default());
-    insta::assert_snapshot!("whole", statement("acme", &plan, &part).0);
-    insta::assert_snapshot!("sparse", few("acme", &plan, &part).unwrap().0);
+    let (plan, spec) = (plan("app_metadata.plan:full"), PageSpec::default());
+    insta::assert_snapshot!("whole", statement("acme", &plan, &spec).0);
+    insta::assert_snapshot!("sparse", sparse_statement("acme", &plan, &spec).unwrap().0);
     insta::assert_snapshot!(
         "sparse_from_offset",
-        few("acme", &plan, &Part { offset: 50, ..part }).unwrap().0
+        sparse_statement("acme", &plan, &PageSpec { offset: 50, ..spec }).unwrap().0
     );
 }
 
@@ -100,24 +100,28 @@ async fn every_statement_is_valid_and_names_the_tenant() {
     on_server(async {
         let options = server().database.connect_options().unwrap();
         let mut connection = sqlx::PgConnection::connect_with(&options).await.unwrap();
-        let behind = Some((time::OffsetDateTime::UNIX_EPOCH, "auth0|1"));
+        let after = Some((time::OffsetDateTime::UNIX_EPOCH, "auth0|1"));
         let parts = [
-            Part::default(),
-            Part { total: true, connection: Some("c"), ..Part::default() },
-            Part { behind, ..Part::default() },
-            Part {
-                sort: Some((Key::Sql("u.profile ->> 'email'"), "key desc nulls last, made, id")),
-                ..Part::default()
+            PageSpec::default(),
+            PageSpec { total: true, connection: Some("c"), ..PageSpec::default() },
+            PageSpec { after, ..PageSpec::default() },
+            PageSpec {
+                sort: Some((SortKey::Sql("u.profile ->> 'email'"), "key desc nulls last, made, id")),
+                ..PageSpec::default()
             },
-            Part { offset: 50, ..Part::default() },
+            PageSpec { offset: 50, ..PageSpec::default() },
         ];
         let keys = ["a".to_owned()];
-        let by_metadata =
-            Part { sort: Some((Key::Path("u.app_metadata", &keys), "key, made, id")), ..Part::default() };
+        let by_metadata = PageSpec {
+            sort: Some((SortKey::Path("u.app_metadata", &keys), "key, made, id")),
+            ..PageSpec::default()
+        };
         for q in QUERIES {
-            for part in parts.iter().chain([&by_metadata]) {
-                let all = statement("acme", &plan(q), part);
-                for (sql, builder) in [Some(all), few("acme", &plan(q), part)].into_iter().flatten() {
+            for spec in parts.iter().chain([&by_metadata]) {
+                let all = statement("acme", &plan(q), spec);
+                for (sql, builder) in
+                    [Some(all), sparse_statement("acme", &plan(q), spec)].into_iter().flatten()
+                {
                     assert!(!sql.contains("acme"), "{sql}");
                     let tables = ["from users ", "from user_terms ", "from identities "]
                         .map(|table| sql.matches(table).count());
@@ -151,13 +155,13 @@ async fn batch_returns_the_rows_of_each_search() {
         let options = server().database.connect_options().unwrap();
         let mut connection = sqlx::PgConnection::connect_with(&options).await.unwrap();
         let mut with_several_users = 0;
-        let behind = Some((time::OffsetDateTime::from_unix_timestamp(1_577_837_000).unwrap(), "auth0|1"));
-        for part in [
-            Part { limit: 50, ..Part::default() },
-            Part { limit: 2, ..Part::default() },
-            Part { limit: 2, offset: 1, ..Part::default() },
-            Part { limit: 50, behind, ..Part::default() },
-            Part { limit: 50, connection: Some("c"), ..Part::default() },
+        let after = Some((time::OffsetDateTime::from_unix_timestamp(1_577_837_000).unwrap(), "auth0|1"));
+        for spec in [
+            PageSpec { limit: 50, ..PageSpec::default() },
+            PageSpec { limit: 2, ..PageSpec::default() },
+            PageSpec { limit: 2, offset: 1, ..PageSpec::default() },
+            PageSpec { limit: 50, after, ..PageSpec::default() },
+            PageSpec { limit: 50, connection: Some("c"), ..PageSpec::default() },
         ] {
             for shape in [
                 "app_metadata.plan:p#",
@@ -171,8 +175,10 @@ async fn batch_returns_the_rows_of_each_search() {
             ] {
                 let searches: Vec<(&str, Plan)> =
                     (20..60).map(|n| (&*names[n % 2], plan(&shape.replace('#', &n.to_string())))).collect();
-                let batch: Vec<_> =
-                    searches.iter().map(|(tenant, plan)| few(tenant, plan, &part).expect(shape)).collect();
+                let batch: Vec<_> = searches
+                    .iter()
+                    .map(|(tenant, plan)| sparse_statement(tenant, plan, &spec).expect(shape))
+                    .collect();
                 assert!(batch.iter().all(|(sql, _)| *sql == batch[0].0), "{shape}");
                 let values: Vec<&Builder> = batch.iter().map(|(_, values)| values).collect();
                 let rows =
@@ -181,7 +187,7 @@ async fn batch_returns_the_rows_of_each_search() {
                 for (n, (tenant, plan)) in (1_i64..).zip(&searches) {
                     let own = rows.iter().filter(|row| row.get::<i64, _>("n") == n);
                     let found: Vec<String> = own.filter_map(user).collect();
-                    let (sql, values) = statement(tenant, plan, &part);
+                    let (sql, values) = statement(tenant, plan, &spec);
                     let alone = values.query(&sql).fetch_all(&mut connection).await.unwrap();
                     let alone: Vec<String> = alone.iter().filter_map(user).collect();
                     assert_eq!(found, alone, "{shape}: {n}");

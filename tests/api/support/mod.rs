@@ -1,8 +1,8 @@
 //! One server and one database for the whole run, one tenant for each test.
 //!
-//! The database is a throwaway PostgreSQL that goes with the process, or the one of `DATABASE_URL` (which keeps the
-//! tenants that the tests made). [`Tenant::new`] makes a tenant with a connection and a client that may do
-//! everything; its `get`, `post`, `patch`, `delete` speak HTTP to the server and come back with a [`Response`].
+//! The database is a throwaway PostgreSQL that ends with the process, or the one of `DATABASE_URL`, which keeps the
+//! tenants of the tests. [`Tenant::new`] creates a tenant with a connection and a client with all scopes. Its `get`,
+//! `post`, `patch` and `delete` send HTTP requests to the server and return a [`Response`].
 
 pub(crate) mod smtp;
 
@@ -26,17 +26,17 @@ use roster::tenant_files::model::{TenantConfig, built_in_dev};
 use roster::tenant_files::{Credentials, Provisioner};
 use serde_json::Value;
 
-/// What all tests of a run share.
+/// The server and database of a run.
 pub(crate) struct Server {
     pub app: Arc<App>,
     pub address: SocketAddr,
     pub database: Options,
     key: String,
-    /// For direct looks at the tables, apart from the server's pool.
+    /// Runs the server and the tests' own connections.
     runtime: tokio::runtime::Runtime,
 }
 
-/// Made on a thread of its own: the first test to ask is inside a runtime already.
+/// Started on its own thread, because the first test that uses it runs in a runtime.
 static SERVER: LazyLock<Server> = LazyLock::new(|| std::thread::spawn(start).join().expect("the server"));
 
 fn start() -> Server {
@@ -58,12 +58,12 @@ fn start() -> Server {
     Server { app, address, database, key, runtime }
 }
 
-/// A Roster over the database that listens; it must be called on the server's runtime.
+/// Starts an instance. To be called on the server's runtime.
 fn instance(database: &Options, key: &str) -> (Arc<App>, SocketAddr) {
     let app = Arc::new(App {
         db: Db::open(database, roster::server::COMPONENTS).unwrap(),
         vault: Arc::new(Vault::new(key).unwrap()),
-        // Nothing kept: a test that changes a tenant sees it at once.
+        // No cache, so that a changed tenant takes effect immediately.
         tenancy: Tenancy::new(1000, Duration::from_millis(1), None),
         tokens: Tokens::default(),
         buckets: Buckets::default(),
@@ -84,7 +84,7 @@ fn instance(database: &Options, key: &str) -> (Arc<App>, SocketAddr) {
     (app, address)
 }
 
-/// Another instance over the same database.
+/// Starts another instance on the same database.
 pub(crate) async fn another_instance() -> SocketAddr {
     on_server(async { instance(&server().database, &server().key).1 }).await
 }
@@ -94,29 +94,29 @@ pub(crate) fn server() -> &'static Server {
     &SERVER
 }
 
-/// A tenant of a test's own.
+/// The tenant of one test.
 pub(crate) struct Tenant {
     pub name: String,
     pub host: String,
     pub audience: String,
     pub client: Credentials,
-    /// A token with every scope.
+    /// A token with all scopes.
     pub token: String,
     http: reqwest::Client,
 }
 
-/// The connection every test tenant has: usernames allowed, password policy `good`.
+/// The connection of every test tenant: optional usernames, password policy `good`.
 pub(crate) const CONNECTION: &str = "Username-Password-Authentication";
-/// A password that every policy allows.
+/// A password that every policy accepts.
 pub(crate) const PASSWORD: &str = "Correct-Horse-1";
 
 impl Tenant {
-    /// A tenant as the shipped `dev.toml` has it, under a name and a host of its own.
+    /// A tenant from the shipped `dev.toml`, with a unique name and host.
     pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
     }
 
-    /// The same, changed.
+    /// The same with a change of the file.
     pub(crate) async fn with(change: impl FnOnce(&mut TenantConfig)) -> Self {
         let name = unique("t");
         let mut config = built_in_dev();
@@ -146,7 +146,7 @@ impl Tenant {
         self.token_for("test", scopes, 3600).await
     }
 
-    /// A token in somebody's name that lives for so many seconds.
+    /// A token of an actor with a lifetime in seconds.
     pub(crate) async fn token_for(&self, actor: &str, scopes: &[&str], lifetime: i64) -> String {
         let (name, actor, scopes) =
             (self.name.clone(), actor.to_owned(), scopes.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>());
@@ -181,7 +181,7 @@ impl Tenant {
         self.http.request(method.parse().unwrap(), url).header("host", &self.host)
     }
 
-    /// A request with the token that may do everything.
+    /// A request with the token that has all scopes.
     pub(crate) fn authorized(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         self.request(method, path).bearer_auth(&self.token)
     }
@@ -202,7 +202,7 @@ impl Tenant {
         send(self.authorized("DELETE", path)).await
     }
 
-    /// Makes a user with an address of its own, and whatever else is given; the answer's body.
+    /// Creates a user with a unique e-mail address and the members of `more`; the response body.
     pub(crate) async fn user(&self, more: Value) -> Value {
         let mut body = serde_json::json!({ "connection": CONNECTION, "email": format!("{}@example.com", unique("u")), "password": PASSWORD });
         for (key, value) in more.as_object().expect("an object") {
@@ -213,25 +213,25 @@ impl Tenant {
         made.json
     }
 
-    /// The journal of this tenant about a subject, oldest first: kind and changes.
+    /// Kind and changes of the journal rows of a subject, the oldest first.
     pub(crate) async fn journal(&self, subject: &str) -> Vec<(String, Value)> {
         let rows = sql("select kind, changes from journal where tenant_id = $1 and subject = $2 order by transaction_id, entry_id", &[&self.name, subject]).await;
         rows.into_iter().map(|row| (row[0].as_str().unwrap().to_owned(), row[1].clone())).collect()
     }
 }
 
-/// The path of a user, its id encoded.
+/// The path of a user, with the encoded id.
 pub(crate) fn path_of(user: &Value) -> String {
     format!("/api/v2/users/{}", user["user_id"].as_str().expect("a user_id").replace('|', "%7C"))
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Response {
     pub status: u16,
     pub headers: reqwest::header::HeaderMap,
     pub text: String,
-    /// Null if the body is empty.
+    /// Null if the body is not JSON.
     pub json: Value,
 }
 
@@ -240,15 +240,15 @@ impl Response {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// Status, error code and message of a refusal in the Management API's shape; fails if it is not of that shape.
-    pub(crate) fn refusal(&self) -> (u16, Option<&str>, &str) {
+    /// Status, error code and message of an error response; fails if it has not the Management API's shape.
+    pub(crate) fn error(&self) -> (u16, Option<&str>, &str) {
         assert_eq!(self.json["statusCode"], self.status, "{}", self.text);
         assert!(self.json["error"].is_string(), "{}", self.text);
         (self.status, self.json["errorCode"].as_str(), self.json["message"].as_str().expect("a message"))
     }
 }
 
-/// Sends a request; every body that is not empty has to be JSON or is kept as text.
+/// Sends a request and reads the response.
 pub(crate) async fn send(request: reqwest::RequestBuilder) -> Response {
     let response = request.send().await.expect("an answer");
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -257,13 +257,13 @@ pub(crate) async fn send(request: reqwest::RequestBuilder) -> Response {
     Response { status, headers, text, json }
 }
 
-/// With the fields of a form as a browser sends them.
+/// Adds a form body, encoded as browsers do.
 pub(crate) fn form(request: reqwest::RequestBuilder, fields: &[(&str, &str)]) -> reqwest::RequestBuilder {
     let body = serde_urlencoded::to_string(fields).expect("texts");
     request.header("content-type", "application/x-www-form-urlencoded").body(body)
 }
 
-/// A name nobody else has, not even another run on the same database.
+/// A unique name, also among the runs on the same database.
 pub(crate) fn unique(prefix: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     format!(
@@ -291,13 +291,13 @@ pub(crate) async fn try_apply(config: &TenantConfig) -> Result<Vec<String>, rost
     on_server(async move { provisioner(&server().app).apply(&config).await }).await
 }
 
-/// Runs something on the server's runtime: connections belong to the runtime they were made on, and a test's ends
-/// with the test.
+/// Runs a future on the server's runtime. A connection belongs to the runtime that opened it, and the runtime of a test
+/// ends with the test.
 pub(crate) async fn on_server<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
     server().runtime.spawn(work).await.expect("no panic")
 }
 
-/// Looks at the tables directly: every row as JSON values.
+/// Runs a query on the tables: every row as JSON values.
 pub(crate) async fn sql(query: &str, parameters: &[&str]) -> Vec<Vec<Value>> {
     use sqlx::{Connection, Row};
     let wrapped = format!("select to_jsonb(q) from ({query}) q");
@@ -323,7 +323,7 @@ pub(crate) async fn sql(query: &str, parameters: &[&str]) -> Vec<Vec<Value>> {
     .await
 }
 
-/// Runs a statement on the tables directly; how many rows it changed, or the database's own words if it refuses.
+/// Runs a statement on the tables: the number of changed rows, or the database's error.
 pub(crate) async fn try_execute(statement: &str, parameters: &[&str]) -> Result<u64, String> {
     use sqlx::Connection;
     let database = server().database.clone();
@@ -343,13 +343,13 @@ pub(crate) async fn try_execute(statement: &str, parameters: &[&str]) -> Result<
     .await
 }
 
-/// The same for what has to work: what no endpoint can bring about.
+/// Runs a statement that succeeds, for a state that no endpoint creates.
 pub(crate) async fn execute(statement: &str, parameters: &[&str]) -> u64 {
     try_execute(statement, parameters).await.unwrap()
 }
 
-/// What comes of a request that finds some rows locked, by a transaction that changes them and then commits. The
-/// statements' `$1` and `$2` are the parameters.
+/// Runs a request while a transaction holds changed rows, and commits when the request waits for them. `parameters` are
+/// `$1` and `$2` of the statements.
 pub(crate) async fn overtaken<T>(
     statements: &[&str],
     parameters: [&str; 2],
@@ -359,7 +359,7 @@ pub(crate) async fn overtaken<T>(
     let database = server().database.clone();
     let statements: Vec<String> = statements.iter().map(|s| (*s).to_owned()).collect();
     let parameters = parameters.map(str::to_owned);
-    let (locked, wait_locked) = tokio::sync::oneshot::channel();
+    let (locked, rows_locked) = tokio::sync::oneshot::channel();
     let transaction = on_server(async move {
         let mut connection =
             sqlx::PgConnection::connect_with(&database.connect_options().unwrap()).await.unwrap();
@@ -369,21 +369,21 @@ pub(crate) async fn overtaken<T>(
             query.execute(&mut *transaction).await.unwrap();
         }
         locked.send(()).unwrap();
-        let is_waited_for = "select exists (select from pg_locks
+        let blocks_another = "select exists (select from pg_locks
                                              where not granted and pg_backend_pid() = any(pg_blocking_pids(pid)))";
-        while !sqlx::query_scalar::<_, bool>(is_waited_for).fetch_one(&mut *transaction).await.unwrap() {
+        while !sqlx::query_scalar::<_, bool>(blocks_another).fetch_one(&mut *transaction).await.unwrap() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         transaction.commit().await.unwrap();
     });
     let request = async {
-        wait_locked.await.unwrap();
+        rows_locked.await.unwrap();
         tokio::time::timeout(Duration::from_secs(30), request).await.expect("an answer")
     };
     tokio::select! {
         biased;
         (answer, ()) = async { tokio::join!(request, transaction) } => answer,
-        () = tokio::time::sleep(Duration::from_secs(60)) => panic!("nobody waited"),
+        () = tokio::time::sleep(Duration::from_secs(60)) => panic!("the request did not wait"),
     }
 }
 

@@ -92,7 +92,7 @@ async fn invalid_requests_are_rejected_with_the_violation() {
         json!({ "user_id": id, "surprise": true }),
     ] {
         let answer = tenant.post(PASSWORD_CHANGE, body).await;
-        let (status, code, message) = answer.refusal();
+        let (status, code, message) = answer.error();
         responses.push(format!("{status} {} {message}", code.unwrap_or("-")));
     }
     insta::assert_snapshot!(responses.join("\n"), @r#"
@@ -126,7 +126,7 @@ async fn user_without_an_address_gets_no_ticket() {
     assert_eq!(tenant.patch(&crate::support::path_of(&user), json!({ "email": null })).await.status, 200);
     for path in [PASSWORD_CHANGE, EMAIL_VERIFICATION] {
         let answer = tenant.post(path, json!({ "user_id": user["user_id"] })).await;
-        assert_eq!(answer.refusal().2, "The user does not have an email address.");
+        assert_eq!(answer.error().2, "The user does not have an email address.");
     }
 }
 

@@ -48,7 +48,7 @@ pub(crate) async fn has_password(tenant: &Tenant, user: &Value, password: &str) 
         sql("select hash from passwords where tenant_id = $1 and identity_id = $2", &[&tenant.name, id])
             .await;
     let hash = hash[0][0].as_str().unwrap().to_owned();
-    let verdict =
+    let verification =
         roster::base::passwords::Hasher::new(1).verify(password.to_owned(), Some(hash)).await.unwrap();
-    verdict == roster::base::passwords::Verdict::Right
+    verification == roster::base::passwords::Verification::Passed
 }

@@ -90,11 +90,11 @@ async fn fields_are_included_or_excluded() {
 async fn email_is_required() {
     let tenant = Tenant::new().await;
     assert_eq!(
-        tenant.get("/api/v2/users-by-email").await.refusal(),
+        tenant.get("/api/v2/users-by-email").await.error(),
         (400, Some("invalid_query_string"), "Query validation error: 'Missing required property: email'.")
     );
     assert_eq!(
-        tenant.get("/api/v2/users-by-email?email=%00").await.refusal().2,
+        tenant.get("/api/v2/users-by-email?email=%00").await.error().2,
         "Query validation error: 'Text must not contain the character U+0000' on property email."
     );
 }

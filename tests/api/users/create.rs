@@ -71,7 +71,7 @@ async fn create_takes_an_id_of_the_caller() {
         assert_eq!(tenant.user(json!({ "user_id": sent })).await["user_id"], id);
     }
     let again = tenant.post("/api/v2/users", json!({ "connection": CONNECTION, "email": "new@example.com", "password": PASSWORD, "user_id": "custom" })).await;
-    assert_eq!(again.refusal(), (409, Some("auth0_idp_error"), "The user already exists."));
+    assert_eq!(again.error(), (409, Some("auth0_idp_error"), "The user already exists."));
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn email_is_unique_within_connection_and_tenant() {
             json!({ "connection": CONNECTION, "email": email.to_uppercase(), "password": PASSWORD }),
         )
         .await;
-    assert_eq!(again.refusal(), (409, Some("auth0_idp_error"), "The user already exists."));
+    assert_eq!(again.error(), (409, Some("auth0_idp_error"), "The user already exists."));
 }
 
 #[tokio::test]
@@ -183,7 +183,7 @@ async fn errors_name_the_reason() {
             json!({ "username": "with space" }),
             400,
             invalid,
-            "Payload validation error: 'Username is not of a form or length that the connection allows'.",
+            "Payload validation error: 'Username does not have a format or length that the connection allows'.",
         ),
         (
             json!({ "password": "weak" }),
@@ -193,11 +193,11 @@ async fn errors_name_the_reason() {
         ),
     ] {
         let answer = tenant.post("/api/v2/users", body(more.clone())).await;
-        assert_eq!(answer.refusal(), (status, code, message), "{more}");
+        assert_eq!(answer.error(), (status, code, message), "{more}");
     }
     let empty =
         tenant.post("/api/v2/users", json!({ "email": "x", "given_name": "", "blocked": "yes" })).await;
-    insta::assert_snapshot!(empty.refusal().2, @"Payload validation error: 'Missing required property: connection'. (also) Payload validation error: 'String is too short (0 chars), minimum 1' on property given_name (The user's given name(s)). (also) Payload validation error: 'Object didn't pass validation for format email: x' on property email (The user's email). (also) Payload validation error: 'Expected type boolean but found type string' on property blocked (Whether this user was blocked by an administrator).");
+    insta::assert_snapshot!(empty.error().2, @"Payload validation error: 'Missing required property: connection'. (also) Payload validation error: 'String is too short (0 chars), minimum 1' on property given_name (The user's given name(s)). (also) Payload validation error: 'Object didn't pass validation for format email: x' on property email (The user's email). (also) Payload validation error: 'Expected type boolean but found type string' on property blocked (Whether this user was blocked by an administrator).");
 }
 
 #[tokio::test]

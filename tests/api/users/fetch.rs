@@ -35,12 +35,12 @@ async fn fields_can_be_excluded() {
 async fn unknown_user_is_404_and_a_malformed_id_400() {
     let tenant = Tenant::new().await;
     assert_eq!(
-        tenant.get("/api/v2/users/auth0%7Cnobody").await.refusal(),
+        tenant.get("/api/v2/users/auth0%7Cnobody").await.error(),
         (404, Some("inexistent_user"), "The user does not exist.")
     );
     let malformed = tenant.get("/api/v2/users/6560cd0f6caaac5b4692f454").await;
     assert_eq!(
-        malformed.refusal(),
+        malformed.error(),
         (
             400,
             Some("invalid_uri"),
@@ -82,7 +82,7 @@ async fn scope_read_current_user_reads_the_own_user_only() {
     let token = tenant.token_with(&["read:current_user"]).await;
     let answer = send(tenant.request("GET", &jane).bearer_auth(token)).await;
     assert_eq!(
-        (answer.refusal().0, answer.refusal().2),
+        (answer.error().0, answer.error().2),
         (403, "User to be acted on does not match subject in bearer token.")
     );
 }

@@ -19,7 +19,7 @@ async fn list(tenant: &Tenant, query: &str) -> Response {
 /// The message of a 400 with `invalid_query_string`.
 async fn refused(tenant: &Tenant, query: &str) -> String {
     let answer = tenant.get(&format!("/api/v2/users?{query}")).await;
-    let (status, code, message) = answer.refusal();
+    let (status, code, message) = answer.error();
     assert_eq!((status, code), (400, INVALID), "{query}");
     message.to_owned()
 }
@@ -357,7 +357,7 @@ async fn page_numbers_end_at_1000_users_as_auth0s_do() {
     let message = "You can only page through the first 1000 records. See https://auth0.com/docs/users/search/v3/view-search-results-by-page#limitation";
     for query in ["page=10&per_page=100", "page=20", "page=1000&per_page=1", "page=99999999999999999999999"] {
         let beyond = tenant.get(&format!("/api/v2/users?{query}")).await;
-        assert_eq!(beyond.refusal(), (400, Some("invalid_paging"), message), "{query}");
+        assert_eq!(beyond.error(), (400, Some("invalid_paging"), message), "{query}");
     }
 }
 
@@ -370,7 +370,7 @@ async fn offset_cap_is_a_setting_of_the_tenant() {
     }
     let tenant = Tenant::with(|config| config.compat.offset_cap = Some(60)).await;
     let beyond = tenant.get("/api/v2/users?page=1").await;
-    assert!(beyond.refusal().2.starts_with("You can only page through the first 60 records."));
+    assert!(beyond.error().2.starts_with("You can only page through the first 60 records."));
 }
 
 /// Reads the whole list by checkpoint and calls `between` after each part.
@@ -490,7 +490,7 @@ async fn list_requires_read_users() {
     for path in ["/api/v2/users?per_page=1000", "/api/v2/users-by-email"] {
         let answer = send(tenant.request("GET", path).bearer_auth(&token)).await;
         assert_eq!(
-            answer.refusal(),
+            answer.error(),
             (403, Some("insufficient_scope"), "Insufficient scope, expected any of: read:users")
         );
     }

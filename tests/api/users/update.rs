@@ -201,7 +201,7 @@ async fn identifiers_of_another_user_are_rejected() {
         ),
     ] {
         let answer = tenant.patch(&user, patch).await;
-        assert_eq!(answer.refusal(), (400, code, message));
+        assert_eq!(answer.error(), (400, code, message));
     }
 }
 
@@ -313,11 +313,11 @@ async fn errors_name_the_reason_and_change_nothing() {
     ] {
         let before = tenant.get(path).await.json;
         let answer = tenant.patch(path, patch.clone()).await;
-        assert_eq!(answer.refusal(), (400, code, message), "{patch}");
+        assert_eq!(answer.error(), (400, code, message), "{patch}");
         assert_eq!(tenant.get(path).await.json, before, "{patch}");
     }
     let unknown = tenant.patch(&user, json!({ "logins_count": 7, "identities": [] })).await;
-    insta::assert_snapshot!(unknown.refusal().2, @r#"Payload validation error: 'Additional properties not allowed: logins_count,identities (consider storing them in app_metadata or user_metadata. See "Users Metadata" in https://auth0.com/docs/api/v2/changes for more details)'."#);
+    insta::assert_snapshot!(unknown.error().2, @r#"Payload validation error: 'Additional properties not allowed: logins_count,identities (consider storing them in app_metadata or user_metadata. See "Users Metadata" in https://auth0.com/docs/api/v2/changes for more details)'."#);
 }
 
 #[tokio::test]
@@ -327,7 +327,7 @@ async fn metadata_bytes_limits_one_field_of_a_request() {
     let answer = tenant.patch(&user, json!({ "user_metadata": { "a": "x".repeat(1000) } })).await;
     let message =
         "Payload validation error: 'Too large (1008 bytes), maximum 1000' on property user_metadata.";
-    assert_eq!(answer.refusal(), (400, Some("invalid_body"), message));
+    assert_eq!(answer.error(), (400, Some("invalid_body"), message));
     assert_eq!(tenant.patch(&user, json!({ "user_metadata": { "a": "x".repeat(900) } })).await.status, 200);
 }
 
@@ -336,7 +336,7 @@ async fn unknown_user_is_404() {
     let tenant = Tenant::new().await;
     for patch in [json!({ "nickname": "x" }), json!({ "email": "x@example.com" })] {
         let answer = tenant.patch("/api/v2/users/auth0%7Cnobody", patch).await;
-        assert_eq!(answer.refusal(), (404, Some("inexistent_user"), "The user does not exist."));
+        assert_eq!(answer.error(), (404, Some("inexistent_user"), "The user does not exist."));
     }
 }
 
@@ -379,10 +379,10 @@ async fn update_honours_if_match() {
     assert_eq!(answer.status, 200);
     let second = answer.header("etag").unwrap().to_owned();
     let refused = tied(first, 2).await;
-    assert_eq!((refused.refusal().0, refused.header("etag")), (412, Some(&*second)));
+    assert_eq!((refused.error().0, refused.header("etag")), (412, Some(&*second)));
     assert_eq!(tied(format!("\"other\", {second}"), 3).await.status, 200);
     assert_eq!(tied("*".into(), 4).await.status, 200);
-    assert_eq!(tied("nonsense".into(), 5).await.refusal().0, 400);
+    assert_eq!(tied("nonsense".into(), 5).await.error().0, 400);
     assert_eq!(tenant.get(&user).await.json["user_metadata"], json!({ "n": 4 }));
 }
 
@@ -445,7 +445,7 @@ async fn lock_held_for_long_answers_503() {
     let before = tenant.get(&held).await.json;
     let (holder, release) = hold(&tenant, &held).await;
     let refused = tenant.patch(&held, json!({ "user_metadata": { "n": 1 } })).await;
-    assert_eq!(refused.refusal(), (503, None, "Other changes got in the way. Please try again."));
+    assert_eq!(refused.error(), (503, None, "Other changes got in the way. Please try again."));
     release.send(()).unwrap();
     holder.await.unwrap();
     assert_eq!(tenant.get(&held).await.json, before);

@@ -1,9 +1,7 @@
-//! The endpoints of credentials.
-
 use actix_web::HttpResponse;
 use actix_web::http::Method;
 
-use super::model::{NewCredential, read_expiry};
+use super::model::{CredentialPatch, NewCredential};
 use crate::auth::scopes::{
     CreateClientCredentials, DeleteClientCredentials, ReadClientCredentials, UpdateClientCredentials,
 };
@@ -13,7 +11,6 @@ use crate::http::params::Params;
 use crate::http::render::{json_value, no_content};
 use crate::http::{Body, Caller, Endpoint};
 
-/// The routes of credentials.
 pub fn routes() -> Vec<Endpoint> {
     const ALL: &str = "/api/v2/clients/{id}/credentials";
     const ONE: &str = "/api/v2/clients/{id}/credentials/{credential_id}";
@@ -28,14 +25,13 @@ pub fn routes() -> Vec<Endpoint> {
 
 async fn create(caller: Caller<CreateClientCredentials>, params: Params, body: Body) -> Result<HttpResponse> {
     let id = params.path("id")?;
-    let body = body.read().await?;
-    let made = super::create(&caller, &id, &NewCredential::read(&body.object()?)?).await?;
-    Ok(json_value(201, &made.document(true)))
+    let created = super::create(&caller, &id, &body.parse::<NewCredential>().await?).await?;
+    Ok(json_value(201, &created.document(true)))
 }
 
 async fn list(caller: Caller<ReadClientCredentials>, params: Params) -> Result<HttpResponse> {
     let found = super::list(&caller, &params.path("id")?).await?;
-    Ok(json_value(200, &found.into_iter().map(|one| one.document(false)).collect::<Vec<_>>()))
+    Ok(json_value(200, &found.into_iter().map(|credential| credential.document(false)).collect::<Vec<_>>()))
 }
 
 async fn fetch(caller: Caller<ReadClientCredentials>, params: Params) -> Result<HttpResponse> {
@@ -45,9 +41,9 @@ async fn fetch(caller: Caller<ReadClientCredentials>, params: Params) -> Result<
 
 async fn update(caller: Caller<UpdateClientCredentials>, params: Params, body: Body) -> Result<HttpResponse> {
     let (client_id, id) = (params.path("id")?, params.path("credential_id")?);
-    let body = body.read().await?;
-    let changed = super::update(&caller, &client_id, &id, read_expiry(&body.object()?)?).await?;
-    Ok(json_value(200, &changed.document(false)))
+    let patch = body.parse::<CredentialPatch>().await?;
+    let updated = super::update(&caller, &client_id, &id, &patch.expires_at).await?;
+    Ok(json_value(200, &updated.document(false)))
 }
 
 async fn delete(caller: Caller<DeleteClientCredentials>, params: Params) -> Result<HttpResponse> {

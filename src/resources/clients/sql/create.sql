@@ -1,25 +1,56 @@
+-- Creates a client with the credentials that its settings name.
+-- `addons` and `encryption_key` can hold a secret under any key, so the journal masks their values.
+-- $1 tenant_id text
+-- $2 client_id text
+-- $3 settings jsonb
+-- $4 client_metadata jsonb: null without metadata
+-- $5 client_secret bytea: sealed
+-- $6 credential_ids text[]
+-- $7 credential_documents jsonb[]
+-- $8 credential_public_keys jsonb[]: JSON Web Keys; null for a credential without one
+-- $9 credential_expiries timestamptz[]: null for a credential that does not expire
+-- $10 author text: a journal_author
 with created as (
-             insert into clients (tenant_id, client_id, settings, client_metadata, client_secret)
-             values ($1, $2, $3, $4, $5)
-          returning *
-         ), credentials as (
-             insert into client_credentials (tenant_id, client_id, credential_id, document, public_key, expires_at)
-             select s.tenant_id, s.client_id, c.id, c.document, c.public_key, c.expires_at
-               from created s, unnest($7::text[], $8::jsonb[], $9::jsonb[], $10::timestamptz[]) c(id, document, public_key, expires_at)
-          returning *
-         ), credential_entries as (
-             insert into journal (tenant_id, kind, subject, changes, actor, client_id, request_id, ip, user_agent)
-             select tenant_id, 'client_credential.created', credential_id,
-                    journal_changes(null, document || jsonb_build_object('client_id', client_id, 'expires_at', expires_at)), ($6::journal_author).*
-               from credentials
-         ), journal_entry as (
-             insert into journal (tenant_id, kind, subject, changes, actor, client_id, request_id, ip, user_agent)
-             select tenant_id, 'client.created', client_id,
-                    masked_changes(journal_changes(null, settings), array['addons', 'encryption_key'])
-                    || case when client_metadata is not null
-                            then jsonb_build_object('client_metadata', journal_changes(null, client_metadata)) else '{}' end
-                    || '{"client_secret": {"after": "*****"}}', ($6::journal_author).*
-               from created
-         )
-         select s.client_id, s.settings, s.client_metadata, s.client_secret, s.created_at, etag(s.version, s.created_at) as etag
-           from created s
+    insert into clients (tenant_id, client_id, settings, client_metadata, client_secret)
+    values ($1, $2, $3, $4, $5)
+ returning *
+), created_credential as (
+    insert into client_credentials (tenant_id, client_id, credential_id, document, public_key, expires_at)
+    select c.tenant_id,
+           c.client_id,
+           n.credential_id,
+           n.document,
+           n.public_key,
+           n.expires_at
+      from created c
+     cross join unnest($6::text[], $7::jsonb[], $8::jsonb[], $9::timestamptz[])
+           as n(credential_id, document, public_key, expires_at)
+ returning *
+), credential_journal_entry as (
+    insert into journal (tenant_id, kind, subject, changes, actor, client_id, request_id, ip, user_agent)
+    select c.tenant_id,
+           'client_credential.created',
+           c.credential_id,
+           journal_changes(null, c.document || jsonb_build_object('client_id', c.client_id, 'expires_at', c.expires_at)),
+           ($10::journal_author).*
+      from created_credential c
+), journal_entry as (
+    insert into journal (tenant_id, kind, subject, changes, actor, client_id, request_id, ip, user_agent)
+    select c.tenant_id,
+           'client.created',
+           c.client_id,
+           masked_changes(journal_changes(null, c.settings), array['addons', 'encryption_key'])
+           || case when c.client_metadata is not null
+                   then jsonb_build_object('client_metadata', journal_changes(null, c.client_metadata))
+                   else '{}' end
+           || '{"client_secret": {"after": "*****"}}',
+           ($10::journal_author).*
+      from created c
+)
+select c.client_id,
+       c.settings,
+       c.client_metadata,
+       c.client_secret,
+       c.created_at,
+       etag(c.version, c.created_at) as etag
+  from created c

@@ -1,4 +1,12 @@
-select s.client_id, s.settings, s.client_metadata, s.client_secret, s.created_at, etag(s.version, s.created_at) as etag
-       from clients s
-      where s.tenant_id = $1
-        and s.client_id = $2
+-- A client by its id.
+-- $1 tenant_id text
+-- $2 client_id text
+select c.client_id,
+       c.settings,
+       c.client_metadata,
+       c.client_secret,
+       c.created_at,
+       etag(c.version, c.created_at) as etag
+  from clients c
+ where c.tenant_id = $1
+   and c.client_id = $2

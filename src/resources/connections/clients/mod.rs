@@ -49,7 +49,7 @@ pub async fn list_of_client(
     page: &Page,
 ) -> Result<List<Document>> {
     if !ctx.has("read:clients") && !ctx.has("read:client_summary") {
-        return Err(codes::INSUFFICIENT_SCOPE.because(
+        return Err(codes::INSUFFICIENT_SCOPE.with_message(
             "Insufficient scope; expected: read:connections and any of: read:clients or read:client_summary",
         ));
     }

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::base::error::Result;
 use crate::base::json::Object;
-use crate::base::schema::{Fault, Field, Format, Kind, Part, Schema, Text, refuse};
+use crate::base::schema::{Field, Format, Kind, Part, Schema, Text, Violation, reject};
 
 /// The maximum number of clients in a request.
 const MAX_CLIENTS: usize = 50;
@@ -28,14 +28,14 @@ pub struct ClientsPatch {
 impl ClientsPatch {
     /// Reads a body. The last element for a client counts.
     pub fn read(body: &[&RawValue]) -> Result<Self> {
-        let mut faults = CLIENT.faults_of_list(body);
+        let mut violations = CLIENT.violations_of_list(body);
         if body.is_empty() {
-            faults.push(Fault::of_root("Array is too short (0), minimum 1"));
+            violations.push(Violation::of_root("Array is too short (0), minimum 1"));
         } else if body.len() > MAX_CLIENTS {
             let reason = format!("Array is too long ({}), maximum {MAX_CLIENTS}", body.len());
-            faults.push(Fault::of_root(reason));
+            violations.push(Violation::of_root(reason));
         }
-        refuse(Part::Payload, &faults)?;
+        reject(Part::Payload, &violations)?;
         let statuses: BTreeMap<String, bool> = body
             .iter()
             .filter_map(|element| {

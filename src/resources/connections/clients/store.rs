@@ -86,6 +86,6 @@ pub(super) async fn update(
         .await;
     // The client may be deleted after the statement's look at it.
     let conflicts = [("connection_clients_client_fkey", codes::UNKNOWN_CLIENT)];
-    let (is_client_missing,): (bool,) = updated.map_err(|error| db::refusal(error, &conflicts))?;
+    let (is_client_missing,): (bool,) = updated.map_err(|error| db::constraint_error(error, &conflicts))?;
     Ok(!is_client_missing)
 }

@@ -1,12 +1,13 @@
+-- An API by its id or its identifier. The id goes first where it is the identifier of another API.
+-- The key that tokens are encrypted with (`pem`) is never answered.
+-- $1 tenant_id text
+-- $2 id_or_identifier text
 select s.resource_server_id,
-            s.identifier,
-            s.settings #- '{token_encryption,encryption_key,pem}' as settings,
-            s.signing_secret
-       from resource_servers s
-      where s.tenant_id = $1
-        and s.resource_server_id = (select n.resource_server_id
-                   from resource_servers n
-                  where n.tenant_id = $1
-                    and (n.resource_server_id = $2 or n.identifier = $2)
-                  order by n.resource_server_id = $2 desc
-                  limit 1)
+       s.identifier,
+       s.settings #- '{token_encryption,encryption_key,pem}' as settings,
+       s.signing_secret
+  from resource_servers s
+ where s.tenant_id = $1
+   and (s.resource_server_id = $2 or s.identifier = $2)
+ order by s.resource_server_id = $2 desc
+ limit 1

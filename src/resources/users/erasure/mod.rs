@@ -33,7 +33,7 @@ use time::{Duration, OffsetDateTime};
 
 use crate::app::{App, Context};
 use crate::base::error::{Result, codes};
-use crate::base::worker::Rounds;
+use crate::base::worker::Worker;
 use crate::db::Db;
 use crate::resources::connections;
 
@@ -45,10 +45,10 @@ const KEPT: Duration = Duration::minutes(10);
 /// The worker that erases users.
 pub struct Eraser(pub Arc<App>);
 
-impl Rounds for Eraser {
+impl Worker for Eraser {
     const NAME: &'static str = "the users of deleted connections";
 
-    async fn round(&mut self) -> Result<bool> {
+    async fn run(&mut self) -> Result<bool> {
         erase_due(&self.0.db, OffsetDateTime::now_utc(), None).await
     }
 }

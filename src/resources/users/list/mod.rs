@@ -35,7 +35,7 @@ use super::model::User;
 use crate::app::Context;
 use crate::base::error::{Result, codes};
 use crate::base::page::{List, Page};
-use crate::base::schema::{Fault, Part, refusal};
+use crate::base::schema::{Part, Violation, validation_error};
 use crate::resources::users::search::sql::USERS;
 use crate::search::{self, Plan};
 use crate::tenancy::settings::Search;
@@ -137,12 +137,15 @@ impl Cursor {
 pub fn check_search_engine(version: Option<&str>) -> Result<()> {
     Err(match version {
         None | Some("v3") => return Ok(()),
-        Some("v1") => codes::INVALID_QUERY.because("You are not allowed to use search_engine=v1."),
+        Some("v1") => codes::INVALID_QUERY.with_message("You are not allowed to use search_engine=v1."),
         Some("v2") => codes::INVALID_QUERY
-            .because("You are not allowed to use search_engine=v2. Use search_engine=v3 instead."),
+            .with_message("You are not allowed to use search_engine=v2. Use search_engine=v3 instead."),
         Some(other) => {
             let reason = format!("No enum match for: {}", shown(other));
-            refusal(Part::Query, &[Fault::of("search_engine", "The version of the search engine", reason)])
+            validation_error(
+                Part::Query,
+                &[Violation::of("search_engine", "The version of the search engine", reason)],
+            )
         }
     })
 }
@@ -151,7 +154,8 @@ pub fn check_search_engine(version: Option<&str>) -> Result<()> {
 pub async fn list(ctx: &Context, query: Query) -> Result<List<User>> {
     let page = query.page.within(ctx.tenant.compat.offset_cap)?;
     let connection = query.connection.as_deref();
-    let invalid = |name, about, reason: &str| refusal(Part::Query, &[Fault::of(name, about, reason)]);
+    let invalid =
+        |name, about, reason: &str| validation_error(Part::Query, &[Violation::of(name, about, reason)]);
     let about = "Query in Lucene query string syntax. Some query types cannot be used on metadata fields, for details see Searchable Fields";
     let plan = match &query.q {
         None => Plan::Constant(true),
@@ -185,12 +189,12 @@ pub async fn list(ctx: &Context, query: Query) -> Result<List<User>> {
 
 /// The plan of a search; the error is the reason of a violation.
 fn plan(q: &str, settings: &Search) -> std::result::Result<Plan, String> {
-    let query = search::parse(q).map_err(|fault| fault.to_string())?;
+    let query = search::parse(q).map_err(|violation| violation.to_string())?;
     if settings.auth0_strict {
         search::strict::check(&query)?;
     }
-    let plan = Plan::of(&USERS, &query).map_err(|fault| fault.to_string())?;
-    Ok(plan.indexed(&settings.indexed))
+    let plan = Plan::of(&USERS, &query).map_err(|violation| violation.to_string())?;
+    Ok(plan.with_indexes(&settings.indexed))
 }
 
 /// The users with an e-mail address.

@@ -12,10 +12,10 @@ use super::{By, Cursor, Sort};
 use crate::base::error::Error;
 use crate::base::page::{List, Page};
 use crate::db::{Db, Nullable, Statement};
-use crate::resources::users::attributes::Sort as SortKey;
+use crate::resources::users::attributes::Sort as SortAttribute;
 use crate::resources::users::model::User;
 use crate::resources::users::search::Searches;
-use crate::resources::users::search::sql::{Key, Part};
+use crate::resources::users::search::sql::{PageSpec, SortKey};
 use crate::search::Plan;
 
 pub(crate) const STATEMENTS: &[&Statement] = &[
@@ -60,10 +60,10 @@ pub(super) async fn list(
     let statement = match sort_by {
         _ if *plan != Plan::Constant(true) => None,
         Some((By::Metadata(..), _)) => None,
-        None | Some((By::Attribute(_, SortKey::Creation), false)) => Some(&LIST),
-        Some((By::Attribute(_, SortKey::Creation), true)) => Some(&LIST_BY_CREATED_AT_DESCENDING),
-        Some((By::Attribute(_, SortKey::Id), false)) => Some(&LIST_BY_USER_ID),
-        Some((By::Attribute(_, SortKey::Id), true)) => Some(&LIST_BY_USER_ID_DESCENDING),
+        None | Some((By::Attribute(_, SortAttribute::Creation), false)) => Some(&LIST),
+        Some((By::Attribute(_, SortAttribute::Creation), true)) => Some(&LIST_BY_CREATED_AT_DESCENDING),
+        Some((By::Attribute(_, SortAttribute::Id), false)) => Some(&LIST_BY_USER_ID),
+        Some((By::Attribute(_, SortAttribute::Id), true)) => Some(&LIST_BY_USER_ID_DESCENDING),
         Some((By::Attribute(..), false)) => Some(&LIST_SORTED),
         Some((By::Attribute(..), true)) => Some(&LIST_SORTED_DESCENDING),
     };
@@ -74,10 +74,14 @@ pub(super) async fn list(
         .bind("offset", page.start())
         .bind("connection", connection)
         .bind("include_totals", page.include_totals());
-    if let Some((By::Attribute(name, key @ (SortKey::Update | SortKey::Text | SortKey::Json)), _)) = sort_by {
+    if let Some((
+        By::Attribute(name, key @ (SortAttribute::Update | SortAttribute::Text | SortAttribute::Json)),
+        _,
+    )) = sort_by
+    {
         query = query
-            .bind("text_attribute", (*key == SortKey::Text).then_some(name))
-            .bind("json_attribute", (*key == SortKey::Json).then_some(name));
+            .bind("text_attribute", (*key == SortAttribute::Text).then_some(name))
+            .bind("json_attribute", (*key == SortAttribute::Json).then_some(name));
     }
     Ok(listed(query.fetch_all(db).await?))
 }
@@ -95,28 +99,30 @@ async fn search(
     let by_key = ["key, made, id", "key desc nulls last, made, id"];
     // The names are those of the table of attributes.
     let (expression, orders) = match sort.map(|sort| &sort.by) {
-        Some(By::Attribute(_, SortKey::Creation)) => ("null".to_owned(), ["made, id", "made desc, id desc"]),
-        Some(By::Attribute(_, SortKey::Id)) => ("null".to_owned(), ["id", "id desc"]),
-        Some(By::Attribute(_, SortKey::Update)) => ("u.updated_at".to_owned(), by_key),
-        Some(By::Attribute(name, SortKey::Text)) => {
+        Some(By::Attribute(_, SortAttribute::Creation)) => {
+            ("null".to_owned(), ["made, id", "made desc, id desc"])
+        }
+        Some(By::Attribute(_, SortAttribute::Id)) => ("null".to_owned(), ["id", "id desc"]),
+        Some(By::Attribute(_, SortAttribute::Update)) => ("u.updated_at".to_owned(), by_key),
+        Some(By::Attribute(name, SortAttribute::Text)) => {
             (format!("attribute_text(u.profile, '{name}') collate \"C\""), by_key)
         }
-        Some(By::Attribute(name, SortKey::Json)) => (format!("u.profile -> '{name}'"), by_key),
+        Some(By::Attribute(name, SortAttribute::Json)) => (format!("u.profile -> '{name}'"), by_key),
         None | Some(By::Metadata(..)) => (String::new(), by_key),
     };
     let key = sort.map(|sort| match &sort.by {
-        By::Attribute(..) => Key::Sql(&expression),
-        By::Metadata(column, path) => Key::Path(column, path),
+        By::Attribute(..) => SortKey::Sql(&expression),
+        By::Metadata(column, path) => SortKey::Path(column, path),
     });
-    let part = Part {
+    let spec = PageSpec {
         limit: page.limit(),
         offset: page.start(),
         total: page.include_totals(),
-        behind: None,
+        after: None,
         connection,
         sort: key.map(|key| (key, orders[direction])),
     };
-    found(&Searches::of(db)?.rows(tenant, plan, &part).await?)
+    found(&Searches::of(db)?.rows(tenant, plan, &spec).await?)
 }
 
 /// A row of a page. A page without users has one row, without a user.
@@ -148,9 +154,9 @@ pub(super) async fn list_from(
     connection: Option<&str>,
 ) -> Result<Vec<User>, Error> {
     if *plan != Plan::Constant(true) {
-        let behind = cursor.map(|cursor| (cursor.created_at, cursor.user_id.as_str()));
-        let part = Part { limit, offset: 0, total: false, behind, connection, sort: None };
-        return Ok(found(&Searches::of(db)?.rows(tenant, plan, &part).await?)?.items);
+        let after = cursor.map(|cursor| (cursor.created_at, cursor.user_id.as_str()));
+        let spec = PageSpec { limit, offset: 0, total: false, after, connection, sort: None };
+        return Ok(found(&Searches::of(db)?.rows(tenant, plan, &spec).await?)?.items);
     }
     let query = LIST_FROM
         .bind("tenant_id", tenant)

@@ -15,7 +15,7 @@ use sqlx::{AssertSqlSafe, Executor, FromRow, PgConnection};
 
 use super::jsonpath;
 use crate::db::{self, Options, Statement};
-use crate::search::indexed::Indexed;
+use crate::search::indexed::IndexedPath;
 
 /// The maximum number of indexes, because each one makes a change of metadata more expensive.
 const MAX_INDEXES: usize = 10;
@@ -26,7 +26,7 @@ const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// The statements of constant text.
 pub const STATEMENTS: &[&Statement] = &[&TRY_LOCK, &LIST_INDEXES, &ANALYZE];
 
-impl Indexed {
+impl IndexedPath {
     /// The key of a user `u`. It is a part of statement texts, because the planner matches it with the index
     /// expression.
     pub fn key(&self) -> String {
@@ -87,7 +87,7 @@ pub async fn list(options: &Options) -> anyhow::Result<Vec<Index>> {
 static ANALYZE: Statement = Statement::global("search.analyze", include_str!("sql/analyze.sql"));
 
 /// Builds the index of a path; `false` if it exists already.
-pub async fn build(options: &Options, indexed: &Indexed) -> anyhow::Result<bool> {
+pub async fn build(options: &Options, indexed: &IndexedPath) -> anyhow::Result<bool> {
     let mut connection = connect_locked(options).await?;
     let (name, indexes) = (indexed.name(), fetch_all(&mut connection).await?);
     match indexes.iter().find(|index| index.name == name) {
@@ -115,14 +115,14 @@ pub async fn build(options: &Options, indexed: &Indexed) -> anyhow::Result<bool>
 }
 
 /// Stores the path as the index's comment, because the name only has a digest of it.
-async fn comment(connection: &mut PgConnection, indexed: &Indexed) -> anyhow::Result<()> {
+async fn comment(connection: &mut PgConnection, indexed: &IndexedPath) -> anyhow::Result<()> {
     let comment = format!("comment on index {} is '{}'", indexed.name(), indexed.path);
     connection.execute(AssertSqlSafe(comment)).await?;
     Ok(())
 }
 
 /// Drops the index of a path; `false` if it does not exist.
-pub async fn remove(options: &Options, indexed: &Indexed) -> anyhow::Result<bool> {
+pub async fn remove(options: &Options, indexed: &IndexedPath) -> anyhow::Result<bool> {
     let mut connection = connect_locked(options).await?;
     let exists = fetch_all(&mut connection).await?.iter().any(|index| index.name == indexed.name());
     if exists {

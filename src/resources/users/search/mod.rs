@@ -32,7 +32,7 @@
 //! batches concurrent searches. The recorded shapes affect only the cost of a search, never its result.
 //!
 //! Searches have their own connections, so that they do not delay other requests, and a statement timeout of
-//! two seconds. At most [`MAX_QUEUED`] unbatched searches queue for a connection; beyond that the answer is
+//! two seconds. At most `MAX_QUEUED` unbatched searches queue for a connection; beyond that the answer is
 //! 503.
 
 pub mod builder;
@@ -52,7 +52,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use self::builder::{Builder, is_timeout, search_error};
-use self::sql::{Part, few, statement};
+use self::sql::{PageSpec, sparse_statement, statement};
 use crate::base::error::{Error, codes};
 use crate::db::batch::{Batch, Queues, place};
 use crate::db::connections::Connections;
@@ -140,11 +140,16 @@ impl Searches {
 
     /// The rows of a page: `total` and the columns of a user, which are null in the only row of an empty
     /// page.
-    pub(crate) async fn rows(&self, tenant: &str, plan: &Plan, part: &Part<'_>) -> Result<Vec<PgRow>, Error> {
-        let shape = shape(tenant, plan, part);
+    pub(crate) async fn rows(
+        &self,
+        tenant: &str,
+        plan: &Plan,
+        spec: &PageSpec<'_>,
+    ) -> Result<Vec<PgRow>, Error> {
+        let shape = shape(tenant, plan, spec);
         let streak = self.sparse_streaks.get(&shape).unwrap_or_default();
         if streak >= SPARSE_STREAK
-            && let Some(search) = few(tenant, plan, part)
+            && let Some(search) = sparse_statement(tenant, plan, spec)
         {
             match self.sparse.run(search).await? {
                 Some(rows) if is_sparse(&rows)? != Some(false) => return Ok(rows),
@@ -155,7 +160,7 @@ impl Searches {
         let permit = timeout(self.queue_timeout, self.running.acquire()).await;
         let _running = permit.map_err(|_| codes::OVERLOADED)?.map_err(Error::internal)?;
         drop(queued);
-        let (sql, builder) = statement(tenant, plan, part);
+        let (sql, builder) = statement(tenant, plan, spec);
         let rows = self.fetch(&sql, &builder).await?;
         match is_sparse(&rows)? {
             Some(true) if streak < SPARSE_STREAK => self.sparse_streaks.insert(shape, streak + 1),
@@ -180,7 +185,7 @@ impl Searches {
     }
 }
 
-/// The batch of searches with the statement of [`few`]. An item is the statement and the values of one
+/// The batch of searches with the statement of [`sparse_statement`]. An item is the statement and the values of one
 /// search.
 pub(crate) struct SparseSearch;
 
@@ -232,7 +237,7 @@ impl Batch for SparseSearch {
         Ok(found.into_iter().map(|rows| Some(Some(rows))).collect())
     }
 
-    fn refusal(error: sqlx::Error) -> Error {
+    fn map_error(error: sqlx::Error) -> Error {
         search_error(error)
     }
 }
@@ -243,7 +248,7 @@ fn is_sparse(rows: &[PgRow]) -> Result<Option<bool>, Error> {
 
 /// A hash of everything in a search except its values: searches of one shape have the same fields and
 /// comparisons.
-fn shape(tenant: &str, plan: &Plan, part: &Part<'_>) -> u64 {
+fn shape(tenant: &str, plan: &Plan, spec: &PageSpec<'_>) -> u64 {
     fn hash_comparison(comparison: &Comparison, hasher: &mut DefaultHasher) {
         let leads = matches!(comparison, Comparison::Like(pattern) if pattern.leads_with_wildcard());
         (std::mem::discriminant(comparison), leads).hash(hasher);
@@ -276,7 +281,7 @@ fn shape(tenant: &str, plan: &Plan, part: &Part<'_>) -> u64 {
         }
     }
     let mut hasher = DefaultHasher::new();
-    (tenant, part.behind.is_some(), part.connection).hash(&mut hasher);
+    (tenant, spec.after.is_some(), spec.connection).hash(&mut hasher);
     hash_plan(plan, &mut hasher);
     hasher.finish()
 }

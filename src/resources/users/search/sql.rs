@@ -37,7 +37,7 @@ pub static USERS: Resource = Resource {
 
 /// The page of a list, its filter and its order.
 #[derive(Debug, Default)]
-pub struct Part<'a> {
+pub struct PageSpec<'a> {
     /// The maximum number of users.
     pub limit: i64,
     /// The number of skipped users.
@@ -45,16 +45,16 @@ pub struct Part<'a> {
     /// Whether to count all matches.
     pub total: bool,
     /// The creation time and id of the last user before the page.
-    pub behind: Option<(OffsetDateTime, &'a str)>,
+    pub after: Option<(OffsetDateTime, &'a str)>,
     /// Only users with an identity in the connection of this name.
     pub connection: Option<&'a str>,
     /// An order other than that of creation: the key, and an ORDER BY list of `made`, `id` and `key`.
-    pub sort: Option<(Key<'a>, &'a str)>,
+    pub sort: Option<(SortKey<'a>, &'a str)>,
 }
 
 /// A sort key.
 #[derive(Debug)]
-pub enum Key<'a> {
+pub enum SortKey<'a> {
     /// An expression over a user `u`.
     Sql(&'a str),
     /// A value in a JSON column: the column and the object keys.
@@ -71,24 +71,24 @@ const MAX_CANDIDATES: u32 = 1_500;
 const MAX_SCANNED: u32 = 10_000;
 
 /// The statement of a page, for any search. It returns a row per user; a page without users has one row with
-/// null user columns. Column `is_sparse` says whether [`few`] would have returned the same page.
-pub fn statement(tenant: &str, plan: &Plan, part: &Part<'_>) -> (String, Builder) {
+/// null user columns. Column `is_sparse` says whether [`sparse_statement`] would have returned the same page.
+pub fn statement(tenant: &str, plan: &Plan, spec: &PageSpec<'_>) -> (String, Builder) {
     let mut builder = Builder::new(tenant);
-    (page_select(&mut builder, plan, part, staged), builder)
+    (page_select(&mut builder, plan, spec, staged), builder)
 }
 
-/// The statement of a page for a batch of sparse searches. It reads at most [`MAX_CANDIDATES`] candidates of
+/// The statement of a page for a batch of sparse searches. It reads at most `MAX_CANDIDATES` candidates of
 /// an index, at a fraction of the cost of [`statement`]. If `is_sparse` is false, a search had more
 /// candidates and the page is incomplete. `None` if no such statement exists for the page, or if it would
 /// read a whole index.
-pub fn few(tenant: &str, plan: &Plan, part: &Part<'_>) -> Option<(String, Builder)> {
-    if part.sort.is_some() || part.total || index_access(plan)? == IndexAccess::FullScan {
+pub fn sparse_statement(tenant: &str, plan: &Plan, spec: &PageSpec<'_>) -> Option<(String, Builder)> {
+    if spec.sort.is_some() || spec.total || index_access(plan)? == IndexAccess::FullScan {
         return None;
     }
-    let is_first = part.offset == 0 && part.behind.is_none();
+    let is_first = spec.offset == 0 && spec.after.is_none();
     let mut builder = Builder::for_batch(tenant);
-    if !is_first || part.connection.is_some() || !is_exact(plan) {
-        let select = page_select(&mut builder, plan, part, candidates_only);
+    if !is_first || spec.connection.is_some() || !is_exact(plan) {
+        let select = page_select(&mut builder, plan, spec, candidates_only);
         return Some((builder.batch_statement(&select)?, builder));
     }
     // Nearly all candidates match, so the number of matches stands for that of candidates and one scan is
@@ -96,7 +96,7 @@ pub fn few(tenant: &str, plan: &Plan, part: &Part<'_>) -> Option<(String, Builde
     let condition = builder.condition(plan);
     let candidates = builder.candidates(plan)?;
     let candidate_condition = candidates.condition()?;
-    let limit = builder.bind(Bind::Integer(part.limit));
+    let limit = builder.bind(Bind::Integer(spec.limit));
     let tenant = builder.tenant();
     let select = format!(
         "select null::bigint as total,
@@ -111,14 +111,14 @@ pub fn few(tenant: &str, plan: &Plan, part: &Part<'_>) -> Option<(String, Builde
 }
 
 /// The condition of a match, and the condition that a user is after the previous page.
-fn conditions(builder: &mut Builder, plan: &Plan, part: &Part<'_>) -> (String, String) {
+fn conditions(builder: &mut Builder, plan: &Plan, spec: &PageSpec<'_>) -> (String, String) {
     let mut condition = builder.condition(plan);
-    let after = part.behind.map_or_else(String::new, |(created_at, user_id)| {
+    let after = spec.after.map_or_else(String::new, |(created_at, user_id)| {
         let created_at = builder.bind(Bind::Time(created_at));
         let user_id = builder.bind(Bind::Text(user_id.to_owned()));
         format!(" and (u.created_at, u.user_id) > ({created_at}, {user_id})")
     });
-    if let Some(connection) = part.connection {
+    if let Some(connection) = spec.connection {
         let connection = builder.bind(Bind::Text(connection.to_owned()));
         let tenant = builder.tenant();
         // Writing to a String cannot fail.
@@ -171,18 +171,18 @@ struct Fragments<'a> {
 fn page_select(
     builder: &mut Builder,
     plan: &Plan,
-    part: &Part<'_>,
+    spec: &PageSpec<'_>,
     source: fn(&Fragments<'_>) -> Source,
 ) -> String {
     let tenant = builder.tenant();
-    let (condition, after) = conditions(builder, plan, part);
+    let (condition, after) = conditions(builder, plan, spec);
     let candidates = builder.candidates(plan);
     let [limit, offset] =
-        [part.limit, part.offset].map(|number| format!("{}::bigint", builder.bind(Bind::Integer(number))));
-    let (key, order) = match &part.sort {
+        [spec.limit, spec.offset].map(|number| format!("{}::bigint", builder.bind(Bind::Integer(number))));
+    let (key, order) = match &spec.sort {
         None => ("null".to_owned(), "made, id"),
-        Some((Key::Sql(key), order)) => ((*key).to_owned(), *order),
-        Some((Key::Path(column, keys), order)) => {
+        Some((SortKey::Sql(key), order)) => ((*key).to_owned(), *order),
+        Some((SortKey::Path(column, keys), order)) => {
             (format!("{column} #> {}", builder.bind(Bind::Texts(keys.to_vec()))), *order)
         }
     };
@@ -209,7 +209,7 @@ fn page_select(
             None => matches_among(&format!("({}) c", candidates.select(tenant))),
         },
     };
-    let in_list_order = part.sort.is_none() && !part.total;
+    let in_list_order = spec.sort.is_none() && !spec.total;
     let unknown = || "null::boolean".to_owned();
     let Source { ctes, matches, is_sparse } = match candidates.filter(|_| in_list_order) {
         Some(candidates) => source(&Fragments {
@@ -222,7 +222,7 @@ fn page_select(
             matches_among: &matches_among,
             needed: format!("{limit} + {offset}"),
         }),
-        None if part.total => Source {
+        None if spec.total => Source {
             ctes: format!("matches as materialized ({all_matches}),"),
             matches: "matches".to_owned(),
             is_sparse: unknown(),
@@ -231,7 +231,7 @@ fn page_select(
             Source { ctes: String::new(), matches: format!("({all_matches}) matches"), is_sparse: unknown() }
         }
     };
-    let total = if part.total { "(select count(*) from matches)" } else { "null::bigint" };
+    let total = if spec.total { "(select count(*) from matches)" } else { "null::bigint" };
     format!(
         "with {ctes} page as (
              select * from {matches} order by {order} limit {limit} offset {offset}

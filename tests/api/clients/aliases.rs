@@ -1,12 +1,12 @@
-//! What Auth0's documentation calls by other names.
+//! Paths and members that differ between Auth0's documentation and its API reference.
 
 use serde_json::json;
 
-use super::{PATH, made, path_of};
+use super::{PATH, create, path_of};
 use crate::support::Tenant;
 
 #[tokio::test]
-async fn a_client_can_be_made_and_reached_under_other_paths() {
+async fn path_aliases_reach_the_same_client() {
     let tenant = Tenant::new().await;
     let made = tenant.post("/api/v2/applications", json!({ "name": "App" })).await;
     assert_eq!(made.status, 201, "{}", made.text);
@@ -14,12 +14,12 @@ async fn a_client_can_be_made_and_reached_under_other_paths() {
     assert_eq!(tenant.patch(&path, json!({ "description": "d" })).await.json["description"], "d");
     assert_eq!(tenant.get(&path).await.json, tenant.get(&path_of(&made.json)).await.json);
     assert_eq!(tenant.delete(&path).await.status, 204);
-    assert_eq!(tenant.get(&path).await.refusal().1, Some("inexistent_client"));
-    assert_eq!(tenant.get("/api/v2/applications").await.refusal().0, 405);
+    assert_eq!(tenant.get(&path).await.error().1, Some("inexistent_client"));
+    assert_eq!(tenant.get("/api/v2/applications").await.error().0, 405);
 }
 
 #[tokio::test]
-async fn the_documentations_example_changes_one_key_and_deletes_another() {
+async fn metadata_example_of_auth0_works_with_its_alias() {
     let tenant = Tenant::new().await;
     let sent = json!({ "name": "App", "clientMetadata": { "mycolor": "red", "myflavor": "grape" } });
     let made = tenant.post(PATH, sent).await;
@@ -37,12 +37,12 @@ async fn the_documentations_example_changes_one_key_and_deletes_another() {
 }
 
 #[tokio::test]
-async fn both_names_at_once_are_refused() {
+async fn body_with_alias_and_name_is_refused() {
     let tenant = Tenant::new().await;
-    let client = made(&tenant, json!({})).await;
+    let client = create(&tenant, json!({})).await;
     let both = json!({ "name": "x", "clientMetadata": { "a": "b" }, "client_metadata": { "a": "c" } });
     for answer in [tenant.post(PATH, both.clone()).await, tenant.patch(&path_of(&client), both).await] {
-        let (status, code, message) = answer.refusal();
+        let (status, code, message) = answer.error();
         assert_eq!((status, code), (400, Some("invalid_body")));
         assert!(message.contains("client_metadata or clientMetadata"), "{message}");
     }
