@@ -9,6 +9,18 @@ CREATE TYPE journal_author AS (
 	user_agent text
 );
 
+CREATE FUNCTION attempt_limit(ip text) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE ip WHEN ''::text THEN 100 ELSE 10 END;
+
+CREATE FUNCTION attempts_lapsed(ip text, attempted_at timestamp with time zone) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (attempted_at < (now() - CASE ip WHEN ''::text THEN '1 day'::interval ELSE '30 days'::interval END));
+
+CREATE FUNCTION attribute_text(profile jsonb, attribute text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN COALESCE((profile ->> attribute), CASE attribute WHEN 'name'::text THEN COALESCE((profile ->> 'email'::text), (profile ->> 'username'::text), (profile ->> 'phone_number'::text), ''::text) WHEN 'nickname'::text THEN split_part(COALESCE((profile ->> 'email'::text), (profile ->> 'username'::text), (profile ->> 'phone_number'::text), ''::text), '@'::text, 1) ELSE NULL::text END);
+
 CREATE FUNCTION count_users() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -78,6 +90,14 @@ CREATE FUNCTION global_client() RETURNS jsonb
         }
     }'::jsonb
 $$;
+
+CREATE FUNCTION is_primary_identity(provider text, identity_id text, user_id text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (((provider || '|'::text) || identity_id) = user_id);
+
+CREATE FUNCTION identity_email(provider text, identity_id text, email text, user_id text, profile jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN is_primary_identity(provider, identity_id, user_id) THEN (profile ->> 'email'::text) ELSE email END;
 
 CREATE FUNCTION journal_changes(old_value jsonb, new_value jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -261,6 +281,10 @@ $$;
 CREATE FUNCTION searchable(tenant_id text, metadata jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN jsonb_set(jsonb_object(ARRAY[tenant_id, ''::text]), ARRAY[tenant_id], metadata);
+
+CREATE FUNCTION set_attributes(profile jsonb, attributes jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (((profile || CASE WHEN ((attributes ? 'email'::text) AND ((attributes ->> 'email'::text) IS DISTINCT FROM (profile ->> 'email'::text))) THEN '{"email_verified": false}'::jsonb ELSE '{}'::jsonb END) || CASE WHEN ((attributes ? 'phone_number'::text) AND ((attributes ->> 'phone_number'::text) IS DISTINCT FROM (profile ->> 'phone_number'::text))) THEN '{"phone_verified": false}'::jsonb ELSE '{}'::jsonb END) || attributes);
 
 CREATE TABLE user_terms (
     tenant_id text NOT NULL,

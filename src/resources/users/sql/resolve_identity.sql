@@ -10,8 +10,9 @@ select i.provider,
   from identities i
  where i.tenant_id = $1
    and i.user_id = $2
-   and case when $3::text is null then i.provider || '|' || i.identity_id = $2 else i.connection = $3 end
- order by i.provider || '|' || i.identity_id = $2 desc,
+   and case when $3::text is null then is_primary_identity(i.provider, i.identity_id, $2)
+            else i.connection = $3 end
+ order by is_primary_identity(i.provider, i.identity_id, $2) desc,
           i.provider,
           i.identity_id
  limit 1
