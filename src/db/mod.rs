@@ -205,7 +205,7 @@ pub(crate) fn array_literal<'a>(elements: impl Iterator<Item = Option<&'a str>>)
 /// pooler in transaction mode.
 pub async fn wait(options: &Options, limit: Duration) -> anyhow::Result<()> {
     let connect_options = options.connect_options()?;
-    let (until, mut logged) = (Instant::now() + limit, Instant::now() - LOG_EVERY);
+    let (until, mut logged) = (Instant::now() + limit, None::<Instant>);
     loop {
         let attempt = timeout(options.acquire_timeout, PgConnection::connect_with(&connect_options)).await;
         let error = match attempt {
@@ -219,8 +219,8 @@ pub async fn wait(options: &Options, limit: Duration) -> anyhow::Result<()> {
         if Instant::now() >= until {
             anyhow::bail!("cannot reach the database at {}: {error}", address(&connect_options));
         }
-        if logged.elapsed() >= LOG_EVERY {
-            logged = Instant::now();
+        if logged.is_none_or(|logged| logged.elapsed() >= LOG_EVERY) {
+            logged = Some(Instant::now());
             tracing::warn!(address = address(&connect_options), error, "waiting for the database");
         }
         tokio::time::sleep(Duration::from_millis(500)).await;

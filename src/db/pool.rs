@@ -140,14 +140,13 @@ impl Connection {
     ) -> Result<T, sqlx::Error> {
         let Some(object) = &mut self.object else { return Err(sqlx::Error::WorkerCrashed) };
         self.is_uncertain = true;
-        let result = match timeout(deadline, statements(&mut object.connection)).await {
-            Ok(result) => result,
-            Err(_) => {
-                if let Some(pool) = Object::pool(object) {
-                    pool.manager().silence.note();
-                }
-                Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
+        let result = if let Ok(result) = timeout(deadline, statements(&mut object.connection)).await {
+            result
+        } else {
+            if let Some(pool) = Object::pool(object) {
+                pool.manager().silence.note();
             }
+            Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
         };
         object.used = Instant::now();
         self.is_uncertain = result.as_ref().is_err_and(super::is_disconnect);

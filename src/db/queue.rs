@@ -398,21 +398,18 @@ impl<E: Executor> Worker<E> {
         while let Some(batch) = self.first.take().or_else(|| self.next_batch()) {
             let result = {
                 let mut executed = pin!(queue.execute(&batch));
-                match timeout(SLOW, &mut executed).await {
-                    Ok(result) => {
-                        batch.end_isolation();
-                        result
-                    }
-                    Err(_) => {
-                        batch.isolate();
-                        queue.lock().slow_workers += 1;
-                        self.is_slow = true;
-                        queue.start_worker(queue.lock());
-                        let result = executed.await;
-                        queue.lock().slow_workers -= 1;
-                        self.is_slow = false;
-                        result
-                    }
+                if let Ok(result) = timeout(SLOW, &mut executed).await {
+                    batch.end_isolation();
+                    result
+                } else {
+                    batch.isolate();
+                    queue.lock().slow_workers += 1;
+                    self.is_slow = true;
+                    queue.start_worker(queue.lock());
+                    let result = executed.await;
+                    queue.lock().slow_workers -= 1;
+                    self.is_slow = false;
+                    result
                 }
             };
             queue.answer(batch, result);

@@ -400,7 +400,7 @@ async fn queued_request_gets_the_rest_of_its_deadline() {
         fn key((): &()) -> Option<()> {
             None
         }
-        fn tenant((): &()) -> &str {
+        fn tenant((): &()) -> &'static str {
             ""
         }
         fn compatible((): &(), (): &()) -> bool {
