@@ -21,7 +21,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::time::timeout;
 
 use self::batch::{Batch, Queues};
-use self::pool::{Pool, Silence};
+use self::pool::{Failures, Pool};
 use self::registry::{Component, Opening, Slot};
 use crate::base::error::{Error, codes};
 
@@ -119,9 +119,9 @@ impl Db {
         let threads = std::thread::available_parallelism().map_or(2, usize::from).min(THREADS);
         let connections =
             registrations.iter().map(|r| r.batch_connections(threads)).sum::<usize>() + EXTRA_CONNECTIONS;
-        let (silence, wait) = (Silence::new(), options.acquire_timeout);
+        let (failures, wait) = (Failures::new(), options.acquire_timeout);
         let batched = connect.clone().options(BATCH_SETTINGS);
-        let batches = Pool::new(batched, connections, wait, silence.clone());
+        let batches = Pool::new(batched, connections, wait, failures.clone());
         let deadline = options.statement_timeout + GRACE;
         let opening = Opening {
             options,
@@ -129,10 +129,10 @@ impl Db {
             batches: batches.clone(),
             threads,
             deadline,
-            silence: silence.clone(),
+            failures: failures.clone(),
         };
         let components = registrations.iter().enumerate().map(|(index, r)| r.open(index, &opening)).collect();
-        let pool = Pool::new(connect, options.max_connections as usize, wait, silence);
+        let pool = Pool::new(connect, options.max_connections as usize, wait, failures);
         Ok(Self { pool, batches, deadline, components })
     }
 

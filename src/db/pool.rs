@@ -20,28 +20,40 @@ const PING: Duration = Duration::from_secs(1);
 /// A connection that was idle for longer is discarded without a ping.
 const STALE: Duration = Duration::from_mins(2);
 
-/// When a statement last ran into its deadline, for all pools of a database: other connections of that time may be
-/// silent too, so they are discarded instead of being pinged one after the other.
+/// The last failures of connections, for all pools of a database. Other connections of that time may have failed too.
 #[derive(Clone)]
-pub(crate) struct Silence {
+pub(crate) struct Failures(Arc<Moments>);
+
+struct Moments {
     origin: Instant,
     /// Microseconds since `origin`; 0 if there was none.
-    at: Arc<AtomicU64>,
+    silent: AtomicU64,
+    lost: AtomicU64,
 }
 
-impl Silence {
+impl Failures {
     pub(super) fn new() -> Self {
-        Self { origin: Instant::now(), at: Arc::default() }
+        Self(Arc::new(Moments { origin: Instant::now(), silent: AtomicU64::new(0), lost: AtomicU64::new(0) }))
     }
 
-    fn note(&self) {
-        let micros = u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.at.fetch_max(micros, Ordering::Relaxed);
+    /// Notes that a statement ran into its deadline: connections of before are discarded, since pinging them one after
+    /// the other would take too long.
+    fn note_silence(&self) {
+        self.0.silent.fetch_max(self.now(), Ordering::Relaxed);
     }
 
-    fn is_before(&self, used: Instant) -> bool {
-        let at = self.at.load(Ordering::Relaxed);
-        at == 0 || self.origin + Duration::from_micros(at) < used
+    /// Notes a lost connection: connections of before are pinged.
+    fn note_loss(&self) {
+        self.0.lost.fetch_max(self.now(), Ordering::Relaxed);
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.0.origin.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    fn is_after(&self, moment: &AtomicU64, used: Instant) -> bool {
+        let micros = moment.load(Ordering::Relaxed);
+        micros > 0 && self.0.origin + Duration::from_micros(micros) >= used
     }
 }
 
@@ -51,7 +63,7 @@ pub(crate) struct Pool(managed::Pool<Manager>);
 
 struct Manager {
     options: PgConnectOptions,
-    silence: Silence,
+    failures: Failures,
 }
 
 struct Pooled {
@@ -68,7 +80,7 @@ impl managed::Manager for Manager {
     }
 
     async fn recycle(&self, pooled: &mut Pooled, _: &Metrics) -> RecycleResult<sqlx::Error> {
-        if is_alive(&mut pooled.connection, pooled.used, &self.silence).await {
+        if is_alive(&mut pooled.connection, pooled.used, &self.failures).await {
             Ok(())
         } else {
             Err(RecycleError::message("the connection does not answer"))
@@ -76,18 +88,21 @@ impl managed::Manager for Manager {
     }
 }
 
-async fn is_alive(connection: &mut PgConnection, used: Instant, silence: &Silence) -> bool {
+async fn is_alive(connection: &mut PgConnection, used: Instant, failures: &Failures) -> bool {
     let idle = used.elapsed();
-    silence.is_before(used)
-        && (idle < IDLE || idle < STALE && matches!(timeout(PING, connection.ping()).await, Ok(Ok(()))))
+    if idle >= STALE || failures.is_after(&failures.0.silent, used) {
+        return false;
+    }
+    let is_trusted = idle < IDLE && !failures.is_after(&failures.0.lost, used);
+    is_trusted || matches!(timeout(PING, connection.ping()).await, Ok(Ok(())))
 }
 
 impl Pool {
     /// A pool of at most `size` connections, which are established on first use. `wait` limits the time until a
     /// connection is free or established.
-    pub(super) fn new(options: PgConnectOptions, size: usize, wait: Duration, silence: Silence) -> Self {
+    pub(super) fn new(options: PgConnectOptions, size: usize, wait: Duration, failures: Failures) -> Self {
         let builder =
-            managed::Pool::builder(Manager { options, silence }).max_size(size).runtime(Runtime::Tokio1);
+            managed::Pool::builder(Manager { options, failures }).max_size(size).runtime(Runtime::Tokio1);
         let pool = builder.wait_timeout(Some(wait)).create_timeout(Some(wait)).build();
         #[expect(clippy::expect_used, reason = "fails only without the runtime that is given here")]
         Self(pool.expect("a pool with a runtime"))
@@ -101,7 +116,8 @@ impl Pool {
             PoolError::Closed => sqlx::Error::PoolClosed,
             _ => sqlx::Error::PoolTimedOut,
         })?;
-        Ok(Connection { object: Some(object), home: Handle::current().id(), is_uncertain: false })
+        let failures = self.0.manager().failures.clone();
+        Ok(Connection { object: Some(object), failures, home: Handle::current().id(), is_uncertain: false })
     }
 
     /// Can no more connections be established?
@@ -124,6 +140,7 @@ impl Pool {
 pub(crate) struct Connection {
     /// `None` after it was discarded.
     object: Option<Object<Manager>>,
+    failures: Failures,
     /// The runtime that polls its socket; any other runtime pays for waking that one.
     pub(super) home: runtime::Id,
     /// Whether a statement was started whose end is not known.
@@ -141,11 +158,12 @@ impl Connection {
         let Some(object) = &mut self.object else { return Err(sqlx::Error::WorkerCrashed) };
         self.is_uncertain = true;
         let result = if let Ok(result) = timeout(deadline, statements(&mut object.connection)).await {
+            if result.as_ref().is_err_and(super::is_disconnect) {
+                self.failures.note_loss();
+            }
             result
         } else {
-            if let Some(pool) = Object::pool(object) {
-                pool.manager().silence.note();
-            }
+            self.failures.note_silence();
             Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
         };
         object.used = Instant::now();
@@ -156,9 +174,8 @@ impl Connection {
     /// Does it still answer? Pings it only if it was idle.
     pub(super) async fn is_alive(&mut self) -> bool {
         let Some(object) = &mut self.object else { return false };
-        let Some(pool) = Object::pool(object) else { return false };
         let used = object.used;
-        is_alive(&mut object.connection, used, &pool.manager().silence).await
+        is_alive(&mut object.connection, used, &self.failures).await
     }
 
     pub(super) fn is_uncertain(&self) -> bool {

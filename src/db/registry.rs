@@ -10,7 +10,7 @@ use std::time::Duration;
 use sqlx::postgres::PgConnectOptions;
 
 use super::batch::{Batch, Queues};
-use super::pool::{Pool, Silence};
+use super::pool::{Failures, Pool};
 use super::{Options, WORKERS};
 
 /// The index of a component in the registration table, known once a database was opened.
@@ -80,13 +80,13 @@ pub(crate) struct Opening<'a> {
     pub threads: usize,
     /// The deadline of a statement.
     pub deadline: Duration,
-    pub silence: Silence,
+    pub failures: Failures,
 }
 
 impl Opening<'_> {
     /// A pool whose sessions have some settings.
     pub(crate) fn pool(&self, size: usize, settings: &[(&str, &str)]) -> Pool {
         let options = self.connect.clone().options(settings.iter().copied());
-        Pool::new(options, size, self.options.acquire_timeout, self.silence.clone())
+        Pool::new(options, size, self.options.acquire_timeout, self.failures.clone())
     }
 }
