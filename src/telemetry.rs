@@ -1,6 +1,6 @@
 //! The program's log on standard error: text on a terminal, JSON elsewhere.
 //!
-//! JSON lines of `info` and below are buffered for up to [`FLUSH_INTERVAL`], so that a busy server writes
+//! JSON lines of `info` and below are buffered for up to `FLUSH_INTERVAL`, so that a busy server writes
 //! many lines at once: a write for each request costs about a tenth of the time of a user read. Warnings and
 //! errors are written immediately, after the buffered lines.
 

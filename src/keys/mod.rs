@@ -1,6 +1,6 @@
 //! Rotation of `secrets.key`, which seals the secrets in the database ([`crate::base::vault`]).
 //!
-//! [`store::SEALED_COLUMNS`] lists the sealed columns; a test compares it with the schema. Values under a
+//! `store::SEALED_COLUMNS` lists the sealed columns; a test compares it with the schema. Values under a
 //! former key open as long as `secrets.previous_keys` contains that key, and [`rotate`] seals them again.
 //!
 //! Decisions:

@@ -5,7 +5,7 @@
 //! A file identifies a client by `client_id` or else by name, a connection by name, and a grant by client and
 //! API. A secret in the file replaces the stored one; a generated secret stays.
 //!
-//! One transaction applies a file, subject by subject: [`tenant`], [`clients`], [`connections`].
+//! One transaction applies a file, subject by subject: `tenant`, `clients`, `connections`.
 
 mod clients;
 mod connections;

@@ -20,7 +20,7 @@
 //!   applies it.
 //! - A signup in flight is rejected: a user is created only in the very connection that was looked up. An
 //!   instance of an older version does not check that, so an ended deletion is run again, at growing
-//!   intervals, for [`KEPT`].
+//!   intervals, for `KEPT`.
 //! - `DELETE` of the same connection again is 202 with the same `deleted_at` while users are left and 204
 //!   after that, as both were recorded.
 
