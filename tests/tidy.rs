@@ -233,3 +233,61 @@ fn layers_have_no_upward_import_and_no_ring() {
     problems.dedup();
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
+
+/// The argument list that begins at an opening parenthesis, and the code behind it.
+fn arguments(code: &str) -> (&str, &str) {
+    let (mut depth, mut in_text, mut escaped) = (0, false, false);
+    for (at, c) in code.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if in_text => escaped = true,
+            '"' => in_text = !in_text,
+            '(' | '[' | '{' if !in_text => depth += 1,
+            ')' | ']' | '}' if !in_text => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return (&code[1..at], &code[at + 1..]);
+        }
+    }
+    panic!("unbalanced: {code}");
+}
+
+#[test]
+fn statements_are_bound_by_the_names_of_their_files() {
+    let mut chains = 0;
+    for path in source_files() {
+        let text = fs::read_to_string(&path).unwrap();
+        for definition in text.split("\nstatic ").skip(1) {
+            let name = definition.split(": Statement").next().unwrap();
+            let file = definition.split("include_str!(\"").nth(1).and_then(|rest| rest.split('"').next());
+            let Some(file) = file.filter(|_| name.chars().all(|c| c.is_ascii_uppercase() || c == '_')) else {
+                continue;
+            };
+            let sql = fs::read_to_string(path.parent().unwrap().join(file)).unwrap();
+            let declared: Vec<&str> =
+                sql.lines().filter_map(|line| line.strip_prefix("-- $")?.split_whitespace().nth(1)).collect();
+            for (at, _) in
+                text.match_indices(&format!("{name}\n")).chain(text.match_indices(&format!("{name}.")))
+            {
+                let is_whole = !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+                let mut rest = text[at + name.len()..].trim_start();
+                let mut bound = Vec::new();
+                while let Some(call) = rest.strip_prefix(".bind").filter(|_| is_whole) {
+                    let (arguments, behind) = arguments(call);
+                    bound.push(arguments.trim_start().trim_start_matches('"').split('"').next().unwrap());
+                    rest = behind.trim_start();
+                }
+                // A chain that continues through a variable or an argument is checked up to there.
+                let is_continued = !rest.starts_with(".fetch") && !rest.starts_with(".execute");
+                assert!(
+                    bound.is_empty() || bound == declared || is_continued && declared.starts_with(&bound),
+                    "{}: {name} binds {bound:?}, {file} declares {declared:?}",
+                    path.display()
+                );
+                chains += usize::from(!bound.is_empty());
+            }
+        }
+    }
+    assert!(chains > 100, "{chains} chains were found");
+}
