@@ -41,7 +41,7 @@ async fn value<T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Po
 }
 
 #[tokio::test]
-async fn an_empty_database_gets_the_whole_schema_and_a_second_run_changes_nothing() {
+async fn migrations_create_the_schema_once() {
     let options = database().await;
     assert_eq!(migrate::version(&options).await.unwrap(), None);
     assert_eq!(migrate::missing(&options).await.unwrap(), migrate::steps());
@@ -52,7 +52,7 @@ async fn an_empty_database_gets_the_whole_schema_and_a_second_run_changes_nothin
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_four_instances_that_start_at_once_one_migrates() {
+async fn migrations_run_once_for_four_concurrent_instances() {
     let options = database().await;
     let runs = futures_util::future::join_all((0..4).map(|_| {
         let options = options.clone();
@@ -73,7 +73,7 @@ fn migration(file: &str, sql: &str) -> Migration {
 }
 
 #[tokio::test]
-async fn a_changed_old_migration_is_refused_with_its_file() {
+async fn changed_migration_is_rejected_with_its_file() {
     let options = database().await;
     migrate::run_with(&options, &Runner::new(&[migration("V0001__first.sql", "create table first ()")]))
         .await
@@ -84,7 +84,7 @@ async fn a_changed_old_migration_is_refused_with_its_file() {
 }
 
 #[tokio::test]
-async fn a_failing_migration_leaves_nothing_of_itself_and_all_before_it() {
+async fn failing_migration_leaves_only_the_ones_before_it() {
     let options = database().await;
     let runner = Runner::new(&[
         migration("V0001__fine.sql", "create table fine ()"),
@@ -100,7 +100,7 @@ async fn a_failing_migration_leaves_nothing_of_itself_and_all_before_it() {
 }
 
 #[tokio::test]
-async fn an_older_program_leaves_a_newer_database_alone() {
+async fn newer_database_is_not_changed_by_an_older_program() {
     let options = database().await;
     let all = [
         migration("V0001__one.sql", "create table one ()"),
@@ -124,7 +124,7 @@ async fn migrate_before(options: &Options, step: &str) {
 }
 
 #[tokio::test]
-async fn a_tenant_of_before_gets_its_global_client() {
+async fn migration_adds_the_global_client_of_a_tenant() {
     let options = database().await;
     migrate_before(&options, "complete_clients").await;
     let mut connection = connect(&options).await.unwrap();
@@ -138,7 +138,7 @@ async fn a_tenant_of_before_gets_its_global_client() {
 }
 
 #[tokio::test]
-async fn a_user_who_is_written_while_search_is_prepared_is_found_too() {
+async fn user_written_during_the_search_migration_is_found() {
     let options = database().await;
     migrate_before(&options, "index_users_for_search").await;
     let mut connection = connect(&options).await.unwrap();
@@ -162,7 +162,7 @@ async fn a_user_who_is_written_while_search_is_prepared_is_found_too() {
 }
 
 #[tokio::test]
-async fn a_migration_can_work_outside_of_a_transaction() {
+async fn migration_can_run_outside_of_a_transaction() {
     let options = database().await;
     let concurrently = "-- refinery: no-transaction\ndrop index concurrently if exists i;\n-- refinery: next-statement\ncreate index concurrently i on t (n);";
     let runner = Runner::new(&[

@@ -1,4 +1,4 @@
-//! The rules of the house that a compiler does not keep.
+//! Rules of the architecture that the compiler does not check.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
 
 use std::fs;
@@ -41,7 +41,7 @@ fn files_with(krate: &str) -> Vec<String> {
 }
 
 #[test]
-fn only_http_knows_actix() {
+fn actix_is_imported_by_http_alone() {
     for file in files_with("actix_web") {
         assert!(
             file == "server.rs" || file.starts_with("http/") || file.ends_with("/routes.rs"),
@@ -51,7 +51,7 @@ fn only_http_knows_actix() {
 }
 
 #[test]
-fn verbs_say_no_http_word() {
+fn http_is_imported_by_routes_alone() {
     for file in files_with("crate::http") {
         assert!(
             file == "server.rs" || file.starts_with("http/") || file.ends_with("/routes.rs"),
@@ -61,7 +61,7 @@ fn verbs_say_no_http_word() {
 }
 
 #[test]
-fn only_stores_know_sqlx() {
+fn sqlx_is_imported_by_stores_alone() {
     for file in files_with("sqlx::") {
         assert!(
             file.starts_with("db/")
@@ -73,7 +73,7 @@ fn only_stores_know_sqlx() {
 }
 
 #[test]
-fn every_statement_of_a_store_is_in_its_list() {
+fn statements_are_in_the_list_of_their_store() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     sources(&root, &mut files);
@@ -97,7 +97,7 @@ fn every_statement_of_a_store_is_in_its_list() {
 }
 
 #[test]
-fn every_store_is_in_the_list_of_the_server() {
+fn stores_are_in_the_list_of_the_server() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let server = fs::read_to_string(root.join("server.rs")).unwrap();
     let mut files = Vec::new();

@@ -166,8 +166,8 @@ impl<B: Batch> Statements<B> {
     }
 }
 
-/// The place of a row's request in its batch: the row's column `n`, from `with ordinality`.
-pub(crate) fn place(row: &PgRow) -> Result<usize, sqlx::Error> {
+/// The index in its batch of the request that a row answers: column `n`, from `with ordinality`.
+pub(crate) fn batch_index(row: &PgRow) -> Result<usize, sqlx::Error> {
     let n: i64 = row.try_get("n")?;
     usize::try_from(n - 1).map_err(|e| sqlx::Error::Decode(e.into()))
 }

@@ -54,7 +54,7 @@ use tokio::time::timeout;
 use self::builder::{Builder, is_timeout, search_error};
 use self::sql::{PageSpec, sparse_statement, statement};
 use crate::base::error::{Error, codes};
-use crate::db::batch::{Batch, Queues, place};
+use crate::db::batch::{Batch, Queues, batch_index};
 use crate::db::connections::Connections;
 use crate::db::pool::Pool;
 use crate::db::registry::{Component, Opening, Slot};
@@ -232,7 +232,7 @@ impl Batch for SparseSearch {
         };
         let mut found: Vec<Vec<PgRow>> = items.iter().map(|_| Vec::new()).collect();
         for row in rows {
-            found[place(&row)?].push(row);
+            found[batch_index(&row)?].push(row);
         }
         Ok(found.into_iter().map(|rows| Some(Some(rows))).collect())
     }
