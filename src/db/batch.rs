@@ -7,8 +7,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row};
+use sqlx::PgConnection;
 use tokio::time::{Instant, timeout_at};
 
 use super::WORKERS;
@@ -166,8 +165,7 @@ impl<B: Batch> Statements<B> {
     }
 }
 
-/// The index in its batch of the request that a row answers: column `n`, from `with ordinality`.
-pub(crate) fn batch_index(row: &PgRow) -> Result<usize, sqlx::Error> {
-    let n: i64 = row.try_get("n")?;
+/// The index in its batch of the request that a row answers. `n` is a column `with ordinality`, which counts from 1.
+pub(crate) fn batch_index(n: i64) -> Result<usize, sqlx::Error> {
     usize::try_from(n - 1).map_err(|e| sqlx::Error::Decode(e.into()))
 }

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use super::api::Api;
 use super::assertion::PublicKey;
 use crate::base::error::Error;
-use crate::db::batch::Batch;
+use crate::db::batch::{Batch, batch_index};
 use crate::db::registry::Slot;
 use crate::db::{Db, Statement};
 
@@ -110,7 +110,7 @@ impl Batch for Clients {
             if let Some(api) = &mut client.api {
                 api.signing_secret = signing_secret;
             }
-            let index = usize::try_from(n - 1).map_err(|e| sqlx::Error::Decode(e.into()))?;
+            let index = batch_index(n)?;
             clients[index] = Some(Some(client));
         }
         Ok(clients)

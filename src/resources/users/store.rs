@@ -22,7 +22,7 @@ use super::document::identities;
 use super::model::{Change, Creation, IdentityChange, Updated, User};
 use crate::base::error::{Error, ErrorKind, codes};
 use crate::db::array_literal;
-use crate::db::batch::Batch;
+use crate::db::batch::{Batch, batch_index};
 use crate::db::registry::Slot;
 use crate::db::{self, Db, Statement};
 use crate::journal::Author;
@@ -69,7 +69,7 @@ impl Batch for Fetch {
             FETCH.bind("tenant_id", tenants).bind("user_id", user_ids).fetch_all(connection).await?;
         let mut users = vec![Some(None); items.len()];
         for row in rows {
-            users[index(row.n)?] = Some(Some(row.user));
+            users[batch_index(row.n)?] = Some(Some(row.user));
         }
         Ok(users)
     }
@@ -80,11 +80,6 @@ struct FetchRow {
     n: i64,
     #[sqlx(flatten)]
     user: User,
-}
-
-/// The index of the request in a batch that a row answers: `with ordinality` counts from 1.
-fn index(n: i64) -> Result<usize, sqlx::Error> {
-    usize::try_from(n - 1).map_err(|e| sqlx::Error::Decode(e.into()))
 }
 
 pub(crate) async fn fetch(db: &Db, tenant: &str, user_id: &str) -> Result<Option<User>, Error> {
@@ -155,7 +150,7 @@ impl Batch for Update {
         // In a batch, no row can also mean a locked one; that request runs again alone.
         let mut outcomes: Vec<_> = items.iter().map(|_| is_alone.then_some(Updated::NoSuchUser)).collect();
         for row in rows {
-            outcomes[index(row.n)?] = Some(row.outcome.into());
+            outcomes[batch_index(row.n)?] = Some(row.outcome.into());
         }
         Ok(outcomes)
     }

@@ -232,7 +232,7 @@ impl Batch for SparseSearch {
         };
         let mut found: Vec<Vec<PgRow>> = items.iter().map(|_| Vec::new()).collect();
         for row in rows {
-            found[batch_index(&row)?].push(row);
+            found[batch_index(row.try_get("n")?)?].push(row);
         }
         Ok(found.into_iter().map(|rows| Some(Some(rows))).collect())
     }
