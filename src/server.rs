@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::base::error::{Error, codes};
-use crate::db::batch::Batch as _;
+use crate::db::batch::RegisteredBatch as _;
 use crate::db::{Registration, Statement};
 use crate::http::endpoint::endpoint;
 use crate::http::render::json_value;
@@ -62,7 +62,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 /// All statements except those that search builds.
 pub fn statements() -> Vec<&'static Statement> {
     let lists: &[&[&'static Statement]] = &[
-        crate::db::STATEMENTS,
+        crate::db::wait::STATEMENTS,
         crate::db::migrate::STATEMENTS,
         crate::tenancy::store::STATEMENTS,
         crate::tenant_files::store::STATEMENTS,

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use embedded_postgres::{EmbeddedPostgres, Options, Storage};
 use serde_json::json;
+use sqlx::Executor;
 
 const KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
 /// The server's `database.statement_timeout`, in seconds.
@@ -188,6 +189,26 @@ async fn standing_postgres_makes_no_answer_late() {
         assert!(statuses.iter().all(|status| *status == 503), "{statuses:?}");
     }
     drop(stopped);
+    instance.recovers(&user, Instant::now()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn aborted_requests_give_their_connections_back() {
+    let postgres = EmbeddedPostgres::start(Options { storage: Storage::Ephemeral, download: true }).unwrap();
+    let url = postgres.url();
+    let instance = Instance::start(&url, &url);
+    let user = instance.user().await;
+    instance.recovers(&user, Instant::now()).await;
+    let mut holder = roster::db::connect(&roster::db::Options::new(&url)).await.unwrap();
+    holder.execute("begin").await.unwrap();
+    holder.execute("lock table roles in access exclusive mode").await.unwrap();
+    let aborted = (0..40).map(|n| {
+        let request =
+            instance.request("POST", "/api/v2/roles").json(&json!({ "name": format!("aborted {n}") }));
+        request.timeout(Duration::from_millis(300)).send()
+    });
+    assert!(futures_util::future::join_all(aborted).await.iter().all(Result::is_err));
+    holder.execute("commit").await.unwrap();
     instance.recovers(&user, Instant::now()).await;
 }
 

@@ -32,11 +32,6 @@ pub(crate) trait Batch: Sized + Send + Sync + 'static {
     /// The largest number of requests in a batch.
     const CAP: usize = 64;
 
-    /// Its line of the registration table.
-    const REGISTRATION: Registration = Registration::batch::<Self>();
-
-    /// The index in the registration table.
-    fn slot() -> &'static Slot;
     /// The tenant of a request.
     fn tenant(item: &Self::Item) -> &str;
     /// The key of a request; `None` if its order does not matter.
@@ -55,6 +50,15 @@ pub(crate) trait Batch: Sized + Send + Sync + 'static {
     fn map_error(error: sqlx::Error) -> Error {
         error.into()
     }
+}
+
+/// A batched statement with a line of the registration table.
+pub(crate) trait RegisteredBatch: Batch {
+    /// The line of the table.
+    const REGISTRATION: Registration = Registration::batch::<Self>();
+
+    /// The index in the table.
+    fn slot() -> &'static Slot;
 }
 
 /// The queues of one batched statement: one for each server thread where [`Batch::PER_THREAD`], and one for all other

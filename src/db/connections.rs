@@ -51,7 +51,7 @@ impl Connections {
     /// Keeps a connection for the next statement; beyond the capacity it returns to the pool.
     pub(crate) fn keep(&self, connection: Connection) {
         let mut idle = self.lock();
-        if idle.len() < self.capacity && !self.pool.is_closed() && !connection.is_uncertain() {
+        if idle.len() < self.capacity && !self.pool.is_closed() && connection.is_ready() {
             idle.push(connection);
         }
     }

@@ -11,16 +11,16 @@ mod queue;
 pub(crate) mod registry;
 mod session;
 mod statement;
+pub(crate) mod wait;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub(crate) use sqlx::FromRow;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
-use tokio::time::timeout;
 
-use self::batch::{Batch, Queues};
+use self::batch::{Queues, RegisteredBatch};
 use self::pool::{Failures, Pool};
 use self::registry::{Component, Opening, Slot};
 use crate::base::error::{Error, codes};
@@ -31,6 +31,7 @@ pub use registry::Registration;
 pub(crate) use nullable::Nullable;
 pub(crate) use session::Tx;
 pub use statement::Statement;
+pub use wait::wait;
 
 /// The largest number of server threads with connections of their own.
 const THREADS: usize = 4;
@@ -96,11 +97,11 @@ impl Options {
         let options: PgConnectOptions = self.url.parse().map_err(|_| {
             anyhow::anyhow!("the database URL is not of the form postgres://user:password@host:port/database")
         })?;
-        // JIT compilation takes longer than nearly all statements do.
         let timeout = self.statement_timeout.as_millis().to_string();
         // sqlx logs whole statements, and a search has hundreds of kilobytes.
         Ok(options.disable_statement_logging().application_name("roster").options([
             ("statement_timeout", timeout.as_str()),
+            // JIT compilation takes longer than nearly all statements do.
             ("jit", "off"),
             // PostgreSQL ends sessions whose client went away, and releases their locks. Our side has deadlines.
             ("tcp_keepalives_idle", "30"),
@@ -137,8 +138,13 @@ impl Db {
     }
 
     /// Runs one request of a batched statement, together with concurrent ones.
-    pub(crate) async fn run<B: Batch>(&self, item: B::Item) -> Result<B::Output, Error> {
+    pub(crate) async fn run<B: RegisteredBatch>(&self, item: B::Item) -> Result<B::Output, Error> {
         self.component::<Queues<B>>(B::slot())?.run(item).await
+    }
+
+    /// Begins a transaction; it is rolled back unless it is committed.
+    pub(crate) async fn begin(&self) -> Result<Tx, Error> {
+        Ok(Tx::begin(self).await?)
     }
 
     /// A registered component.
@@ -179,16 +185,13 @@ impl Db {
 /// A connection outside of the pools, for commands.
 pub async fn connect(options: &Options) -> anyhow::Result<PgConnection> {
     let options = options.connect_options()?;
-    PgConnection::connect_with(&options).await.map_err(|e| {
-        anyhow::anyhow!("cannot reach the database at {}:{}: {e}", options.get_host(), options.get_port())
-    })
+    PgConnection::connect_with(&options)
+        .await
+        .map_err(|e| anyhow::anyhow!("cannot reach the database at {}: {e}", address(&options)))
 }
 
-impl Db {
-    /// Begins a transaction; it is rolled back unless it is committed.
-    pub(crate) async fn begin(&self) -> Result<Tx, Error> {
-        Ok(Tx::begin(self).await?)
-    }
+fn address(options: &PgConnectOptions) -> String {
+    format!("{}:{}", options.get_host(), options.get_port())
 }
 
 /// The text of a `text[]`, for statements over arrays of arrays.
@@ -197,65 +200,3 @@ pub(crate) fn array_literal<'a>(elements: impl Iterator<Item = Option<&'a str>>)
     let elements: Vec<String> = elements.map(|e| e.map_or_else(|| "NULL".to_owned(), quoted)).collect();
     format!("{{{}}}", elements.join(","))
 }
-
-/// Waits until the database accepts connections and a session of it is ours alone.
-///
-/// # Errors
-/// A database that does not start within `limit`; an error that waiting does not resolve, such as a wrong password; a
-/// pooler in transaction mode.
-pub async fn wait(options: &Options, limit: Duration) -> anyhow::Result<()> {
-    let connect_options = options.connect_options()?;
-    let (until, mut logged) = (Instant::now() + limit, None::<Instant>);
-    loop {
-        let attempt = timeout(options.acquire_timeout, PgConnection::connect_with(&connect_options)).await;
-        let error = match attempt {
-            Ok(Ok(connection)) => return ensure_own_session(connection, &connect_options).await,
-            Ok(Err(error)) if is_disconnect(&error) => error.to_string(),
-            Ok(Err(error)) => {
-                anyhow::bail!("cannot connect to the database at {}: {error}", address(&connect_options))
-            }
-            Err(_) => "no answer".to_owned(),
-        };
-        if Instant::now() >= until {
-            anyhow::bail!("cannot reach the database at {}: {error}", address(&connect_options));
-        }
-        if logged.is_none_or(|logged| logged.elapsed() >= LOG_EVERY) {
-            logged = Some(Instant::now());
-            tracing::warn!(address = address(&connect_options), error, "waiting for the database");
-        }
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-}
-
-const LOG_EVERY: Duration = Duration::from_secs(5);
-
-fn address(options: &PgConnectOptions) -> String {
-    format!("{}:{}", options.get_host(), options.get_port())
-}
-
-/// Two open sessions have two backends, and each keeps its own, unless a pooler assigns backends by transaction. There a
-/// prepared statement may run on the session of another client.
-async fn ensure_own_session(mut first: PgConnection, options: &PgConnectOptions) -> anyhow::Result<()> {
-    let mut second = PgConnection::connect_with(options).await?;
-    let mut backends = Vec::new();
-    for _ in 0..3 {
-        for connection in [&mut first, &mut second] {
-            backends.push(BACKEND.query().fetch_one::<(i32,)>(connection).await?.0);
-        }
-    }
-    let is_stable = backends.chunks(2).all(|pair| pair == &backends[..2]);
-    if !is_stable || backends[0] == backends[1] {
-        anyhow::bail!(
-            "the database at {} shares sessions between clients, as a pooler in transaction mode does. Roster needs \
-             sessions of its own: connect to PostgreSQL directly, or set pool_mode = session in pgbouncer",
-            address(options)
-        );
-    }
-    first.close().await?;
-    second.close().await?;
-    Ok(())
-}
-
-static BACKEND: Statement = Statement::global("db.backend", include_str!("sql/backend.sql"));
-
-pub(crate) const STATEMENTS: &[&Statement] = &[&BACKEND];

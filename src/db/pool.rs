@@ -17,6 +17,8 @@ use tokio::time::timeout;
 const IDLE: Duration = Duration::from_secs(1);
 /// The time limit of a ping.
 const PING: Duration = Duration::from_secs(1);
+/// The longest wait for the answer to a statement whose caller went away; other requests need the connection.
+const SETTLE: Duration = Duration::from_secs(5);
 /// A connection that was idle for longer is discarded without a ping.
 const STALE: Duration = Duration::from_mins(2);
 
@@ -93,8 +95,14 @@ async fn is_alive(connection: &mut PgConnection, used: Instant, failures: &Failu
     if idle >= STALE || failures.is_after(&failures.0.silent, used) {
         return false;
     }
-    let is_trusted = idle < IDLE && !failures.is_after(&failures.0.lost, used);
-    is_trusted || matches!(timeout(PING, connection.ping()).await, Ok(Ok(())))
+    if idle < IDLE && !failures.is_after(&failures.0.lost, used) {
+        return true;
+    }
+    let ping = timeout(PING, connection.ping()).await;
+    if ping.is_err() {
+        failures.note_silence();
+    }
+    matches!(ping, Ok(Ok(())))
 }
 
 impl Pool {
@@ -117,7 +125,7 @@ impl Pool {
             _ => sqlx::Error::PoolTimedOut,
         })?;
         let failures = self.0.manager().failures.clone();
-        Ok(Connection { object: Some(object), failures, home: Handle::current().id(), is_uncertain: false })
+        Ok(Connection { object: Some(object), failures, home: Handle::current().id(), state: State::Ready })
     }
 
     /// Can no more connections be established?
@@ -136,27 +144,35 @@ impl Pool {
     }
 }
 
-/// A connection of a pool. Dropped, it returns to the pool, unless a statement on it did not end.
+/// Whether a connection can run the next statement.
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    Ready,
+    /// A statement was started. Dropped in this state, the connection returns to the pool after the answer: a caller
+    /// that goes away must not cost a connection.
+    Running,
+    Broken,
+}
+
+/// A connection of a pool. Dropped, it returns to the pool, unless it is broken.
 pub(crate) struct Connection {
-    /// `None` after it was discarded.
+    /// `None` after the drop.
     object: Option<Object<Manager>>,
     failures: Failures,
     /// The runtime that polls its socket; any other runtime pays for waking that one.
     pub(super) home: runtime::Id,
-    /// Whether a statement was started whose end is not known.
-    is_uncertain: bool,
+    state: State,
 }
 
 impl Connection {
-    /// Runs statements within a deadline. After the deadline, after a lost connection, and if the future is dropped,
-    /// the connection is discarded.
+    /// Runs statements within a deadline. After the deadline, and after a lost connection, the connection is broken.
     pub(crate) async fn run<T>(
         &mut self,
         deadline: Duration,
         statements: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, sqlx::Error> {
         let Some(object) = &mut self.object else { return Err(sqlx::Error::WorkerCrashed) };
-        self.is_uncertain = true;
+        self.state = State::Running;
         let result = if let Ok(result) = timeout(deadline, statements(&mut object.connection)).await {
             if result.as_ref().is_err_and(super::is_disconnect) {
                 self.failures.note_loss();
@@ -167,7 +183,8 @@ impl Connection {
             Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
         };
         object.used = Instant::now();
-        self.is_uncertain = result.as_ref().is_err_and(super::is_disconnect);
+        let is_broken = result.as_ref().is_err_and(super::is_disconnect);
+        self.state = if is_broken { State::Broken } else { State::Ready };
         result
     }
 
@@ -175,25 +192,36 @@ impl Connection {
     pub(super) async fn is_alive(&mut self) -> bool {
         let Some(object) = &mut self.object else { return false };
         let used = object.used;
-        is_alive(&mut object.connection, used, &self.failures).await
+        self.state = State::Running;
+        let is_alive = is_alive(&mut object.connection, used, &self.failures).await;
+        self.state = if is_alive { State::Ready } else { State::Broken };
+        is_alive
     }
 
-    pub(super) fn is_uncertain(&self) -> bool {
-        self.is_uncertain
+    pub(super) fn is_ready(&self) -> bool {
+        self.state == State::Ready
     }
 
     /// Closes it instead of returning it to the pool.
     pub(super) fn discard(mut self) {
-        self.is_uncertain = true;
+        self.state = State::Broken;
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if self.is_uncertain
-            && let Some(object) = self.object.take()
-        {
-            drop(Object::take(object));
+        let Some(mut object) = self.object.take() else { return };
+        match (self.state, Handle::try_current()) {
+            (State::Ready, _) => {}
+            (State::Running, Ok(runtime)) => {
+                runtime.spawn(async move {
+                    // The ping is answered after the running statement, which PostgreSQL limits.
+                    if !matches!(timeout(SETTLE, object.connection.ping()).await, Ok(Ok(()))) {
+                        drop(Object::take(object));
+                    }
+                });
+            }
+            _ => drop(Object::take(object)),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 
-use super::batch::{Batch, Queues};
+use super::batch::{Queues, RegisteredBatch};
 use super::pool::{Failures, Pool};
 use super::{Options, WORKERS};
 
@@ -37,19 +37,15 @@ pub(crate) trait Component: Any + Send + Sync {
 /// One line of the registration table.
 pub struct Registration {
     slot: fn() -> &'static Slot,
-    /// The connections it takes of the pool of batches, for a number of server threads.
-    batch_connections: fn(usize) -> usize,
+    /// Whether it runs on the pool of batches.
+    is_batch: bool,
     open: fn(&Opening<'_>) -> Box<dyn Component>,
 }
 
 impl Registration {
     /// A batched statement.
-    pub(crate) const fn batch<B: Batch>() -> Self {
-        Self {
-            slot: B::slot,
-            batch_connections: |threads| WORKERS + threads,
-            open: |opening| Box::new(Queues::<B>::open(opening)),
-        }
+    pub(crate) const fn batch<B: RegisteredBatch>() -> Self {
+        Self { slot: B::slot, is_batch: true, open: |opening| Box::new(Queues::<B>::open(opening)) }
     }
 
     /// Any other component.
@@ -57,11 +53,12 @@ impl Registration {
         slot: fn() -> &'static Slot,
         open: fn(&Opening<'_>) -> Box<dyn Component>,
     ) -> Self {
-        Self { slot, batch_connections: |_| 0, open }
+        Self { slot, is_batch: false, open }
     }
 
+    /// The connections it takes of the pool of batches, for a number of server threads.
     pub(super) fn batch_connections(&self, threads: usize) -> usize {
-        (self.batch_connections)(threads)
+        if self.is_batch { WORKERS + threads } else { 0 }
     }
 
     pub(super) fn open(&self, index: usize, opening: &Opening<'_>) -> Box<dyn Component> {

@@ -34,7 +34,7 @@ impl Drop for Tx {
     fn drop(&mut self) {
         let Some(mut connection) = self.connection.take() else { return };
         match Handle::try_current() {
-            Ok(runtime) if !connection.is_uncertain() => {
+            Ok(runtime) if connection.is_ready() => {
                 let deadline = self.deadline;
                 runtime.spawn(async move {
                     // A failure discards the connection, which rolls back as well.

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use super::api::Api;
 use super::assertion::PublicKey;
 use crate::base::error::Error;
-use crate::db::batch::{Batch, batch_index};
+use crate::db::batch::{Batch, RegisteredBatch, batch_index};
 use crate::db::registry::Slot;
 use crate::db::{Db, Statement};
 
@@ -73,16 +73,18 @@ struct ClientRow {
     signing_secret: Option<Vec<u8>>,
 }
 
+impl RegisteredBatch for Clients {
+    fn slot() -> &'static Slot {
+        static SLOT: Slot = Slot::new();
+        &SLOT
+    }
+}
+
 impl Batch for Clients {
     type Item = (String, String, Option<String>);
     type Output = Option<Client>;
     type Key = ();
     const IDEMPOTENT: bool = true;
-
-    fn slot() -> &'static Slot {
-        static SLOT: Slot = Slot::new();
-        &SLOT
-    }
 
     fn tenant((tenant, ..): &Self::Item) -> &str {
         tenant

@@ -22,7 +22,7 @@ use super::document::identities;
 use super::model::{Change, Creation, IdentityChange, Updated, User};
 use crate::base::error::{Error, ErrorKind, codes};
 use crate::db::array_literal;
-use crate::db::batch::{Batch, batch_index};
+use crate::db::batch::{Batch, RegisteredBatch, batch_index};
 use crate::db::registry::Slot;
 use crate::db::{self, Db, Statement};
 use crate::journal::Author;
@@ -39,17 +39,19 @@ static FETCH: Statement = Statement::new("users.fetch", include_str!("sql/fetch.
 /// The batch of reads by tenant and id.
 pub(crate) struct Fetch;
 
+impl RegisteredBatch for Fetch {
+    fn slot() -> &'static Slot {
+        static SLOT: Slot = Slot::new();
+        &SLOT
+    }
+}
+
 impl Batch for Fetch {
     type Item = (String, String);
     type Output = Option<User>;
     type Key = ();
     const IDEMPOTENT: bool = true;
     const PER_THREAD: bool = true;
-
-    fn slot() -> &'static Slot {
-        static SLOT: Slot = Slot::new();
-        &SLOT
-    }
 
     fn tenant((tenant, _): &Self::Item) -> &str {
         tenant
@@ -102,16 +104,18 @@ static UPDATE_MANY: Statement = Statement::new("users.update_many", include_str!
 /// The batch of changes of attributes and metadata.
 pub(crate) struct Update;
 
+impl RegisteredBatch for Update {
+    fn slot() -> &'static Slot {
+        static SLOT: Slot = Slot::new();
+        &SLOT
+    }
+}
+
 impl Batch for Update {
     type Item = Change;
     type Output = Updated;
     type Key = (String, String);
     const IDEMPOTENT: bool = false;
-
-    fn slot() -> &'static Slot {
-        static SLOT: Slot = Slot::new();
-        &SLOT
-    }
 
     fn tenant(change: &Change) -> &str {
         &change.tenant_id

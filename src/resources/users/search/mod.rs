@@ -199,12 +199,6 @@ impl Batch for SparseSearch {
     /// Small, because the batch as a whole has the timeout of one search.
     const CAP: usize = 16;
 
-    fn slot() -> &'static Slot {
-        // Not registered, because [`Searches`] owns the queues.
-        static UNUSED: Slot = Slot::new();
-        &UNUSED
-    }
-
     fn tenant((_, builder): &Self::Item) -> &str {
         builder.tenant_id()
     }
