@@ -212,6 +212,23 @@ async fn aborted_requests_give_their_connections_back() {
     instance.recovers(&user, Instant::now()).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn missing_table_makes_the_instance_not_ready() {
+    let postgres = EmbeddedPostgres::start(Options { storage: Storage::Ephemeral, download: true }).unwrap();
+    let url = postgres.url();
+    let instance = Instance::start(&url, &url);
+    let mut connection = roster::db::connect(&roster::db::Options::new(&url)).await.unwrap();
+    for (statement, status) in [
+        ("select 1", 200),
+        ("alter table roles rename to away", 503),
+        ("alter table away rename to roles", 200),
+    ] {
+        connection.execute(statement).await.unwrap();
+        let response = instance.request("GET", "/health/ready").send().await.unwrap();
+        assert_eq!(response.status().as_u16(), status, "{statement}");
+    }
+}
+
 /// The Unix socket in the URL of an embedded PostgreSQL.
 fn socket_of(url: &str) -> String {
     let url = url::Url::parse(url).unwrap();

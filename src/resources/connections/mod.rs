@@ -15,7 +15,7 @@
 //! the others are gone. It replaces the rest of the document member by member.
 //!
 //! A connection of another strategy is a document alone, so that tools that manage whole tenants read what
-//! they wrote. Nobody logs in by it. The Management API creates users in it if it is passwordless (`email`,
+//! they wrote. It has no logins. The Management API creates users in it if it is passwordless (`email`,
 //! `sms`).
 //!
 //! Secrets among the options (`secrets.rs`) are sealed by the vault, all of a connection together, and
