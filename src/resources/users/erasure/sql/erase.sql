@@ -1,5 +1,5 @@
 -- Erases users of a deleted connection, up to a number of identities; the number of users deleted or changed.
--- Erases nobody once a connection of the same name exists.
+-- Erases no user once a connection of the same name exists.
 -- A user whose primary identity is in the connection is deleted with all identities; any other user loses the
 -- identity in it. The locked rows decide, not the table of identities as it was when the statement began.
 -- Users are locked in the order of their ids; rows of `login_attempts` in the order in which a login locks
