@@ -48,6 +48,7 @@ pub mod codes {
         UNKNOWN_HOST = 404, None, "No tenant answers on this host.";
         METHOD_NOT_ALLOWED = 405, None, "Method Not Allowed";
         REQUEST_TIMEOUT = 408, None, "The request's body did not arrive in time.";
+        DOCUMENT_TOO_LARGE = 400, Some("invalid_body"), "Payload validation error: 'The document would be larger than 1000000 bytes'.";
         PAYLOAD_TOO_LARGE = 413, None, "Payload content length greater than maximum allowed";
         TOO_MANY_REQUESTS = 429, Some("too_many_requests"), "Global limit has been reached";
         UNSUPPORTED_MEDIA_TYPE = 415, None, "Unsupported Media Type";

@@ -10,10 +10,10 @@
 
 use serde_json::value::RawValue;
 
-use crate::base::error::Error;
+use crate::base::error::{Error, codes};
 use crate::base::json::{Object, type_name};
 use crate::base::patch::Patch;
-use crate::base::schema::{Part, Violation, reject};
+use crate::base::schema::Violation;
 
 /// The root names of `app_metadata` that Auth0 reserves.
 const RESERVED: [&str; 18] = [
@@ -97,14 +97,11 @@ pub fn text_violations(
     violations
 }
 
-/// Rejects a change that is larger than the tenant's limit, in bytes of JSON.
-pub fn check_size(limit: usize, fields: &[(&'static str, &MetadataPatch)]) -> Result<(), Error> {
-    let too_large = fields.iter().filter_map(|(field, patch)| {
-        let size = patch.as_ref().map_or(0, String::len);
-        (size > limit)
-            .then(|| Violation::of(*field, "", format!("Too large ({size} bytes), maximum {limit}")))
-    });
-    reject(Part::Payload, &too_large.collect::<Vec<_>>())
+/// The error for a field that would be larger than the tenant's limit, in bytes of JSON.
+pub fn too_large(field: &str, limit: i64) -> Error {
+    codes::INVALID_BODY.with_message(format!(
+        "Payload validation error: 'Too large, maximum {limit} bytes' on property {field}."
+    ))
 }
 
 /// Collects the violations of names below a path.

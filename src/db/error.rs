@@ -42,6 +42,10 @@ pub(crate) fn constraint_error(error: sqlx::Error, conflicts: &[(&str, ErrorKind
         if let Some((_, kind)) = conflict {
             return (*kind).into();
         }
+        if database.is_check_violation() && database.constraint().is_some_and(|name| name.ends_with("_size"))
+        {
+            return codes::DOCUMENT_TOO_LARGE.into();
+        }
         let reason = match database.code().as_deref() {
             Some(STATEMENT_TIMEOUT) => Some("The query exceeded the timeout."),
             Some(DEADLOCK | LOCK_TIMEOUT) => Some("Other changes got in the way. Please try again."),

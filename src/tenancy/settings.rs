@@ -26,8 +26,8 @@ pub struct Settings {
 /// Limits of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// The largest value of a metadata field in a request, in bytes of JSON. Default 1,000,000.
-    pub metadata_bytes: usize,
+    /// The largest `user_metadata` and `app_metadata` of a user, in bytes of JSON as it is answered. Default 1,000,000.
+    pub metadata_bytes: i64,
 }
 
 /// Behaviour of Auth0 that a tenant can turn off.

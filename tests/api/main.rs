@@ -10,6 +10,7 @@ mod clients;
 mod connections;
 mod database_errors;
 mod dbconnections;
+mod document_sizes;
 mod hostile;
 mod identities;
 mod jobs;

@@ -365,6 +365,8 @@ pub(crate) struct Creation<'a> {
     pub mail: Option<&'a Issue>,
     pub created_at: OffsetDateTime,
     pub author: &'a Author,
+    /// The limit of each metadata field.
+    pub max_metadata_bytes: i64,
 }
 
 /// A change of a user's attributes and metadata, as it is bound.
@@ -379,6 +381,8 @@ pub(crate) struct Change {
     /// Entity tags of which one has to be the current one.
     pub if_match: Option<Vec<String>>,
     pub author: Author,
+    /// The limit of each metadata field after the merge.
+    pub max_metadata_bytes: i64,
 }
 
 /// A change of one of a user's identities.
@@ -415,4 +419,6 @@ pub(crate) enum Updated {
     NoSuchUser,
     /// The precondition does not hold; the current entity tag.
     Mismatch(String),
+    /// The metadata field that would be too large.
+    Oversized(String),
 }

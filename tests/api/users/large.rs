@@ -70,14 +70,14 @@ fn cases(tenant: &str, connection_id: &str) -> Vec<Case> {
         statement: "users.update",
         arguments: format!(
             "array['{tenant}'], array['auth0|1'], '{{\"{{}}\"}}', '{{\"{{}}\"}}', array[{patch}], array[null], \
-             array[null], array[{author}]"
+             array[null], array[{author}], array[2000000]"
         ),
     };
     let update_identity = |patch: &str| Case {
         statement: "users.update_identity",
         arguments: format!(
             "'{tenant}', 'auth0|1', '{{\"email\": \"new@example.com\"}}', '{{}}', {patch}, null, null, {author}, \
-             'auth0', '1', null, false, null, null, null"
+             'auth0', '1', null, false, null, null, null, 2000000"
         ),
     };
     let case = |statement, arguments: String| Case { statement, arguments };
@@ -92,7 +92,7 @@ fn cases(tenant: &str, connection_id: &str) -> Vec<Case> {
             "users.create",
             format!(
                 "'{tenant}', 'auth0|3', '{{}}', :doc, :doc, '[]', now(), 'auth0', '3', '{CONNECTION}', null, \
-                 {author}, null, '{connection_id}'"
+                 {author}, null, '{connection_id}', 2000000"
             ),
         ),
         case("users.delete", format!("'{tenant}', 'auth0|1', null, {author}")),
@@ -108,7 +108,7 @@ fn cases(tenant: &str, connection_id: &str) -> Vec<Case> {
             "identities.unlink",
             format!("'{tenant}', 'auth0|1', 'auth0', '1b', now(), '{{email}}', {author}"),
         ),
-        case("erasure.erase", format!("'{tenant}', 'deleted', {author}, 100")),
+        case("erasure.erase", format!("'{tenant}', 'deleted', {author}, array['auth0|1']")),
         case("erasure.erase_by_email", format!("'{tenant}', 'deleted', {author}, 'a@example.com'")),
     ]
 }

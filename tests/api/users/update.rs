@@ -1,8 +1,9 @@
 //! `PATCH /api/v2/users/{id}`: the merge rules, then all other rules.
 
+use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::support::{CONNECTION, PASSWORD, Tenant, on_server, path_of, send, server, unique};
+use crate::support::{CONNECTION, PASSWORD, Tenant, execute, on_server, path_of, send, server, unique};
 
 /// The user of the README's first example.
 async fn jane(tenant: &Tenant) -> String {
@@ -321,14 +322,52 @@ async fn errors_name_the_reason_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn metadata_bytes_limits_one_field_of_a_request() {
+async fn metadata_bytes_limits_a_field_after_the_merge() {
     let tenant = Tenant::with(|config| config.limits.metadata_bytes = 1000).await;
-    let user = path_of(&tenant.user(json!({})).await);
-    let answer = tenant.patch(&user, json!({ "user_metadata": { "a": "x".repeat(1000) } })).await;
-    let message =
-        "Payload validation error: 'Too large (1008 bytes), maximum 1000' on property user_metadata.";
-    assert_eq!(answer.error(), (400, Some("invalid_body"), message));
-    assert_eq!(tenant.patch(&user, json!({ "user_metadata": { "a": "x".repeat(900) } })).await.status, 200);
+    for field in ["user_metadata", "app_metadata"] {
+        let message =
+            format!("Payload validation error: 'Too large, maximum 1000 bytes' on property {field}.");
+        let refused = (400, Some("invalid_body"), message.as_str());
+        let half = |key: &str| json!({ field: { key: "x".repeat(600) } });
+        let user = path_of(&tenant.user(half("a")).await);
+        let before = tenant.get(&user).await.json;
+        // With another identifier the change is another statement.
+        for other in [json!({}), json!({ "email": "new@example.com" })] {
+            let mut patch = half("b");
+            patch.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
+            assert_eq!(tenant.patch(&user, patch).await.error(), refused);
+            assert_eq!(tenant.get(&user).await.json, before);
+        }
+        let exchanged = json!({ field: { "a": null, "b": "x".repeat(980) } });
+        assert_eq!(tenant.patch(&user, exchanged).await.status, 200);
+        // Of many changes at once, those that do not fit are refused alone.
+        let patches =
+            (0..20).map(|n| tenant.patch(&user, json!({ field: { "c": "x".repeat(n % 2 * 100) } })));
+        for (n, answer) in join_all(patches).await.into_iter().enumerate() {
+            assert_eq!(answer.status, if n % 2 == 0 { 200 } else { 400 }, "{}", answer.text);
+        }
+        // A number of few characters that is answered with many digits.
+        let digits = format!(
+            r#"{{"connection":"{CONNECTION}","email":"{field}@example.com","password":"{PASSWORD}","{field}":{{"a":[1e300,1e300,1e300,1e300]}}}}"#
+        );
+        let creation = tenant
+            .authorized("POST", "/api/v2/users")
+            .header("content-type", "application/json")
+            .body(digits);
+        assert_eq!(send(creation).await.error(), refused);
+    }
+}
+
+#[tokio::test]
+async fn metadata_beyond_a_lowered_limit_can_shrink() {
+    let tenant = Tenant::new().await;
+    let user = tenant.user(json!({ "user_metadata": { "a": "x".repeat(2000), "b": 1 } })).await;
+    let lower = "update tenants set settings = jsonb_set(settings, '{limits,metadata_bytes}', '1000') where tenant_id = $1";
+    execute(lower, &[&tenant.name]).await;
+    let path = path_of(&user);
+    assert_eq!(tenant.patch(&path, json!({ "user_metadata": { "b": null } })).await.status, 200);
+    assert_eq!(tenant.patch(&path, json!({ "app_metadata": { "b": 1 } })).await.status, 200);
+    assert_eq!(tenant.patch(&path, json!({ "user_metadata": { "c": 1 } })).await.status, 400);
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@
 -- $12 author text: a journal_author
 -- $13 issue jsonb: a ticket and the mail that carries it; null without a mail
 -- $14 connection_id text
+-- $15 max_metadata_bytes bigint: the limit of each metadata field
 with connection as (
     select c.tenant_id,
            c.name
@@ -30,8 +31,8 @@ with connection as (
     select c.tenant_id,
            $2,
            $3,
-           merge_metadata(null, $4),
-           nullif(merge_metadata(null, $5), '{}'),
+           bounded_metadata('user_metadata', null, merge_metadata(null, $4), $15),
+           nullif(bounded_metadata('app_metadata', null, merge_metadata(null, $5), $15), '{}'),
            $6,
            $7,
            $7

@@ -10,6 +10,7 @@
 -- $6 app_metadata_patch text[]: JSON to merge, or null
 -- $7 if_match text[]: entity tags, an array literal each; null without a precondition
 -- $8 author text[]: a journal_author each
+-- $9 max_metadata_bytes bigint[]: the limit of each metadata field after the merge
 with patch as (
     select p.tenant_id,
            p.user_id,
@@ -19,11 +20,13 @@ with patch as (
            p.user_metadata_patch::jsonb,
            p.app_metadata_patch::jsonb,
            p.if_match::text[],
-           p.author::journal_author
-      from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
+           p.author::journal_author,
+           p.max_metadata_bytes
+      from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+                  $9::bigint[])
       with ordinality as p(
                tenant_id, user_id, set_profile, unset_profile,
-               user_metadata_patch, app_metadata_patch, if_match, author, n)
+               user_metadata_patch, app_metadata_patch, if_match, author, max_metadata_bytes, n)
 ), before as (
     select u.*,
            p.n,
@@ -32,7 +35,12 @@ with patch as (
            p.user_metadata_patch,
            p.app_metadata_patch,
            p.if_match,
-           p.author
+           p.author,
+           p.max_metadata_bytes,
+           case when p.user_metadata_patch is null then u.user_metadata
+                else merge_metadata(u.user_metadata, p.user_metadata_patch) end as new_user_metadata,
+           case when p.app_metadata_patch is null then u.app_metadata
+                else nullif(merge_metadata(u.app_metadata, p.app_metadata_patch), '{}') end as new_app_metadata
       from patch p
       join users u
         on u.tenant_id = p.tenant_id
@@ -41,16 +49,18 @@ with patch as (
 ), changed as (
     update users u
        set profile = (u.profile || b.set_profile) - b.unset_profile,
-           user_metadata = case when b.user_metadata_patch is null then u.user_metadata
-                                else merge_metadata(u.user_metadata, b.user_metadata_patch) end,
-           app_metadata = case when b.app_metadata_patch is null then u.app_metadata
-                               else nullif(merge_metadata(u.app_metadata, b.app_metadata_patch), '{}') end,
+           user_metadata = b.new_user_metadata,
+           app_metadata = b.new_app_metadata,
            version = u.version + 1,
            updated_at = clock_timestamp()
       from before b
      where u.tenant_id = b.tenant_id
        and u.user_id = b.user_id
        and (b.if_match is null or etag(u.version, u.created_at) = any(b.if_match))
+       and (b.user_metadata_patch is null
+            or metadata_fits(b.new_user_metadata, b.user_metadata, b.max_metadata_bytes))
+       and (b.app_metadata_patch is null
+            or metadata_fits(b.new_app_metadata, b.app_metadata, b.max_metadata_bytes))
  returning u.*,
            b.n,
            b.set_profile,
@@ -108,6 +118,7 @@ with patch as (
 )
 select u.n,
        null as mismatched_etag,
+       null as oversized_field,
        u.user_id,
        u.profile::text,
        u.identities::text,
@@ -119,7 +130,9 @@ select u.n,
   from changed u
  union all
 select u.n,
-       etag(u.version, u.created_at),
+       case when etag(u.version, u.created_at) <> all(u.if_match) then etag(u.version, u.created_at) end,
+       case when metadata_fits(u.new_user_metadata, u.user_metadata, u.max_metadata_bytes)
+            then 'app_metadata' else 'user_metadata' end,
        u.user_id,
        u.profile::text,
        u.identities::text,
@@ -129,4 +142,4 @@ select u.n,
        u.created_at,
        u.updated_at
   from before u
- where etag(u.version, u.created_at) <> all(u.if_match)
+ where u.n not in (select n from changed)

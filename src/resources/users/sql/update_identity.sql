@@ -19,6 +19,7 @@
 -- $13 set_profile_data jsonb: attributes of a secondary identity to set; null for the primary
 -- $14 unset_profile_data text[]: attributes of a secondary identity to remove; null for the primary
 -- $15 issue jsonb: a ticket and the mail that carries it, to an address not verified; null without a mail
+-- $16 max_metadata_bytes bigint: the limit of each metadata field after the merge
 with before as (
     select u.*
       from users u
@@ -30,9 +31,11 @@ with before as (
     update users u
        set profile = set_attributes(u.profile, $3) - $4::text[],
            user_metadata = case when $5::jsonb is null then u.user_metadata
-                                else merge_metadata(u.user_metadata, $5) end,
+                                else bounded_metadata('user_metadata', u.user_metadata,
+                                                      merge_metadata(u.user_metadata, $5), $16) end,
            app_metadata = case when $6::jsonb is null then u.app_metadata
-                               else nullif(merge_metadata(u.app_metadata, $6), '{}') end,
+                               else nullif(bounded_metadata('app_metadata', u.app_metadata,
+                                                            merge_metadata(u.app_metadata, $6), $16), '{}') end,
            identities = case when $13::jsonb is null then u.identities else (
                select jsonb_agg(case when i.identity ->> 'provider' = $9 and i.identity ->> 'user_id' = $10
                                      then jsonb_set(i.identity, '{profileData}',
@@ -168,6 +171,7 @@ with before as (
       from changed c
 )
 select null as mismatched_etag,
+       null as oversized_field,
        u.user_id,
        u.profile::text,
        u.identities::text,
@@ -179,6 +183,7 @@ select null as mismatched_etag,
   from changed u
  union all
 select etag(u.version, u.created_at),
+       null,
        u.user_id,
        u.profile::text,
        u.identities::text,
