@@ -21,6 +21,17 @@ CREATE FUNCTION attribute_text(profile jsonb, attribute text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN COALESCE((profile ->> attribute), CASE attribute WHEN 'name'::text THEN COALESCE((profile ->> 'email'::text), (profile ->> 'username'::text), (profile ->> 'phone_number'::text), ''::text) WHEN 'nickname'::text THEN split_part(COALESCE((profile ->> 'email'::text), (profile ->> 'username'::text), (profile ->> 'phone_number'::text), ''::text), '@'::text, 1) ELSE NULL::text END);
 
+CREATE FUNCTION bounded_metadata(field text, stored jsonb, merged jsonb, max_bytes bigint) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+begin
+    if metadata_fits(merged, stored, max_bytes) then
+        return merged;
+    end if;
+    raise check_violation using message = field || ' is too large', constraint = field || '_size';
+end
+$$;
+
 CREATE FUNCTION count_users() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -57,6 +68,10 @@ CREATE FUNCTION default_tenant_settings() RETURNS jsonb
         "universal_login": {"passwordless": {"allow_magiclink_verify_without_session": true}}
     }'::jsonb
 $$;
+
+CREATE FUNCTION document_fits(document jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (octet_length((document)::text) <= 1000000);
 
 CREATE FUNCTION etag(version bigint, created_at timestamp with time zone) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -185,6 +200,10 @@ CREATE FUNCTION merge_settings(current_value jsonb, patch jsonb, unset text[]) R
                      else p.value end), '{}')) - unset
       from jsonb_each(patch) p
 $$;
+
+CREATE FUNCTION metadata_fits(merged jsonb, stored jsonb, max_bytes bigint) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((merged IS NULL) OR (octet_length((merged)::text) <= max_bytes) OR COALESCE((octet_length((merged)::text) <= octet_length((stored)::text)), false));
 
 CREATE FUNCTION overlay_settings(current_value jsonb, named jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -436,7 +455,10 @@ CREATE TABLE connection_deletions (
     name text NOT NULL,
     author journal_author NOT NULL,
     deleted_at timestamp with time zone NOT NULL,
-    due_at timestamp with time zone NOT NULL
+    due_at timestamp with time zone NOT NULL,
+    batch_size integer DEFAULT 500 NOT NULL,
+    skipped_users text[] DEFAULT '{}'::text[] NOT NULL,
+    failures integer DEFAULT 0 NOT NULL
 );
 
 CREATE TABLE connections (
@@ -658,17 +680,29 @@ ALTER TABLE ONLY client_aliases
 ALTER TABLE ONLY client_assertions
     ADD CONSTRAINT client_assertions_pkey PRIMARY KEY (tenant_id, client_id, digest);
 
+ALTER TABLE client_credentials
+    ADD CONSTRAINT client_credentials_document_size CHECK (document_fits(document)) NOT VALID;
+
 ALTER TABLE ONLY client_credentials
     ADD CONSTRAINT client_credentials_pkey PRIMARY KEY (tenant_id, client_id, credential_id);
 
 ALTER TABLE ONLY client_grants
     ADD CONSTRAINT client_grants_pkey PRIMARY KEY (tenant_id, grant_id);
 
+ALTER TABLE client_grants
+    ADD CONSTRAINT client_grants_settings_size CHECK (document_fits(settings)) NOT VALID;
+
+ALTER TABLE clients
+    ADD CONSTRAINT clients_client_metadata_size CHECK (document_fits(client_metadata)) NOT VALID;
+
 ALTER TABLE clients
     ADD CONSTRAINT clients_organizations_of_third_party CHECK ((((settings -> 'is_first_party'::text) IS DISTINCT FROM 'false'::jsonb) OR (NOT (settings ?| ARRAY['organization_usage'::text, 'organization_require_behavior'::text])))) NOT VALID;
 
 ALTER TABLE ONLY clients
     ADD CONSTRAINT clients_pkey PRIMARY KEY (tenant_id, client_id);
+
+ALTER TABLE clients
+    ADD CONSTRAINT clients_settings_size CHECK (document_fits(settings)) NOT VALID;
 
 ALTER TABLE ONLY connection_clients
     ADD CONSTRAINT connection_clients_pkey PRIMARY KEY (tenant_id, connection_id, client_id);
@@ -679,8 +713,17 @@ ALTER TABLE ONLY connection_deletions
 ALTER TABLE ONLY connections
     ADD CONSTRAINT connections_name_key UNIQUE (tenant_id, name);
 
+ALTER TABLE connections
+    ADD CONSTRAINT connections_options_size CHECK (document_fits(options)) NOT VALID;
+
 ALTER TABLE ONLY connections
     ADD CONSTRAINT connections_pkey PRIMARY KEY (tenant_id, connection_id);
+
+ALTER TABLE connections
+    ADD CONSTRAINT connections_secrets_size CHECK ((octet_length(secrets) <= 1000000)) NOT VALID;
+
+ALTER TABLE connections
+    ADD CONSTRAINT connections_settings_size CHECK (document_fits(settings)) NOT VALID;
 
 ALTER TABLE ONLY identities
     ADD CONSTRAINT identities_pkey PRIMARY KEY (tenant_id, provider, identity_id);
@@ -706,6 +749,9 @@ ALTER TABLE ONLY organizations
 ALTER TABLE ONLY organizations
     ADD CONSTRAINT organizations_pkey PRIMARY KEY (tenant_id, organization_id);
 
+ALTER TABLE organizations
+    ADD CONSTRAINT organizations_settings_size CHECK (document_fits(settings)) NOT VALID;
+
 ALTER TABLE ONLY passwords
     ADD CONSTRAINT passwords_pkey PRIMARY KEY (tenant_id, provider, identity_id);
 
@@ -717,6 +763,9 @@ ALTER TABLE ONLY resource_servers
 
 ALTER TABLE ONLY resource_servers
     ADD CONSTRAINT resource_servers_pkey PRIMARY KEY (tenant_id, resource_server_id);
+
+ALTER TABLE resource_servers
+    ADD CONSTRAINT resource_servers_settings_size CHECK (document_fits(settings)) NOT VALID;
 
 ALTER TABLE ONLY role_members
     ADD CONSTRAINT role_members_pkey PRIMARY KEY (tenant_id, user_id, role_id);
@@ -739,6 +788,9 @@ ALTER TABLE ONLY tenant_hosts
 ALTER TABLE ONLY tenants
     ADD CONSTRAINT tenants_pkey PRIMARY KEY (tenant_id);
 
+ALTER TABLE tenants
+    ADD CONSTRAINT tenants_tenant_settings_size CHECK (document_fits(tenant_settings)) NOT VALID;
+
 ALTER TABLE ONLY tickets
     ADD CONSTRAINT tickets_pkey PRIMARY KEY (tenant_id, digest);
 
@@ -751,8 +803,14 @@ ALTER TABLE ONLY user_permissions
 ALTER TABLE ONLY user_terms
     ADD CONSTRAINT user_terms_pkey PRIMARY KEY (tenant_id, user_id);
 
+ALTER TABLE users
+    ADD CONSTRAINT users_identities_size CHECK ((pg_column_size(identities) <= 1000000)) NOT VALID;
+
 ALTER TABLE ONLY users
     ADD CONSTRAINT users_pkey PRIMARY KEY (tenant_id, user_id);
+
+ALTER TABLE users
+    ADD CONSTRAINT users_profile_size CHECK ((pg_column_size(profile) <= 1000000)) NOT VALID;
 
 CREATE INDEX access_tokens_user_id_idx ON access_tokens USING btree (tenant_id, user_id);
 

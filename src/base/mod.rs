@@ -1,6 +1,7 @@
 //! The lowest layer: ids, strict JSON, schemas, errors, secrets, limits. It imports no other layer.
 
 pub mod error;
+pub mod fair_semaphore;
 pub mod fields;
 pub mod identifiers;
 pub mod ids;

@@ -4,14 +4,12 @@
 //! 15 ms of CPU at the parameters that OWASP recommends, so a bounded number of blocking threads computes
 //! them.
 
-use std::sync::Arc;
-
 use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 
-use crate::base::error::{Error, Result, codes};
+use crate::base::error::{Error, Result};
+use crate::base::fair_semaphore::{FairSemaphore, Limits};
 
 /// The required strength of a password.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -171,13 +169,10 @@ pub enum Verification {
 const DUMMY_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$yYsjl0QEtT12DI270L1Q+Q$KuEqxOmQ7F8Hf6H75nZwAbgPNPELK4t1Ttq97E6TFcA";
 
-/// Hashes and verifies passwords, with bounded concurrency.
+/// Hashes and verifies passwords, with bounded concurrency and the tenants in turn. More computations than fit
+/// into the queue are rejected with 503.
 #[derive(Clone, Debug)]
-pub struct Hasher {
-    computing: Arc<Semaphore>,
-    /// Running and queued computations; more are rejected with 503.
-    admitted: Arc<Semaphore>,
-}
+pub struct Hasher(FairSemaphore);
 
 /// The queued computations per running one: about a second of work.
 const MAX_QUEUED: usize = 64;
@@ -185,14 +180,14 @@ const MAX_QUEUED: usize = 64;
 impl Hasher {
     /// A hasher with a maximum number of concurrent computations.
     pub fn new(concurrency: usize) -> Self {
-        let concurrency = concurrency.max(1);
-        let semaphore = |permits| Arc::new(Semaphore::new(permits));
-        Self { computing: semaphore(concurrency), admitted: semaphore(concurrency * (1 + MAX_QUEUED)) }
+        let permits = concurrency.max(1);
+        let queued = permits * MAX_QUEUED;
+        Self(FairSemaphore::new(Limits { permits, permits_per_tenant: permits, queued }))
     }
 
     /// The hash of a password: Argon2id, 19 MiB, two passes, as a PHC string.
-    pub async fn hash(&self, password: String) -> Result<String> {
-        self.run(move || {
+    pub async fn hash(&self, tenant: &str, password: String) -> Result<String> {
+        self.run(tenant, move || {
             Argon2::default()
                 .hash_password(password.as_bytes())
                 .map(|hash| hash.to_string())
@@ -203,8 +198,8 @@ impl Hasher {
 
     /// Verifies a password. Without a hash it computes one all the same, so that the response time does not
     /// reveal which accounts exist.
-    pub async fn verify(&self, password: String, hash: Option<String>) -> Result<Verification> {
-        self.run(move || {
+    pub async fn verify(&self, tenant: &str, password: String, hash: Option<String>) -> Result<Verification> {
+        self.run(tenant, move || {
             let Some(hash) = hash else {
                 let _ = Argon2::default().verify_password(password.as_bytes(), DUMMY_HASH);
                 return Ok(Verification::Failed);
@@ -221,10 +216,18 @@ impl Hasher {
         .await
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-        let _admitted = self.admitted.try_acquire().map_err(|_| codes::OVERLOADED)?;
-        let _computing = self.computing.acquire().await.map_err(Error::internal)?;
-        tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
+    async fn run<T: Send + 'static>(
+        &self,
+        tenant: &str,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let permit = self.0.acquire(tenant).await?;
+        // The permit moves along, because an aborted request does not end its computation.
+        let computation = move || {
+            let _permit = permit;
+            work()
+        };
+        tokio::task::spawn_blocking(computation).await.map_err(Error::internal)?
     }
 }
 
@@ -273,30 +276,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn full_queue_rejects_with_503() {
-        let hasher = Hasher::new(1);
-        let admitted: Vec<_> = (0..=MAX_QUEUED).map(|_| hasher.admitted.try_acquire().unwrap()).collect();
-        assert_eq!(hasher.hash("x".into()).await.unwrap_err().kind, codes::OVERLOADED);
-        drop(admitted);
-        assert!(hasher.hash("x".into()).await.is_ok());
-    }
-
-    #[tokio::test]
     async fn verify_reports_outdated_hashes_and_rejects_a_missing_one() {
         let hasher = Hasher::new(1);
         let hash = bcrypt::hash("secret", 4).unwrap();
         for (password, hash, verification) in [
             ("secret", Some(hash.clone()), Verification::Outdated),
             ("other", Some(hash), Verification::Failed),
-            ("secret", Some(hasher.hash("secret".into()).await.unwrap()), Verification::Passed),
+            ("secret", Some(hasher.hash("t", "secret".into()).await.unwrap()), Verification::Passed),
             ("secret", Some("not a hash".into()), Verification::Failed),
             ("secret", Some("$2b$not a hash".into()), Verification::Failed),
             ("secret", None, Verification::Failed),
         ] {
-            assert_eq!(hasher.verify(password.into(), hash).await.unwrap(), verification);
+            assert_eq!(hasher.verify("t", password.into(), hash).await.unwrap(), verification);
         }
         // The dummy hash costs as much as a real one.
-        let ours = hasher.hash("x".into()).await.unwrap();
+        let ours = hasher.hash("t", "x".into()).await.unwrap();
         assert_eq!(ours.len(), DUMMY_HASH.len());
         let parameters = |hash: &str| hash.rsplitn(3, '$').last().map(str::to_owned);
         assert_eq!(parameters(&ours), parameters(DUMMY_HASH));

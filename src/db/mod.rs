@@ -29,7 +29,7 @@ pub(crate) use error::{constraint_error, is_deadlock, is_disconnect};
 pub use registry::Registration;
 
 pub(crate) use nullable::Nullable;
-pub(crate) use session::Tx;
+pub(crate) use session::{Session, Tx};
 pub use statement::Statement;
 pub use wait::wait;
 

@@ -147,13 +147,16 @@ impl Tenancy {
         if let Some(cached) = self.by_host.get(&host).await {
             return cached.ok_or_else(|| unknown(&host));
         }
-        let found = match &self.loopback {
-            Some(id) if is_loopback(&host) => store::by_id(db, vault, id, true).await?,
-            loopback => store::by_host(db, vault, &host, loopback.as_deref()).await?,
+        let lookup = async {
+            let found = match &self.loopback {
+                Some(id) if is_loopback(&host) => store::by_id(db, vault, id, true).await?,
+                loopback => store::by_host(db, vault, &host, loopback.as_deref()).await?,
+            };
+            Ok(found.map(Arc::new))
         };
-        let found = found.map(Arc::new);
-        self.by_host.insert(host.clone(), found.clone()).await;
-        found.ok_or_else(|| unknown(&host))
+        // Concurrent lookups of one host are one statement.
+        let found = self.by_host.try_get_with_by_ref(&host, lookup).await;
+        found.map_err(|error: Arc<Error>| Error::clone(&error))?.ok_or_else(|| unknown(&host))
     }
 }
 

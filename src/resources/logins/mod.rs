@@ -98,7 +98,7 @@ pub async fn log_in(
     }
     let hasher = &ctx.app.hasher;
     let Some(mut identity) = identity else {
-        hasher.verify(credentials.password, None).await?;
+        hasher.verify(tenant, credentials.password, None).await?;
         return fail("unknown_user", Outcome::Wrong).await;
     };
     let mut author = ctx.author.clone();
@@ -106,11 +106,12 @@ pub async fn log_in(
     let at = timestamp(ctx.now);
     // A password that changes during its verification is verified again: the change invalidates the old one.
     for _ in 0..VERIFICATIONS {
-        let new_hash = match hasher.verify(credentials.password.clone(), identity.hash.clone()).await? {
-            Verification::Failed => return fail("wrong_password", Outcome::Wrong).await,
-            Verification::Passed => None,
-            Verification::Outdated => Some(hasher.hash(credentials.password.clone()).await?),
-        };
+        let new_hash =
+            match hasher.verify(tenant, credentials.password.clone(), identity.hash.clone()).await? {
+                Verification::Failed => return fail("wrong_password", Outcome::Wrong).await,
+                Verification::Passed => None,
+                Verification::Outdated => Some(hasher.hash(tenant, credentials.password.clone()).await?),
+            };
         let login = store::Login {
             attempt: &attempt,
             identity: &identity,

@@ -155,7 +155,7 @@ pub(crate) async fn redeem(
             if let Some(reason) = reason {
                 return Ok(Outcome::InvalidPassword(ticket, Box::new(connection), reason));
             }
-            let hash = ctx.app.hasher.hash(password.to_owned()).await?;
+            let hash = ctx.app.hasher.hash(tenant, password.to_owned()).await?;
             store::change_password(db, tenant, &digest, &hash, ctx.now, &ctx.author).await?
         }
     };

@@ -49,7 +49,7 @@ pub(super) async fn resolve(ctx: &Context, id: &UserId, patch: &mut UserPatch) -
     let is_primary = UserId::of(&identity.provider, &identity.identity_id) == *id;
     Ok(IdentityChange {
         profile_data: if is_primary { None } else { Some(patch.split_off_identity()?) },
-        password_hash: hash_if_strong(&ctx.app.hasher, &connection, patch.password.set()).await?,
+        password_hash: hash_if_strong(ctx, &connection, patch.password.set()).await?,
         remove_password: patch.password == Patch::Null,
         provider: identity.provider,
         identity_id: identity.identity_id,

@@ -50,8 +50,7 @@ use crate::app::Context;
 use crate::base::error::{Error, Result, codes};
 use crate::base::identifiers::{Identifier, Requirement};
 use crate::base::ids::{self, UserId};
-use crate::base::metadata::{self, MetadataPatch};
-use crate::base::passwords::Hasher;
+use crate::base::metadata;
 use crate::base::timestamp::timestamp;
 use crate::resources::connections::{self, Connection};
 use crate::resources::tickets;
@@ -73,9 +72,8 @@ pub async fn create(ctx: &Context, new: NewUser) -> Result<User> {
 
 /// Creates a user in a connection.
 pub(crate) async fn create_in(ctx: &Context, connection: &Connection, new: NewUser) -> Result<User> {
-    check_sizes(ctx, &new.user_metadata, &new.app_metadata)?;
     check_requirements(connection, &new)?;
-    let password_hash = hash_if_strong(&ctx.app.hasher, connection, new.password.as_ref()).await?;
+    let password_hash = hash_if_strong(ctx, connection, new.password.as_ref()).await?;
     let identity_id = new.user_id.clone().unwrap_or_else(|| ids::identity(ctx.now));
     let is_mailed = new.verify_email && connection.is_database();
     let mail = is_mailed.then(|| tickets::verification_mail(ctx)).transpose()?;
@@ -87,6 +85,7 @@ pub(crate) async fn create_in(ctx: &Context, connection: &Connection, new: NewUs
         mail: mail.as_ref(),
         created_at: ctx.now,
         author: &ctx.author,
+        max_metadata_bytes: ctx.tenant.limits.metadata_bytes,
     };
     store::create(ctx.db(), &ctx.tenant.id, &creation)
         .await?
@@ -151,7 +150,6 @@ pub async fn update(
     if_match: Option<Vec<String>>,
 ) -> Result<User> {
     ensure_may_update(ctx, id, &patch)?;
-    check_sizes(ctx, &patch.user_metadata, &patch.app_metadata)?;
     let identity =
         if patch.addresses_identity() { Some(identity::resolve(ctx, id, &mut patch).await?) } else { None };
     let is_of_secondary = identity.as_ref().is_some_and(model::IdentityChange::is_of_secondary);
@@ -165,6 +163,7 @@ pub async fn update(
         app_metadata: patch.app_metadata,
         if_match,
         author: ctx.author.clone(),
+        max_metadata_bytes: ctx.tenant.limits.metadata_bytes,
     };
     let updated = match identity {
         None => store::update(ctx.db(), change).await?,
@@ -182,6 +181,7 @@ pub async fn update(
         Updated::NoSuchUser if is_of_secondary => Err(codes::PATCH_CONNECTION_UNSUITABLE.into()),
         Updated::NoSuchUser => Err(codes::INEXISTENT_USER.into()),
         Updated::Mismatch(etag) => Err(Error::precondition_failed(etag)),
+        Updated::Oversized(field) => Err(metadata::too_large(&field, ctx.tenant.limits.metadata_bytes)),
     }
 }
 
@@ -199,14 +199,9 @@ fn ensure_may_update(ctx: &Context, id: &UserId, patch: &UserPatch) -> Result<()
     Err(codes::FIELDS_BEYOND_SCOPE.into())
 }
 
-fn check_sizes(ctx: &Context, user_metadata: &MetadataPatch, app_metadata: &MetadataPatch) -> Result<()> {
-    let limit = ctx.tenant.limits.metadata_bytes;
-    metadata::check_size(limit, &[("user_metadata", user_metadata), ("app_metadata", app_metadata)])
-}
-
 /// The hash of a password, if the connection's policy allows it.
 async fn hash_if_strong(
-    hasher: &Hasher,
+    ctx: &Context,
     connection: &Connection,
     password: Option<&String>,
 ) -> Result<Option<String>> {
@@ -214,7 +209,7 @@ async fn hash_if_strong(
     if !connection.allows_password(password) {
         return Err(codes::PASSWORD_TOO_WEAK.into());
     }
-    hasher.hash(password.clone()).await.map(Some)
+    ctx.app.hasher.hash(&ctx.tenant.id, password.clone()).await.map(Some)
 }
 
 /// Deletes a user with all identities. Succeeds without such a user.

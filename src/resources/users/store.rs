@@ -21,6 +21,7 @@ use sqlx::types::Json;
 use super::document::identities;
 use super::model::{Change, Creation, IdentityChange, Updated, User};
 use crate::base::error::{Error, ErrorKind, codes};
+use crate::base::metadata;
 use crate::db::array_literal;
 use crate::db::batch::{Batch, RegisteredBatch, batch_index};
 use crate::db::registry::Slot;
@@ -149,6 +150,7 @@ impl Batch for Update {
                 }),
             )
             .bind("author", of_each(items, |change| change.author.literal()))
+            .bind("max_metadata_bytes", of_each(items, |change| change.max_metadata_bytes))
             .fetch_all(connection)
             .await?;
         // In a batch, no row can also mean a locked one; that request runs again alone.
@@ -170,15 +172,17 @@ struct UpdateRow {
 #[derive(sqlx::FromRow)]
 struct OutcomeRow {
     mismatched_etag: Option<String>,
+    oversized_field: Option<String>,
     #[sqlx(flatten)]
     user: User,
 }
 
 impl From<OutcomeRow> for Updated {
     fn from(row: OutcomeRow) -> Self {
-        match row.mismatched_etag {
-            Some(tag) => Self::Mismatch(quoted(&tag)),
-            None => Self::Done(Box::new(row.user)),
+        match (row.mismatched_etag, row.oversized_field) {
+            (Some(tag), _) => Self::Mismatch(quoted(&tag)),
+            (None, Some(field)) => Self::Oversized(field),
+            (None, None) => Self::Done(Box::new(row.user)),
         }
     }
 }
@@ -234,6 +238,7 @@ pub(crate) async fn update_identity(
             .bind("set_profile_data", profile_data.map(|change| Json(&change.set)))
             .bind("unset_profile_data", profile_data.map(|change| &change.unset))
             .bind("issue", mail.map(|mail| Json(mail.parameter())))
+            .bind("max_metadata_bytes", change.max_metadata_bytes)
             .fetch_optional::<OutcomeRow>(db)
     };
     let row = match attempt().await {
@@ -245,7 +250,17 @@ pub(crate) async fn update_identity(
         }
         row => row,
     };
-    Ok(row.map_err(|e| db::constraint_error(e, TAKEN_ON_UPDATE))?.map_or(Updated::NoSuchUser, Updated::from))
+    let row = row.map_err(|e| change_error(e, TAKEN_ON_UPDATE, change.max_metadata_bytes))?;
+    Ok(row.map_or(Updated::NoSuchUser, Updated::from))
+}
+
+/// The error response for a failed creation or change. `bounded_metadata` names the field that is too large.
+fn change_error(error: sqlx::Error, taken: &[(&str, ErrorKind)], max_metadata_bytes: i64) -> Error {
+    let constraint = error.as_database_error().and_then(|e| e.constraint());
+    match constraint.and_then(|name| name.strip_suffix("_size")) {
+        Some(field @ ("user_metadata" | "app_metadata")) => metadata::too_large(field, max_metadata_bytes),
+        _ => db::constraint_error(error, taken),
+    }
 }
 
 /// JSON text as a parameter of type jsonb.
@@ -283,9 +298,10 @@ pub(crate) async fn create(db: &Db, tenant: &str, creation: &Creation<'_>) -> Re
         .bind("author", creation.author.literal())
         .bind("issue", creation.mail.map(|mail| Json(mail.parameter())))
         .bind("connection_id", creation.connection_id)
+        .bind("max_metadata_bytes", creation.max_metadata_bytes)
         .fetch_optional(db)
         .await
-        .map_err(|e| db::constraint_error(e, TAKEN))
+        .map_err(|e| change_error(e, TAKEN, creation.max_metadata_bytes))
 }
 
 static DELETE: Statement = Statement::new("users.delete", include_str!("sql/delete.sql"));

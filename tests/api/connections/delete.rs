@@ -261,3 +261,43 @@ async fn user_is_deleted_by_email_address() {
         "Connection must be a database connection"
     );
 }
+
+#[tokio::test]
+async fn user_that_cannot_be_erased_holds_up_no_other() {
+    let tenant = Tenant::new().await;
+    let (first, second) = (enabled(&tenant, json!({})).await, enabled(&tenant, json!({})).await);
+    let (members, others) = (users(&tenant, &first, 30).await, users(&tenant, &second, 2).await);
+    let culprit = members[11]["user_id"].as_str().unwrap();
+    let name = tenant.name.replace('-', "_");
+    for statement in [
+        format!(
+            "create function keep_{name}() returns trigger language plpgsql as $$ begin raise exception 'kept'; end $$"
+        ),
+        format!(
+            "create trigger keep_{name} before delete on users for each row when (old.user_id = '{culprit}') execute function keep_{name}()"
+        ),
+    ] {
+        execute(&statement, &[]).await;
+    }
+    for connection in [&first, &second] {
+        assert_eq!(tenant.delete(&path_of(connection)).await.status, 202);
+    }
+    // One round fails, and its connection goes to the back.
+    erase(&tenant, 0).await;
+    for user in &others {
+        assert_eq!(tenant.get(&path_of_user(user)).await.status, 404);
+    }
+    assert_eq!(tenant.get(&path_of_user(&members[0])).await.status, 200);
+    for minutes in 1..8 {
+        erase(&tenant, minutes).await;
+    }
+    for user in &members {
+        let is_culprit = user["user_id"] == culprit;
+        assert_eq!(tenant.get(&path_of_user(user)).await.status, if is_culprit { 200 } else { 404 });
+    }
+    execute(&format!("drop trigger keep_{name} on users"), &[]).await;
+    for minutes in [120, 240] {
+        erase(&tenant, minutes).await;
+    }
+    assert_eq!(tenant.get(&path_of_user(&members[11])).await.status, 404);
+}

@@ -59,7 +59,7 @@ async fn has_password(tenant: &Tenant, identity: &str, password: &str) -> bool {
     let Some(row) = rows.first() else { return false };
     let (password, hash) = (password.to_owned(), row[0].as_str().unwrap().to_owned());
     let verification =
-        on_server(async move { server().app.hasher.verify(password, Some(hash)).await.unwrap() }).await;
+        on_server(async move { server().app.hasher.verify("t", password, Some(hash)).await.unwrap() }).await;
     verification == roster::base::passwords::Verification::Passed
 }
 

@@ -49,6 +49,6 @@ pub(crate) async fn has_password(tenant: &Tenant, user: &Value, password: &str) 
             .await;
     let hash = hash[0][0].as_str().unwrap().to_owned();
     let verification =
-        roster::base::passwords::Hasher::new(1).verify(password.to_owned(), Some(hash)).await.unwrap();
+        roster::base::passwords::Hasher::new(1).verify("t", password.to_owned(), Some(hash)).await.unwrap();
     verification == roster::base::passwords::Verification::Passed
 }

@@ -9,10 +9,10 @@
 use time::OffsetDateTime;
 
 use crate::base::error::Error;
-use crate::db::{Db, Statement, Tx};
+use crate::db::{Db, Session, Statement, Tx};
 use crate::journal::Author;
 
-pub(crate) const STATEMENTS: &[&Statement] = &[&CLAIM, &ERASE, &ERASE_BY_EMAIL, &RESCHEDULE, &FORGET];
+pub(crate) const STATEMENTS: &[&Statement] = &[&CLAIM, &FIND, &ERASE, &ERASE_BY_EMAIL, &RESCHEDULE, &FORGET];
 
 /// The deletion of a connection.
 #[derive(sqlx::FromRow)]
@@ -22,6 +22,12 @@ pub(crate) struct Deletion {
     name: String,
     author: String,
     pub deleted_at: OffsetDateTime,
+    /// Identities looked up in the next run.
+    pub batch_size: i32,
+    /// Users that could not be erased and are left out for now.
+    pub skipped_users: Vec<String>,
+    /// Failed runs since the last user was erased.
+    pub failures: i32,
 }
 
 /// A deletion that no other instance works on until the transaction ends.
@@ -43,6 +49,8 @@ pub(crate) async fn claim(
     Ok(deletion.map(|deletion| Claim { tx, deletion }))
 }
 
+static FIND: Statement = Statement::new("erasure.find", include_str!("sql/find.sql"));
+
 static ERASE: Statement = Statement::new("erasure.erase", include_str!("sql/erase.sql"));
 
 static RESCHEDULE: Statement = Statement::new("erasure.reschedule", include_str!("sql/reschedule.sql"));
@@ -50,28 +58,43 @@ static RESCHEDULE: Statement = Statement::new("erasure.reschedule", include_str!
 static FORGET: Statement = Statement::new("erasure.forget", include_str!("sql/forget.sql"));
 
 impl Claim {
-    /// Erases users of up to `limit` identities; the number of users deleted or changed.
-    pub(crate) async fn erase(&mut self, limit: i64) -> Result<i64, Error> {
+    /// The users of the next batch.
+    pub(crate) async fn find(&mut self) -> Result<Vec<String>, Error> {
+        let Deletion { tenant_id, name, batch_size, skipped_users, .. } = &self.deletion;
+        let found: Vec<(String,)> = FIND
+            .bind("tenant_id", tenant_id)
+            .bind("connection", name)
+            .bind("limit", i64::from(*batch_size))
+            .bind("skipped_users", skipped_users)
+            .fetch_all(&mut self.tx)
+            .await?;
+        Ok(found.into_iter().map(|(user_id,)| user_id).collect())
+    }
+
+    /// Erases users; the number of users deleted or changed.
+    pub(crate) async fn erase(&mut self, user_ids: &[String]) -> Result<i64, Error> {
         let Deletion { tenant_id, name, author, .. } = &self.deletion;
         let (erased,) = ERASE
             .bind("tenant_id", tenant_id)
             .bind("connection", name)
             .bind("author", author)
-            .bind("limit", limit)
+            .bind("user_ids", user_ids)
             .fetch_one(&mut self.tx)
             .await?;
         Ok(erased)
     }
 
-    /// Commits the erasures and schedules the next run.
+    /// Commits the erasures and schedules the next run with the state of the deletion.
     pub(crate) async fn reschedule(mut self, due_at: OffsetDateTime) -> Result<(), Error> {
-        RESCHEDULE
-            .bind("tenant_id", &self.deletion.tenant_id)
-            .bind("connection_id", &self.deletion.connection_id)
-            .bind("due_at", due_at)
-            .execute(&mut self.tx)
-            .await?;
+        reschedule(&mut self.tx, &self.deletion, due_at).await?;
         Ok(self.tx.commit().await?)
+    }
+
+    /// Undoes the run and schedules the next one with the state of the deletion.
+    pub(crate) async fn postpone(self, db: &Db, due_at: OffsetDateTime) -> Result<(), Error> {
+        let Self { tx, deletion } = self;
+        drop(tx);
+        reschedule(db, &deletion, due_at).await
     }
 
     /// Commits the erasures and ends the deletion.
@@ -83,6 +106,23 @@ impl Claim {
             .await?;
         Ok(self.tx.commit().await?)
     }
+}
+
+async fn reschedule<'s>(
+    session: impl Into<Session<'s>>,
+    deletion: &Deletion,
+    due_at: OffsetDateTime,
+) -> Result<(), Error> {
+    RESCHEDULE
+        .bind("tenant_id", &deletion.tenant_id)
+        .bind("connection_id", &deletion.connection_id)
+        .bind("due_at", due_at)
+        .bind("batch_size", deletion.batch_size)
+        .bind("skipped_users", &deletion.skipped_users)
+        .bind("failures", deletion.failures)
+        .execute(session)
+        .await?;
+    Ok(())
 }
 
 static ERASE_BY_EMAIL: Statement =

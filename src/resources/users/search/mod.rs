@@ -32,8 +32,9 @@
 //! batches concurrent searches. The recorded shapes affect only the cost of a search, never its result.
 //!
 //! Searches have their own connections, so that they do not delay other requests, and a statement timeout of
-//! two seconds. At most `MAX_QUEUED` unbatched searches queue for a connection; beyond that the answer is
-//! 503.
+//! two seconds. At most `MAX_QUEUED` unbatched searches queue for a connection, half of them of one tenant;
+//! beyond that the answer is 503. Connections go to tenants in turn, and one of them never to the tenant that
+//! has all others.
 
 pub mod builder;
 pub mod indexes;
@@ -48,12 +49,12 @@ use std::time::Duration;
 use moka::sync::Cache;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use self::builder::{Builder, is_timeout, search_error};
 use self::sql::{PageSpec, sparse_statement, statement};
 use crate::base::error::{Error, codes};
+use crate::base::fair_semaphore::{FairSemaphore, Limits};
 use crate::db::batch::{Batch, Queues, batch_index};
 use crate::db::connections::Connections;
 use crate::db::pool::Pool;
@@ -86,8 +87,7 @@ static SLOT: Slot = Slot::new();
 pub(crate) struct Searches {
     pool: Pool,
     connections: Connections,
-    running: Semaphore,
-    queued: Semaphore,
+    running: FairSemaphore,
     queue_timeout: Duration,
     /// The number of consecutive sparse searches by shape.
     sparse_streaks: Cache<u64, u8>,
@@ -121,14 +121,16 @@ impl Searches {
     fn open(opening: &Opening<'_>) -> Self {
         let concurrency = (opening.options.max_connections as usize / 2).max(2);
         let sparse_connections = opening.threads + 5;
+        // One permit that no tenant can take alone.
+        let permits = concurrency + 1;
+        let limits = Limits { permits, permits_per_tenant: concurrency, queued: MAX_QUEUED };
         // One spare connection, so that a search does not wait for a connection of `connections` to return to
         // the pool.
         let (pool, sparse_pool) =
-            (opening.pool(concurrency + 1, &SETTINGS), opening.pool(sparse_connections, &SETTINGS));
+            (opening.pool(permits + 1, &SETTINGS), opening.pool(sparse_connections, &SETTINGS));
         Self {
-            connections: Connections::of(pool.clone(), concurrency),
-            running: Semaphore::new(concurrency),
-            queued: Semaphore::new(MAX_QUEUED),
+            connections: Connections::of(pool.clone(), permits),
+            running: FairSemaphore::new(limits),
             queue_timeout: opening.options.acquire_timeout,
             sparse_streaks: Cache::new(MAX_SHAPES),
             sparse: Queues::over(&sparse_pool, opening.deadline, opening.threads),
@@ -156,10 +158,8 @@ impl Searches {
                 _ => self.sparse_streaks.invalidate(&shape),
             }
         }
-        let queued = self.queued.try_acquire().map_err(|_| codes::OVERLOADED)?;
-        let permit = timeout(self.queue_timeout, self.running.acquire()).await;
-        let _running = permit.map_err(|_| codes::OVERLOADED)?.map_err(Error::internal)?;
-        drop(queued);
+        let permit = timeout(self.queue_timeout, self.running.acquire(tenant)).await;
+        let _permit = permit.map_err(|_| codes::OVERLOADED)??;
         let (sql, builder) = statement(tenant, plan, spec);
         let rows = self.fetch(&sql, &builder).await?;
         match is_sparse(&rows)? {

@@ -6,7 +6,10 @@ select d.tenant_id,
        d.connection_id,
        d.name,
        d.author::text,
-       d.deleted_at
+       d.deleted_at,
+       d.batch_size,
+       d.skipped_users,
+       d.failures
   from connection_deletions d
  where d.due_at <= $1
    and ($2::text is null or d.tenant_id = $2)

@@ -1,4 +1,4 @@
--- Erases users of a deleted connection, up to a number of identities; the number of users deleted or changed.
+-- Erases users of a deleted connection; the number of users deleted or changed.
 -- Erases no user once a connection of the same name exists.
 -- A user whose primary identity is in the connection is deleted with all identities; any other user loses the
 -- identity in it. The locked rows decide, not the table of identities as it was when the statement began.
@@ -7,17 +7,14 @@
 -- $1 tenant_id text
 -- $2 connection text: its name
 -- $3 author text: a journal_author
--- $4 limit bigint: the number of identities looked up
+-- $4 user_ids text[]
 with found as (
-    select i.user_id
-      from identities i
-     where i.tenant_id = $1
-       and i.connection = $2
-       and not exists (
+    select user_id
+      from unnest($4::text[]) as user_id
+     where not exists (
                select from connections c
                 where c.tenant_id = $1
                   and c.name = $2)
-     limit $4
 ), locked as (
     select u.*
       from users u
