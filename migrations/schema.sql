@@ -842,7 +842,9 @@ CREATE INDEX login_attempts_attempted_at_idx ON login_attempts USING btree (tena
 
 CREATE INDEX mails_digest_idx ON mails USING btree (tenant_id, digest) WHERE (digest IS NOT NULL);
 
-CREATE INDEX mails_due_idx ON mails USING btree (next_attempt_at) WHERE ((sent_at IS NULL) AND (failed_at IS NULL));
+CREATE INDEX mails_job_idx ON mails USING btree (tenant_id, job_id) WHERE (job_id IS NOT NULL);
+
+CREATE INDEX mails_tenant_due_idx ON mails USING btree (tenant_id, next_attempt_at) WHERE ((sent_at IS NULL) AND (failed_at IS NULL));
 
 CREATE INDEX organization_client_grants_grant_id_idx ON organization_client_grants USING btree (tenant_id, grant_id, organization_id);
 

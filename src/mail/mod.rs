@@ -10,6 +10,7 @@
 //! - A failed attempt is repeated after growing pauses ([`model::backoff`]), [`model::MAX_ATTEMPTS`] times at
 //!   most. A permanent failure (SMTP 5yz) is not repeated. A mail that was given up stays in the table with
 //!   the reason.
+//! - Tenants send in turn, a batch at most, so that many mails of one tenant delay its own.
 //! - A mail whose link has expired is not sent.
 //! - The content contains a secret link, so it is sealed, and erased when the mail is sent or given up.
 //! - Without a mail server `roster serve` keeps mails in the queue and logs that at its start; `roster dev`
@@ -66,16 +67,23 @@ impl Sender {
     }
 }
 
-/// Sends mails that are due at a time, at most a batch, of one tenant or of all. The number of mails that
-/// were attempted.
+/// Sends mails that are due at a time, at most a batch, of one tenant or of all in turn. The number of mails that
+/// were attempted. `after` is the tenant of the last turn; the next call continues behind it.
 pub async fn deliver_due(
     db: &Db,
     vault: &Vault,
     sender: &Sender,
     now: OffsetDateTime,
     tenant: Option<&str>,
+    after: &mut String,
 ) -> Result<usize> {
-    let mails = store::claim(db, now, now + LEASE, BATCH, tenant).await?;
+    let mails = store::claim(db, now, now + LEASE, BATCH, tenant, after).await?;
+    after.clear();
+    if i64::try_from(mails.len()) == Ok(BATCH)
+        && let Some(last) = mails.iter().map(|mail| &mail.tenant_id).max()
+    {
+        after.push_str(last);
+    }
     let delivered = join_all(mails.iter().map(|mail| deliver(db, vault, sender, mail, now))).await;
     delivered.into_iter().collect::<Result<Vec<()>>>()?;
     Ok(mails.len())
@@ -119,12 +127,14 @@ pub struct Mailer {
     vault: Arc<Vault>,
     sender: Option<Sender>,
     swept_at: OffsetDateTime,
+    /// The tenant of the last turn.
+    last_tenant: String,
 }
 
 impl Mailer {
     /// A worker; without a sender it only deletes expired tickets.
     pub fn new(db: Db, vault: Arc<Vault>, sender: Option<Sender>) -> Self {
-        Self { db, vault, sender, swept_at: OffsetDateTime::UNIX_EPOCH }
+        Self { db, vault, sender, swept_at: OffsetDateTime::UNIX_EPOCH, last_tenant: String::new() }
     }
 }
 
@@ -137,6 +147,8 @@ impl Worker for Mailer {
             self.swept_at = now;
         }
         let Some(sender) = &self.sender else { return Ok(false) };
-        Ok(i64::try_from(deliver_due(&self.db, &self.vault, sender, now, None).await?) == Ok(BATCH))
+        let was_within_round = !self.last_tenant.is_empty();
+        deliver_due(&self.db, &self.vault, sender, now, None, &mut self.last_tenant).await?;
+        Ok(was_within_round || !self.last_tenant.is_empty())
     }
 }

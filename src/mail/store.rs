@@ -30,20 +30,22 @@ pub(crate) struct ClaimedMail {
 
 static CLAIM: Statement = Statement::global("mail.claim", include_str!("sql/claim.sql"));
 
-/// Claims up to `limit` mails that are due, of one tenant or of all. No other worker claims them before
-/// `leased_until`.
+/// Claims up to `limit` mails that are due, of one tenant or of all in turn, from the tenant behind `after`. No
+/// other worker claims them before `leased_until`.
 pub(crate) async fn claim(
     db: &Db,
     now: OffsetDateTime,
     leased_until: OffsetDateTime,
     limit: i64,
     tenant: Option<&str>,
+    after: &str,
 ) -> Result<Vec<ClaimedMail>, Error> {
     let mails = CLAIM
         .bind("now", now)
         .bind("leased_until", leased_until)
         .bind("limit", limit)
         .bind("tenant_id", tenant)
+        .bind("after", after)
         .fetch_all(db)
         .await?;
     Ok(mails)

@@ -11,6 +11,7 @@ mod connections;
 mod database_errors;
 mod dbconnections;
 mod document_sizes;
+mod fair_shares;
 mod hostile;
 mod identities;
 mod jobs;

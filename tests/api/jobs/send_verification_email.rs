@@ -104,3 +104,13 @@ async fn scopes_of_jobs_are_those_of_users() {
     }
     assert_eq!(Tenant::new().await.get(&path).await.status, 404);
 }
+
+#[tokio::test]
+async fn job_of_a_deleted_user_has_failed() {
+    let tenant = Tenant::new().await;
+    let user = tenant.user(json!({ "verify_email": false })).await;
+    let job = job(&tenant, &user).await;
+    assert_eq!(status(&tenant, &job).await, "pending");
+    assert_eq!(tenant.delete(&path_of(&user)).await.status, 204);
+    assert_eq!(status(&tenant, &job).await, "failed");
+}

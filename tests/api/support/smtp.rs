@@ -91,7 +91,16 @@ impl MailServer {
         let now = OffsetDateTime::now_utc() + time::Duration::hours(hours);
         let tenant = tenant.name.clone();
         on_server(async move {
-            deliver_due(&server().app.db, &server().app.vault, &sender, now, Some(&tenant)).await.unwrap()
+            deliver_due(
+                &server().app.db,
+                &server().app.vault,
+                &sender,
+                now,
+                Some(&tenant),
+                &mut String::new(),
+            )
+            .await
+            .unwrap()
         })
         .await
     }
