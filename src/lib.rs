@@ -14,6 +14,5 @@ pub mod resources;
 pub mod search;
 pub mod server;
 pub mod settings;
-pub mod telemetry;
 pub mod tenancy;
 pub mod tenant_files;

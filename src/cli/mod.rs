@@ -8,6 +8,7 @@ mod migrate;
 mod search;
 mod serve;
 mod service;
+mod telemetry;
 mod tenant;
 mod tls;
 mod token;
@@ -67,7 +68,7 @@ impl Common {
         flags.extend(format.map(|format| Flag::new("--log-format", "log.format", format)));
         let vars: Vec<_> = std::env::vars_os().collect();
         let settings = Settings::load(&self.config_dir, &self.env, &vars, &flags)?;
-        crate::telemetry::init(settings.log.format, &settings.log.filter)?;
+        telemetry::init(settings.log.format, &settings.log.filter)?;
         Ok(settings)
     }
 }
@@ -111,7 +112,7 @@ pub fn main() -> ExitCode {
     });
     // Does not wait for password hashes whose callers are gone.
     runtime.shutdown_background();
-    crate::telemetry::flush();
+    telemetry::flush();
     result.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
 }
 

@@ -20,7 +20,7 @@ use crate::settings::LogFormat;
 ///
 /// # Errors
 /// An invalid filter, or a second call.
-pub fn init(format: Option<LogFormat>, filter: &str) -> anyhow::Result<()> {
+pub(super) fn init(format: Option<LogFormat>, filter: &str) -> anyhow::Result<()> {
     let filter = std::env::var("RUST_LOG")
         .ok()
         .filter(|filter| !filter.is_empty())
@@ -39,7 +39,7 @@ pub fn init(format: Option<LogFormat>, filter: &str) -> anyhow::Result<()> {
 }
 
 /// Writes the buffered lines. To be called before the process ends.
-pub fn flush() {
+pub(super) fn flush() {
     Lines::write(&mut LINES.lock());
 }
 
