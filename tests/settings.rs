@@ -73,7 +73,7 @@ fn built_in_defaults_hold_without_files_and_variables() {
     assert!(settings.passwords.computations() >= 1);
     assert_eq!(
         (settings.log.format, &*settings.log.filter),
-        (None, "info,actix_server=warn,refinery_core=warn")
+        (None, "info,actix_server=warn,refinery_core=warn,sqlx::postgres::notice=warn")
     );
     assert_eq!(settings.tenants.directory, dir.0.path().join("tenants"));
     assert_eq!(
