@@ -75,6 +75,9 @@ class Store:
             with contextlib.suppress(OSError, http.client.HTTPException):
                 if self.request("GET", "/health/ready")[0] == 200:
                     return
+            if not os.path.exists(f"/proc/{self.postmaster}"):
+                # The killed child was the one that recovers the database, whose death ends the server.
+                self.start_postgres()
             if self.roster.poll() is not None:
                 sys.exit("roster ended: " + open(os.path.join(self.home, "roster.log")).read()[-2000:])
             time.sleep(0.01)
