@@ -50,6 +50,8 @@ const RESOURCES: &[fn() -> Vec<Endpoint>] = &[
 pub const COMPONENTS: &[Registration] = &[
     users::store::Fetch::REGISTRATION,
     users::store::Update::REGISTRATION,
+    users::store::Create::REGISTRATION,
+    crate::resources::connections::store::FindByName::REGISTRATION,
     crate::oauth::store::Clients::REGISTRATION,
     users::search::Searches::REGISTRATION,
 ];

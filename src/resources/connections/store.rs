@@ -6,6 +6,7 @@
 //! `users/erasure` works off.
 
 use serde_json::{Map, Value};
+use sqlx::PgConnection;
 use sqlx::types::Json;
 use time::OffsetDateTime;
 
@@ -13,6 +14,8 @@ use super::model::{Connection, Filter, NewConnection};
 use super::options::Options;
 use crate::base::error::{Error, ErrorKind, codes};
 use crate::base::page::{List, Page};
+use crate::db::batch::{Batch, RegisteredBatch, batch_index};
+use crate::db::registry::Slot;
 use crate::db::{self, Db, Nullable, Statement, Tx};
 use crate::journal::Author;
 
@@ -38,9 +41,50 @@ fn connection((connection_id, name, strategy, Json(options), is_enabled): Found)
 static FIND_BY_NAME: Statement =
     Statement::new("connections.find_by_name", include_str!("sql/find_by_name.sql"));
 
+/// The batch of lookups by tenant and name.
+pub(crate) struct FindByName;
+
+impl RegisteredBatch for FindByName {
+    fn slot() -> &'static Slot {
+        static SLOT: Slot = Slot::new();
+        &SLOT
+    }
+}
+
+impl Batch for FindByName {
+    type Item = (String, String);
+    type Output = Option<Connection>;
+    type Key = ();
+    const IDEMPOTENT: bool = true;
+
+    fn tenant((tenant, _): &Self::Item) -> &str {
+        tenant
+    }
+
+    fn key(_: &Self::Item) -> Option<()> {
+        None
+    }
+
+    async fn run(
+        connection: &mut PgConnection,
+        items: &[&Self::Item],
+    ) -> Result<Vec<Option<Self::Output>>, sqlx::Error> {
+        let tenants: Vec<&str> = items.iter().map(|(tenant, _)| tenant.as_str()).collect();
+        let names: Vec<&str> = items.iter().map(|(_, name)| name.as_str()).collect();
+        type Row = (i64, String, String, String, Json<Options>, bool);
+        let rows: Vec<Row> =
+            FIND_BY_NAME.bind("tenant_id", tenants).bind("name", names).fetch_all(connection).await?;
+        let mut found: Vec<_> = items.iter().map(|_| Some(None)).collect();
+        for (n, connection_id, name, strategy, Json(options), is_enabled) in rows {
+            let connection = Connection { connection_id, name, strategy, options, is_enabled };
+            found[batch_index(n)?] = Some(Some(connection));
+        }
+        Ok(found)
+    }
+}
+
 pub(super) async fn find_by_name(db: &Db, tenant: &str, name: &str) -> Result<Option<Connection>, Error> {
-    let found = FIND_BY_NAME.bind("tenant_id", tenant).bind("name", name).fetch_optional(db).await?;
-    Ok(found.map(connection))
+    db.run::<FindByName>((tenant.to_owned(), name.to_owned())).await
 }
 
 static FIND_BY_NAME_FOR_CLIENT: Statement =

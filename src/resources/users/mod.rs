@@ -54,7 +54,7 @@ use crate::base::metadata;
 use crate::base::timestamp::timestamp;
 use crate::resources::connections::{self, Connection};
 use crate::resources::tickets;
-use model::{Change, Creation, NewUser, Updated, User, UserPatch};
+use model::{Change, Created, Creation, NewUser, Updated, User, UserPatch};
 
 /// Creates a user in the connection that the request names.
 pub async fn create(ctx: &Context, new: NewUser) -> Result<User> {
@@ -77,19 +77,23 @@ pub(crate) async fn create_in(ctx: &Context, connection: &Connection, new: NewUs
     let identity_id = new.user_id.clone().unwrap_or_else(|| ids::identity(ctx.now));
     let is_mailed = new.verify_email && connection.is_database();
     let mail = is_mailed.then(|| tickets::verification_mail(ctx)).transpose()?;
+    let max_metadata_bytes = ctx.tenant.limits.metadata_bytes;
     let creation = Creation {
-        connection_id: &connection.connection_id,
-        id: &UserId::with_or_without(&connection.strategy, &identity_id),
-        new: &new,
-        password_hash: password_hash.as_deref(),
-        mail: mail.as_ref(),
+        tenant_id: ctx.tenant.id.to_string(),
+        connection_id: connection.connection_id.clone(),
+        id: UserId::with_or_without(&connection.strategy, &identity_id),
+        new,
+        password_hash,
+        mail,
         created_at: ctx.now,
-        author: &ctx.author,
-        max_metadata_bytes: ctx.tenant.limits.metadata_bytes,
+        author: ctx.author.clone(),
+        max_metadata_bytes,
     };
-    store::create(ctx.db(), &ctx.tenant.id, &creation)
-        .await?
-        .ok_or_else(|| codes::INEXISTENT_CONNECTION.into())
+    match store::create(ctx.db(), creation).await? {
+        Created::Done(user) => Ok(*user),
+        Created::NoSuchConnection => Err(codes::INEXISTENT_CONNECTION.into()),
+        Created::Oversized(field) => Err(metadata::too_large(&field, max_metadata_bytes)),
+    }
 }
 
 /// Checks a new user against its connection: required identifiers, the username, and whether it has a

@@ -356,17 +356,28 @@ impl User {
 }
 
 /// A user to be stored.
-pub(crate) struct Creation<'a> {
-    pub connection_id: &'a str,
-    pub id: &'a UserId,
-    pub new: &'a NewUser,
-    pub password_hash: Option<&'a str>,
+pub(crate) struct Creation {
+    pub tenant_id: String,
+    pub connection_id: String,
+    pub id: UserId,
+    pub new: NewUser,
+    pub password_hash: Option<String>,
     /// The mail that verifies the address.
-    pub mail: Option<&'a Issue>,
+    pub mail: Option<Issue>,
     pub created_at: OffsetDateTime,
-    pub author: &'a Author,
+    pub author: Author,
     /// The limit of each metadata field.
     pub max_metadata_bytes: i64,
+}
+
+/// The outcome of a creation.
+#[derive(Debug)]
+pub(crate) enum Created {
+    Done(Box<User>),
+    /// The connection is gone, even if another one has its name.
+    NoSuchConnection,
+    /// The metadata field that is too large.
+    Oversized(String),
 }
 
 /// A change of a user's attributes and metadata, as it is bound.

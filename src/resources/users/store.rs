@@ -19,7 +19,7 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use super::document::identities;
-use super::model::{Change, Creation, IdentityChange, Updated, User};
+use super::model::{Change, Created, Creation, IdentityChange, Updated, User};
 use crate::base::error::{Error, ErrorKind, codes};
 use crate::base::metadata;
 use crate::db::array_literal;
@@ -187,8 +187,8 @@ impl From<OutcomeRow> for Updated {
     }
 }
 
-fn of_each<'a, T>(items: &[&'a Change], value: impl Fn(&'a Change) -> T) -> Vec<T> {
-    items.iter().map(|change| value(change)).collect()
+fn of_each<'a, I, T>(items: &[&'a I], value: impl Fn(&'a I) -> T) -> Vec<T> {
+    items.iter().map(|item| value(item)).collect()
 }
 
 fn json_text(map: &Map<String, Value>) -> String {
@@ -280,28 +280,81 @@ const TAKEN: &[(&str, ErrorKind)] = &[
     ("identities_phone_number_key", codes::USER_EXISTS),
 ];
 
-/// `None` if the connection is gone, even if another one has its name.
-pub(crate) async fn create(db: &Db, tenant: &str, creation: &Creation<'_>) -> Result<Option<User>, Error> {
-    let Creation { id, new, .. } = creation;
-    CREATE
-        .bind("tenant_id", tenant)
-        .bind("user_id", id.as_str())
-        .bind("profile", Json(&new.profile))
-        .bind("user_metadata", new.user_metadata.as_deref().map(raw))
-        .bind("app_metadata", new.app_metadata.as_deref().map(raw))
-        .bind("identities", Json(identities(&new.connection, id)))
-        .bind("created_at", creation.created_at)
-        .bind("provider", id.provider())
-        .bind("identity_id", id.identity())
-        .bind("connection", &new.connection)
-        .bind("password_hash", creation.password_hash)
-        .bind("author", creation.author.literal())
-        .bind("issue", creation.mail.map(|mail| Json(mail.parameter())))
-        .bind("connection_id", creation.connection_id)
-        .bind("max_metadata_bytes", creation.max_metadata_bytes)
-        .fetch_optional(db)
-        .await
-        .map_err(|e| change_error(e, TAKEN, creation.max_metadata_bytes))
+/// The batch of creations.
+pub(crate) struct Create;
+
+impl RegisteredBatch for Create {
+    fn slot() -> &'static Slot {
+        static SLOT: Slot = Slot::new();
+        &SLOT
+    }
+}
+
+impl Batch for Create {
+    type Item = Creation;
+    type Output = Created;
+    type Key = ();
+    const IDEMPOTENT: bool = false;
+
+    fn tenant(creation: &Creation) -> &str {
+        &creation.tenant_id
+    }
+
+    fn key(_: &Creation) -> Option<()> {
+        None
+    }
+
+    async fn run(
+        connection: &mut PgConnection,
+        items: &[&Creation],
+    ) -> Result<Vec<Option<Created>>, sqlx::Error> {
+        let is_alone = items.len() == 1;
+        let rows: Vec<CreatedRow> = CREATE
+            .bind("tenant_id", of_each(items, |item| item.tenant_id.as_str()))
+            .bind("user_id", of_each(items, |item| item.id.as_str()))
+            .bind("profile", of_each(items, |item| json_text(&item.new.profile)))
+            .bind("user_metadata", of_each(items, |item| item.new.user_metadata.as_deref()))
+            .bind("app_metadata", of_each(items, |item| item.new.app_metadata.as_deref()))
+            .bind("identities", of_each(items, |item| identities(&item.new.connection, &item.id).to_string()))
+            .bind("created_at", of_each(items, |item| item.created_at))
+            .bind("provider", of_each(items, |item| item.id.provider()))
+            .bind("identity_id", of_each(items, |item| item.id.identity()))
+            .bind("connection", of_each(items, |item| item.new.connection.as_str()))
+            .bind("password_hash", of_each(items, |item| item.password_hash.as_deref()))
+            .bind("author", of_each(items, |item| item.author.literal()))
+            .bind("issue", of_each(items, |item| item.mail.as_ref().map(|mail| mail.parameter().to_string())))
+            .bind("connection_id", of_each(items, |item| item.connection_id.as_str()))
+            .bind("max_metadata_bytes", of_each(items, |item| item.max_metadata_bytes))
+            .bind("is_alone", is_alone)
+            .fetch_all(connection)
+            .await?;
+        // In a batch, no row can also mean a taken identifier; that request runs again alone.
+        let mut outcomes: Vec<_> =
+            items.iter().map(|_| is_alone.then_some(Created::NoSuchConnection)).collect();
+        for CreatedRow { n, oversized_field, user } in rows {
+            outcomes[batch_index(n)?] = Some(match oversized_field {
+                Some(field) => Created::Oversized(field),
+                None => Created::Done(Box::new(user)),
+            });
+        }
+        Ok(outcomes)
+    }
+
+    fn map_error(error: sqlx::Error) -> Error {
+        db::constraint_error(error, TAKEN)
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct CreatedRow {
+    n: i64,
+    oversized_field: Option<String>,
+    #[sqlx(flatten)]
+    user: User,
+}
+
+pub(crate) async fn create(db: &Db, creation: Creation) -> Result<Created, Error> {
+    db.run::<Create>(creation).await
 }
 
 static DELETE: Statement = Statement::new("users.delete", include_str!("sql/delete.sql"));

@@ -91,8 +91,9 @@ fn cases(tenant: &str, connection_id: &str) -> Vec<Case> {
         case(
             "users.create",
             format!(
-                "'{tenant}', 'auth0|3', '{{}}', :doc, :doc, '[]', now(), 'auth0', '3', '{CONNECTION}', null, \
-                 {author}, null, '{connection_id}', 2000000"
+                "array['{tenant}'], array['auth0|3'], array['{{}}'], array[:doc], array[:doc], array['[]'], \
+                 array[now()], array['auth0'], array['3'], array['{CONNECTION}'], array[null], array[{author}], \
+                 array[null], array['{connection_id}'], array[2000000], true"
             ),
         ),
         case("users.delete", format!("'{tenant}', 'auth0|1', null, {author}")),
