@@ -9,6 +9,18 @@ CREATE TYPE journal_author AS (
 	user_agent text
 );
 
+CREATE FUNCTION add_user_terms() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    insert into user_terms
+    select t.*
+      from created c
+     cross join lateral terms_of_user(c.tenant_id, c.user_id, c.profile) t;
+    return null;
+end
+$$;
+
 CREATE FUNCTION attempt_limit(ip text) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE ip WHEN ''::text THEN 100 ELSE 10 END;
@@ -72,6 +84,18 @@ $$;
 CREATE FUNCTION document_fits(document jsonb) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (octet_length((document)::text) <= 1000000);
+
+CREATE FUNCTION drop_user_terms() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    delete from user_terms t
+     using deleted d
+     where t.tenant_id = d.tenant_id
+       and t.user_id = d.user_id;
+    return null;
+end
+$$;
 
 CREATE FUNCTION etag(version bigint, created_at timestamp with time zone) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -878,15 +902,17 @@ CREATE INDEX users_created_at_idx ON users USING btree (tenant_id, created_at, u
 
 CREATE INDEX users_metadata_idx ON users USING gin (searchable(tenant_id, user_metadata) jsonb_path_ops, searchable(tenant_id, app_metadata) jsonb_path_ops) WITH (fastupdate=off);
 
+CREATE TRIGGER add_terms_of_created_users AFTER INSERT ON users REFERENCING NEW TABLE AS created FOR EACH STATEMENT EXECUTE FUNCTION add_user_terms();
+
 CREATE TRIGGER count_created_users AFTER INSERT ON users REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION count_users();
 
 CREATE TRIGGER count_deleted_users AFTER DELETE ON users REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION count_users();
 
+CREATE TRIGGER drop_terms_of_deleted_users AFTER DELETE ON users REFERENCING OLD TABLE AS deleted FOR EACH STATEMENT EXECUTE FUNCTION drop_user_terms();
+
 CREATE TRIGGER journal_is_append_only BEFORE UPDATE ON journal FOR EACH ROW EXECUTE FUNCTION journal_is_append_only();
 
 CREATE TRIGGER keep_terms_of_changed_user AFTER UPDATE OF profile ON users FOR EACH ROW WHEN (((old.profile IS DISTINCT FROM new.profile) AND ((old.profile - '{last_login,last_ip,logins_count}'::text[]) IS DISTINCT FROM (new.profile - '{last_login,last_ip,logins_count}'::text[])))) EXECUTE FUNCTION keep_user_terms();
-
-CREATE TRIGGER keep_terms_of_created_user AFTER INSERT ON users FOR EACH ROW EXECUTE FUNCTION keep_user_terms();
 
 CREATE TRIGGER organization_client_grants_limit AFTER INSERT ON organization_client_grants REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION refuse_beyond_limit('organizations', 'organization_id', '100');
 
@@ -996,7 +1022,4 @@ ALTER TABLE ONLY user_permissions
 
 ALTER TABLE ONLY user_permissions
     ADD CONSTRAINT user_permissions_permission_fkey FOREIGN KEY (tenant_id, resource_server_id, permission_name) REFERENCES permissions(tenant_id, resource_server_id, permission_name) ON DELETE CASCADE;
-
-ALTER TABLE ONLY user_terms
-    ADD CONSTRAINT user_terms_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES users(tenant_id, user_id) ON DELETE CASCADE;
 

@@ -1,8 +1,9 @@
 //! `POST /api/v2/users`.
 
+use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::support::{CONNECTION, PASSWORD, Tenant, unique};
+use crate::support::{CONNECTION, PASSWORD, Tenant, path_of, unique};
 
 #[tokio::test]
 async fn create_answers_given_and_computed_attributes() {
@@ -209,4 +210,35 @@ async fn concurrent_creations_with_one_email_succeed_once() {
     let mut statuses: Vec<u16> = answers.iter().map(|a| a.status).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 409, 409, 409, 409, 409, 409, 409]);
+}
+
+#[tokio::test]
+async fn concurrent_creations_succeed_or_fail_each_on_its_own() {
+    let tenant = Tenant::with(|config| config.limits.metadata_bytes = 1000).await;
+    // Passwordless users, since hashing would spread the creations over time.
+    let connection =
+        json!({ "name": "email", "strategy": "email", "enabled_clients": [tenant.client.client_id] });
+    assert_eq!(tenant.post("/api/v2/connections", connection).await.status, 201);
+    let create = |n: usize| {
+        let mut body = json!({ "connection": "email", "email": format!("user{}@example.com", n % 30), "email_verified": true });
+        match n {
+            3 => body["user_metadata"] = json!({ "a": "x".repeat(1000) }),
+            4 => body["nickname"] = json!(""),
+            _ => {}
+        }
+        tenant.post("/api/v2/users", body)
+    };
+    let answers = join_all((0..120).map(create)).await;
+    let count = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
+    assert_eq!((count(201), count(409), count(400)), (30, 88, 2));
+    for answer in &answers {
+        match answer.status {
+            201 => {
+                assert_eq!(tenant.get(&path_of(&answer.json)).await.json, answer.json);
+                assert_eq!(tenant.journal(answer.json["user_id"].as_str().unwrap()).await.len(), 1);
+            }
+            409 => assert_eq!(answer.error().2, "The user already exists."),
+            _ => assert_eq!(answer.error().1, Some("invalid_body")),
+        }
+    }
 }

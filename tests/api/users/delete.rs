@@ -1,8 +1,8 @@
 //! `DELETE /api/v2/users/{id}`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::{Tenant, path_of, send};
+use crate::support::{Tenant, path_of, send, sql};
 
 #[tokio::test]
 async fn delete_removes_the_user_and_frees_its_email() {
@@ -14,6 +14,8 @@ async fn delete_removes_the_user_and_frees_its_email() {
         (204, "", Some("application/json; charset=utf-8"))
     );
     assert_eq!(tenant.get(&path_of(&made)).await.status, 404);
+    let terms = sql("select user_id from user_terms where tenant_id = $1", &[&tenant.name]).await;
+    assert_eq!(terms, Vec::<Vec<Value>>::new());
     tenant.user(json!({ "email": made["email"], "username": "jane" })).await;
 }
 
