@@ -157,7 +157,7 @@ $("$statements" users.update | tr '\n' ' ' | sed -E '
     s/\$1::text\[\]/array['"'big'"']/; s/\$2::text\[\]/array[(select user_id from users where tenant_id = '"'big'"' and created_at = timestamptz '"'2023-01-01'"' + :n * interval '"'60.123456 seconds'"')]/
     s/\$3::text\[\]/array['"'{}'"']/; s/\$4::text\[\]/array['"'{}'"']/; s/\$5::text\[\]/array[null::text]/
     s/\$6::text\[\]/array['"'{\"credits\": '"' || :v || '"'}'"']/; s/\$7::text\[\]/array[null::text]/
-    s/\$8::text\[\]/array['"'(bench@clients,bench,01890a5d-ac96-774b-bcce-b302099a8057,127.0.0.1,)'"']/');
+    s/\$8::text\[\]/array['"'(bench@clients,bench,01890a5d-ac96-774b-bcce-b302099a8057,127.0.0.1,)'"']/; s/\$9::bigint\[\]/array[1000000]/; s/\$10::timestamptz\[\]/array[null::timestamptz]/');
 SQL
 patch() { echo "$1: $(pgbench -n -M prepared -c "$connections" -j 2 -T "$seconds" -f "$scratch/patch" "$DATABASE_URL" 2>/dev/null | grep '^tps')"; }
 sql -c checkpoint; patch 'with the index (warming up)'; patch 'with the index'

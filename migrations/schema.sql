@@ -44,6 +44,25 @@ begin
 end
 $$;
 
+CREATE FUNCTION count_password_changes(of_tenant text, of_connection text, of_email text, since timestamp with time zone) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+begin
+    perform pg_advisory_xact_lock(hashtextextended(format('%L %L %L', of_tenant, of_connection, of_email), 0));
+    return (select count(*)
+              from identities i
+              join tickets t
+                on t.tenant_id = i.tenant_id
+               and t.provider = i.provider
+               and t.identity_id = i.identity_id
+             where i.tenant_id = of_tenant
+               and i.email = of_email
+               and i.connection = of_connection
+               and t.kind = 'password_change'
+               and t.created_at > since);
+end
+$$;
+
 CREATE FUNCTION count_users() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -349,6 +368,10 @@ CREATE FUNCTION terms_of_user(tenant_id text, user_id text, profile jsonb) RETUR
            fold_case(coalesce(profile ->> 'nickname', split_part(coalesce(profile ->> 'email', profile ->> 'username', profile ->> 'phone_number', ''), '@', 1)))
 $$;
 
+CREATE FUNCTION token_is_valid(issued_at timestamp with time zone, profile jsonb, created_at timestamp with time zone, password_changed_at timestamp with time zone) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((issued_at IS NULL) OR (((profile -> 'blocked'::text) IS DISTINCT FROM 'true'::jsonb) AND (issued_at >= GREATEST(created_at, password_changed_at))));
+
 CREATE FUNCTION user_changes(old_profile jsonb, profile jsonb, old_user_metadata jsonb, user_metadata jsonb, old_app_metadata jsonb, app_metadata jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((COALESCE(journal_changes(old_profile, profile), '{}'::jsonb) || CASE WHEN (user_metadata IS DISTINCT FROM old_user_metadata) THEN jsonb_build_object('user_metadata', journal_changes(old_user_metadata, user_metadata)) ELSE '{}'::jsonb END) || CASE WHEN (app_metadata IS DISTINCT FROM old_app_metadata) THEN jsonb_build_object('app_metadata', journal_changes(old_app_metadata, app_metadata)) ELSE '{}'::jsonb END);
@@ -416,7 +439,8 @@ CREATE TABLE access_tokens (
     user_id text NOT NULL,
     client_id text NOT NULL,
     scope text NOT NULL,
-    expires_at timestamp with time zone NOT NULL
+    expires_at timestamp with time zone NOT NULL,
+    issued_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
 CREATE TABLE client_aliases (
@@ -691,7 +715,8 @@ CREATE TABLE users (
     identities jsonb NOT NULL,
     version bigint DEFAULT 1 NOT NULL,
     created_at timestamp with time zone NOT NULL,
-    updated_at timestamp with time zone NOT NULL
+    updated_at timestamp with time zone NOT NULL,
+    password_changed_at timestamp with time zone
 )
 WITH (fillfactor='85');
 

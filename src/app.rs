@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 
 use crate::auth::{Claims, Tokens};
 use crate::base::error::{Result, codes};
+use crate::base::ids::UserId;
 use crate::base::load::Load;
 use crate::base::passwords::Hasher;
 use crate::base::rate_limits::Buckets;
@@ -64,8 +65,18 @@ impl Context {
         self.claims.has_any(&[scope])
     }
 
-    /// Rejects a subject other than the token's: a `current_user` scope gives access to that one only.
-    pub fn must_be(&self, subject: &str) -> Result<()> {
-        if self.claims.sub == subject { Ok(()) } else { Err(codes::NOT_OWN_SUBJECT.into()) }
+    /// Access to a user by a token with any of these scopes, else by the user's own token: a `current_user` scope gives
+    /// access to the token's subject only.
+    ///
+    /// The time of issue of the user's own token; `None` for any other token. The statement that reads or changes the
+    /// user compares it, because the token ends with a block of the user, for example.
+    pub fn own_token(&self, scopes: &[&str], user_id: &UserId) -> Result<Option<OffsetDateTime>> {
+        if self.claims.has_any(scopes) {
+            Ok(None)
+        } else if self.claims.sub == user_id.as_str() {
+            Ok(Some(self.claims.issued_at()))
+        } else {
+            Err(codes::NOT_OWN_SUBJECT.into())
+        }
     }
 }

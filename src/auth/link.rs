@@ -3,8 +3,9 @@
 use jsonwebtoken::Algorithm;
 use serde::Deserialize;
 use serde_json::Value;
+use time::OffsetDateTime;
 
-use super::{Audience, Claims, LEEWAY, signature_only};
+use super::{Audience, Claims, LEEWAY, end_of_second, signature_only};
 use crate::base::error::{Error, Result, codes};
 use crate::base::ids::UserId;
 use crate::tenancy::Tenant;
@@ -14,16 +15,16 @@ struct IdToken {
     iss: Option<String>,
     sub: Option<Value>,
     aud: Option<Value>,
-    iat: Option<i64>,
+    iat: i64,
     exp: i64,
 }
 
-/// The subject of a valid ID token that was issued to the client of the calling token. `now` is in seconds
-/// since 1970.
+/// The subject of a valid ID token that was issued to the client of the calling token, and the latest time at which it
+/// can have been issued. `now` is in seconds since 1970.
 ///
 /// # Errors
 /// 400 in the words of Auth0's API document for `link_with`.
-pub fn subject(tenant: &Tenant, calling: &Claims, token: &str, now: i64) -> Result<UserId> {
+pub fn subject(tenant: &Tenant, calling: &Claims, token: &str, now: i64) -> Result<(UserId, OffsetDateTime)> {
     let violation =
         |reason: &str| codes::INVALID_LINK_TOKEN.with_message(format!("JWT (link_with) {reason}"));
     let invalid = || Error::from(codes::INVALID_LINK_TOKEN);
@@ -35,7 +36,7 @@ pub fn subject(tenant: &Tenant, calling: &Claims, token: &str, now: i64) -> Resu
     let validation = signature_only(Algorithm::RS256);
     let token =
         jsonwebtoken::decode::<IdToken>(token, &key.decoding, &validation).map_err(|_| invalid())?.claims;
-    if token.exp <= now || token.iat.is_some_and(|iat| iat > now + LEEWAY) {
+    if token.exp <= now || token.iat > now + LEEWAY {
         return Err(invalid());
     }
     if !token.iss.is_some_and(|iss| tenant.is_issuer(&iss)) {
@@ -47,5 +48,6 @@ pub fn subject(tenant: &Tenant, calling: &Claims, token: &str, now: i64) -> Resu
         return Err(violation("must have an aud claim that matches that of the calling token's azp."));
     }
     let sub = token.sub.ok_or_else(|| violation("must contains sub claim."))?;
-    sub.as_str().and_then(UserId::parse).ok_or_else(|| violation("contains an invalid sub claim."))
+    let id = sub.as_str().and_then(UserId::parse);
+    Ok((id.ok_or_else(|| violation("contains an invalid sub claim."))?, end_of_second(token.iat)))
 }

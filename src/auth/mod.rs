@@ -2,6 +2,16 @@
 //!
 //! Access tokens for the Management API are JWTs, signed with RS256 by a key of the tenant. The algorithm is
 //! fixed: a token with another `alg` is rejected.
+//!
+//! A user's own token, whose access rests on a `current_user` scope or on `openid` at `/userinfo`, is valid while the
+//! user is not blocked. It ends when the user is deleted, even if a user with the same id is created again, and when a
+//! password of the user is replaced or removed. The statement that reads or changes the user decides
+//! (`token_is_valid` in `migrations/`), so no request succeeds after such a change is committed.
+//!
+//! `iat` is in whole seconds. A JWT counts as issued at the end of its second ([`end_of_second`]): a token of the second
+//! in which the user was created or the password changed is valid, even one issued before the change. Opaque tokens are
+//! compared by the microsecond. A login issues no token before the creation or the last password of its user, however
+//! the clocks of instances and database differ.
 
 pub mod link;
 pub mod scopes;
@@ -15,6 +25,7 @@ use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Validation};
 use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
 use crate::base::error::{Error, codes};
 use crate::tenancy::Tenant;
@@ -77,6 +88,11 @@ impl Claims {
         }
     }
 
+    /// The latest time at which the token can have been issued.
+    pub(crate) fn issued_at(&self) -> OffsetDateTime {
+        end_of_second(self.iat)
+    }
+
     /// Whether the token has any of these scopes.
     pub fn has_any(&self, scopes: &[&str]) -> bool {
         scopes.iter().any(|scope| has_scope(&self.scope, scope))
@@ -86,6 +102,12 @@ impl Claims {
     pub fn has_all(&self, scopes: &[&str]) -> bool {
         scopes.iter().all(|scope| has_scope(&self.scope, scope))
     }
+}
+
+/// The last microsecond of a second since 1970.
+pub(crate) fn end_of_second(second: i64) -> OffsetDateTime {
+    let start = OffsetDateTime::from_unix_timestamp(second).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    start.replace_microsecond(999_999).unwrap_or(start)
 }
 
 /// Whether a `scope`, a list separated by spaces, contains a scope.

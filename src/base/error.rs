@@ -85,7 +85,6 @@ pub mod codes {
         PATCH_CONNECTION_UNSUITABLE = 400, Some("operation_not_supported"), "Connection is not supported for this operation.";
         USERNAME_NOT_SUPPORTED = 400, Some("operation_not_supported"), "Cannot set username for connection without requires_username.";
         PASSWORD_NOT_SUPPORTED = 400, Some("operation_not_supported"), "Cannot set password for a connection that is not a database.";
-        PASSWORDLESS_IDENTIFIER = 400, Some("operation_not_supported"), "Cannot remove the identifier of a user of a passwordless connection.";
         USERNAME_NEVER_SET = 400, Some("operation_not_supported"), "Cannot update username for users without an username already set.";
         SECONDARY_ATTRIBUTES = 400, Some("operation_not_supported"), "The following user attributes cannot be updated. The specified connection belongs to a secondary identity.";
         SAME_IDENTITY = 400, Some("operation_not_supported"), "Main identity and the new one are the same.";

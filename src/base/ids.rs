@@ -10,27 +10,27 @@ impl UserId {
     /// The maximum length in bytes.
     const MAX_LENGTH: usize = 512;
 
-    /// Parses an id of a request: both sides of the first `|` are non-empty, and it has no control
-    /// characters.
+    /// Parses an id. This is the only rule: what a creation accepts is accepted by every route and body. Both
+    /// sides of the first `|` are non-empty, and it has no control characters. The right side is not `.` or `..`,
+    /// which clients resolve where it is a segment of a path.
     pub fn parse(text: &str) -> Option<Self> {
         let (provider, id) = text.split_once('|')?;
         let is_valid = !provider.is_empty()
-            && !id.is_empty()
+            && !["", ".", ".."].contains(&id)
             && text.len() <= Self::MAX_LENGTH
             && !text.contains(char::is_control);
         is_valid.then(|| Self(text.to_owned()))
     }
 
     /// The user id of an identity.
-    pub fn of(provider: &str, identity: &str) -> Self {
-        Self(format!("{provider}|{identity}"))
+    pub fn new(provider: &str, identity: &str) -> Option<Self> {
+        if provider.contains('|') { None } else { Self::parse(&format!("{provider}|{identity}")) }
     }
 
     /// The user id of an identity whose id may already have the provider as prefix.
-    pub fn with_or_without(provider: &str, identity: &str) -> Self {
-        Self::parse(identity)
-            .filter(|id| id.provider() == provider)
-            .unwrap_or_else(|| Self::of(provider, identity))
+    pub fn with_or_without(provider: &str, identity: &str) -> Option<Self> {
+        let bare = identity.strip_prefix(provider).and_then(|rest| rest.strip_prefix('|'));
+        Self::new(provider, bare.unwrap_or(identity))
     }
 
     pub fn as_str(&self) -> &str {
@@ -109,9 +109,21 @@ mod tests {
     #[test]
     fn user_id_has_a_provider_and_an_id() {
         assert_eq!(UserId::parse("auth0|a|b").map(|id| id.identity().to_owned()), Some("a|b".to_owned()));
-        for bad in ["auth0", "|x", "auth0|", "auth0|\u{0}", "a|b\n"] {
+        for bad in ["auth0", "|x", "auth0|", "auth0|\u{0}", "a|b\n", "a|b\u{7f}", "a|.", "a|.."] {
             assert_eq!(UserId::parse(bad), None, "{bad:?}");
         }
+        assert!(UserId::parse(&format!("a|{}", "x".repeat(510))).is_some());
+        assert_eq!(UserId::parse(&format!("a|{}", "x".repeat(511))), None);
+    }
+
+    #[test]
+    fn user_id_of_an_identity_has_the_provider_once() {
+        let id = |provider, identity| UserId::with_or_without(provider, identity).map(|id| id.to_string());
+        assert_eq!(id("auth0", "x").as_deref(), Some("auth0|x"));
+        assert_eq!(id("auth0", "auth0|x").as_deref(), Some("auth0|x"));
+        assert_eq!(id("auth0", "sms|x").as_deref(), Some("auth0|sms|x"));
+        assert_eq!(id("auth0", "auth0|"), None);
+        assert_eq!(id("a|b", "x"), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! can render an OpenAPI document.
 
 use crate::base::error::{Error, codes};
+use crate::base::ids::UserId;
 use crate::base::json::{self, Object};
 use serde_json::value::RawValue;
 
@@ -199,7 +200,7 @@ impl Format {
             }
             Self::UrlWithPlaceholders => Self::StrictUri.matches(&text.replace(['*', '{', '}'], "x")),
             Self::Url => url::Url::parse(text).is_ok_and(|u| matches!(u.scheme(), "http" | "https")),
-            Self::UserId => crate::base::ids::UserId::parse(text).is_some(),
+            Self::UserId => UserId::parse(text).is_some(),
             Self::ClientId => {
                 (1..=64).contains(&text.len())
                     && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
@@ -247,6 +248,12 @@ impl Violation {
     pub fn of(path: impl Into<String>, about: &'static str, reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), property: Some((path.into(), about)) }
     }
+}
+
+/// The violation of a property that is not the id of a user ([`UserId::parse`]).
+pub fn invalid_user_id(path: &str, about: &'static str, text: &str) -> Violation {
+    let shown: String = text.chars().filter(|c| !c.is_control()).take(100).collect();
+    Violation::of(path, about, format!("Object didn't pass validation for format user-id: {shown}"))
 }
 
 /// The part of a request with a violation. It determines the start of the message and the `errorCode`.

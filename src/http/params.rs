@@ -53,11 +53,13 @@ impl Params {
     /// A user id in the path.
     pub fn user_id(&self, name: &str) -> Result<UserId, Error> {
         let text = self.path(name)?;
-        UserId::parse(&text).ok_or_else(|| {
-            let shown: String = text.chars().filter(|c| !c.is_control()).take(100).collect();
-            codes::INVALID_URI
-                .with_message(format!("Object didn't pass validation for format user-id: {shown}"))
-        })
+        UserId::parse(&text).ok_or_else(|| invalid_user_id(&text))
+    }
+
+    /// An identity in the path: its provider and its id.
+    pub fn identity(&self, provider: &str, id: &str) -> Result<UserId, Error> {
+        let (provider, id) = (self.path(provider)?, self.path(id)?);
+        UserId::new(&provider, &id).ok_or_else(|| invalid_user_id(&format!("{provider}|{id}")))
     }
 
     /// A parameter of the query string; the last value of a repeated one.
@@ -148,6 +150,11 @@ impl Params {
             }
         }
     }
+}
+
+fn invalid_user_id(text: &str) -> Error {
+    let shown: String = text.chars().filter(|c| !c.is_control()).take(100).collect();
+    codes::INVALID_URI.with_message(format!("Object didn't pass validation for format user-id: {shown}"))
 }
 
 fn decode(text: &str) -> Option<Cow<'_, str>> {

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use roster::server::endpoints;
 use serde_json::{Value, json};
 
-use crate::support::{Response, Tenant, path_of, send};
+use crate::support::{Response, Tenant, now, path_of, send};
 
 /// A path of the table with ids that do not exist.
 fn concrete(path: &str) -> String {
@@ -105,8 +105,8 @@ async fn token_that_is_not_valid_is_401() {
         ),
         (signed(&tenant, &claims, |c| c["aud"] = json!("https://elsewhere.example/")).await, "Invalid token"),
         (signed(&tenant, &claims, |c| c["iss"] = json!("https://elsewhere.example/")).await, "Invalid token"),
-        (signed(&tenant, &claims, |c| c["nbf"] = json!(crate::support::now() + 600)).await, "Invalid token"),
-        (signed(&tenant, &claims, |c| c["iat"] = json!(crate::support::now() + 600)).await, "Invalid token"),
+        (signed(&tenant, &claims, |c| c["nbf"] = json!(now() + 600)).await, "Invalid token"),
+        (signed(&tenant, &claims, |c| c["iat"] = json!(now() + 600)).await, "Invalid token"),
     ];
     for (method, path, _) in guarded() {
         for (token, message) in &cases {
@@ -119,20 +119,9 @@ async fn token_that_is_not_valid_is_401() {
 
 /// A token with changed claims and a valid signature of the tenant.
 async fn signed(tenant: &Tenant, claims: &Value, change: impl FnOnce(&mut Value)) -> String {
-    let (mut claims, name) = (claims.clone(), tenant.name.clone());
+    let mut claims = claims.clone();
     change(&mut claims);
-    crate::support::on_server(async move {
-        let tenant = roster::tenancy::by_name(
-            &crate::support::server().app.db,
-            &crate::support::server().app.vault,
-            &name,
-        )
-        .await
-        .unwrap()
-        .unwrap();
-        tenant.sign(&claims).unwrap()
-    })
-    .await
+    tenant.sign(claims).await
 }
 
 #[tokio::test]
@@ -147,6 +136,156 @@ async fn missing_scope_is_403_with_the_required_scopes() {
             message.starts_with("Insufficient scope, expected ") && message.ends_with(&scopes.join(",")),
             "{message}"
         );
+    }
+}
+
+/// The routes that accept a `current_user` scope, as method, path and that scope.
+fn own_routes() -> Vec<(String, &'static str, &'static str)> {
+    let mut routes = Vec::new();
+    for endpoint in endpoints() {
+        let scopes =
+            endpoint.scopes.unwrap_or_default().iter().filter(|scope| scope.contains(":current_user"));
+        routes.extend(scopes.map(|scope| (endpoint.method.to_string(), endpoint.path, *scope)));
+    }
+    assert!(routes.len() >= 6, "{routes:?}");
+    routes
+}
+
+/// Calls a route on a user with the user's own token.
+async fn call_own(tenant: &Tenant, route: &(String, &str, &str), user: &Value, token: &str) -> Response {
+    let (method, path, _) = route;
+    let segments = path.split('/').map(|part| match part {
+        "{id}" => user["user_id"].as_str().unwrap().replace('|', "%7C"),
+        "{provider}" => "auth0".to_owned(),
+        part => part.replace("{user_id}", "unknown"),
+    });
+    let request = tenant.request(method, &segments.collect::<Vec<_>>().join("/")).bearer_auth(token);
+    let body = match (method.as_str(), *path) {
+        ("PATCH", _) => json!({ "user_metadata": { "seen": 1 } }),
+        ("POST", "/api/v2/users/{id}/identities") => {
+            let other = tenant.user(json!({})).await;
+            let claims = json!({
+                "iss": format!("https://{}/", tenant.host), "sub": other["user_id"], "aud": "app", "iat": now(),
+                "exp": now() + 600,
+            });
+            json!({ "link_with": tenant.sign(claims).await })
+        }
+        _ => return send(request).await,
+    };
+    send(request.json(&body)).await
+}
+
+const NEW_PASSWORD: &str = "Another-Horse-2";
+
+/// Ends the tokens of a user; the user afterwards.
+async fn end_tokens(tenant: &Tenant, user: &Value, end: &str) -> Option<Value> {
+    let path = path_of(user);
+    let patch = match end {
+        "block" => json!({ "blocked": true }),
+        "new password" => json!({ "password": NEW_PASSWORD }),
+        "removed password" => json!({ "password": null }),
+        "ticket" => {
+            let link = crate::tickets::ticket(tenant, "password-change", user, json!({})).await;
+            assert_eq!(crate::tickets::set_password(tenant, &link, NEW_PASSWORD).await.status, 200);
+            return Some(tenant.get(&path).await.json);
+        }
+        _ => {
+            assert_eq!(tenant.delete(&path).await.status, 204);
+            if end == "deletion" {
+                return None;
+            }
+            return Some(tenant.user(json!({ "user_id": user["user_id"], "email": user["email"] })).await);
+        }
+    };
+    let answer = tenant.patch(&path, patch).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    Some(answer.json)
+}
+
+#[tokio::test]
+async fn own_token_ends_with_its_user_on_every_route() {
+    let tenant = Tenant::new().await;
+    for route in own_routes() {
+        let user = tenant.user(json!({})).await;
+        tenant.age_users().await;
+        let token = tenant.own_token(&user, route.2, now() - 60).await;
+        let answer = call_own(&tenant, &route, &user, &token).await;
+        assert!(![401, 403].contains(&answer.status) && answer.status < 500, "{route:?}: {}", answer.text);
+        for end in ["block", "deletion", "new creation", "new password", "removed password", "ticket"] {
+            let user = tenant.user(json!({})).await;
+            tenant.age_users().await;
+            let token = tenant.own_token(&user, route.2, now() - 60).await;
+            let after = end_tokens(&tenant, &user, end).await;
+            let answer = call_own(&tenant, &route, &user, &token).await;
+            assert_eq!(answer.error(), (401, None, "Invalid token"), "{route:?} after {end}");
+            if let Some(after) = after {
+                assert_eq!(tenant.get(&path_of(&user)).await.json, after, "{route:?} after {end}");
+                let token = tenant.own_token(&user, route.2, now()).await;
+                let answer = call_own(&tenant, &route, &user, &token).await;
+                assert_eq!(answer.status == 401, end == "block", "{route:?} after {end}: {}", answer.text);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn own_token_is_compared_by_the_second() {
+    let tenant = Tenant::new().await;
+    let user = tenant.user(json!({})).await;
+    let path = path_of(&user);
+    let seconds = async |column: &str| {
+        let query = format!(
+            "select floor(date_part('epoch',{column}))::bigint as seconds from users where tenant_id = $1"
+        );
+        crate::support::sql(&query, &[&tenant.name]).await[0][0].as_i64().unwrap()
+    };
+    let status = async |issued_at: i64| {
+        let token = tenant.own_token(&user, "read:current_user", issued_at).await;
+        send(tenant.request("GET", &path).bearer_auth(token)).await.status
+    };
+    let created = seconds("created_at").await;
+    assert_eq!((status(created).await, status(created - 1).await), (200, 401));
+    tenant.age_users().await;
+    assert_eq!(status(created - 1).await, 200);
+    assert_eq!(tenant.patch(&path, json!({ "password": NEW_PASSWORD })).await.status, 200);
+    let changed = seconds("password_changed_at").await;
+    assert_eq!((status(changed).await, status(changed - 1).await), (200, 401));
+    assert_eq!((status(-1).await, status(i64::MIN).await), (401, 401));
+}
+
+#[tokio::test]
+async fn own_token_is_compared_after_the_lock_of_the_user() {
+    let tenant = Tenant::new().await;
+    let block =
+        ["update users set profile = profile || '{\"blocked\": true}' where tenant_id = $1 and user_id = $2"];
+    for route in own_routes().into_iter().filter(|(method, ..)| method != "GET") {
+        let user = tenant.user(json!({})).await;
+        let id = user["user_id"].as_str().unwrap();
+        let token = tenant.own_token(&user, route.2, now()).await;
+        let request = Box::pin(call_own(&tenant, &route, &user, &token));
+        let answer = crate::support::overtaken(&block, [&tenant.name, id], request).await;
+        assert_eq!(answer.error(), (401, None, "Invalid token"), "{route:?}");
+        assert_eq!(tenant.get(&path_of(&user)).await.json["blocked"], true);
+    }
+}
+
+#[tokio::test]
+async fn own_tokens_are_compared_one_by_one_in_a_batch() {
+    let tenant = Tenant::new().await;
+    let (free, blocked) = (tenant.user(json!({})).await, tenant.user(json!({ "blocked": true })).await);
+    let scope = "read:current_user update:current_user_metadata";
+    let tokens =
+        [tenant.own_token(&free, scope, now()).await, tenant.own_token(&blocked, scope, now()).await];
+    let calls = (0..60).map(|n| {
+        let (user, token) = ([&free, &blocked][n % 2], [&*tokens[n % 2], &*tenant.token][n / 2 % 2]);
+        let method = ["GET", "PATCH"][n / 4 % 2];
+        let request = tenant.request(method, &path_of(user)).bearer_auth(token);
+        let request =
+            if method == "PATCH" { request.json(&json!({ "user_metadata": { "n": n } })) } else { request };
+        async move { (n % 2 == 1 && n / 2 % 2 == 0, send(request).await) }
+    });
+    for (is_rejected, answer) in futures_util::future::join_all(calls).await {
+        assert_eq!(answer.status, if is_rejected { 401 } else { 200 }, "{}", answer.text);
     }
 }
 

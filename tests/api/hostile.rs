@@ -1,10 +1,13 @@
 //! Invalid input to every route with a body and every route with an id in its path: a 4xx in the API's shape,
 //! and no change.
 
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use roster::server::endpoints;
 use serde_json::{Value, json};
 
-use crate::support::{Response, Tenant, send, sql};
+use crate::support::{CONNECTION, PASSWORD, Response, Tenant, path_of, send, sql, unique};
 
 /// The response is a 4xx in the shape of the Management API, of OAuth, or of signup.
 fn assert_rejected(answer: &Response, what: &str) {
@@ -187,4 +190,186 @@ async fn query_strings_that_are_odd_are_no_500() {
             assert!(answer.status < 500, "{path}?{query}: {} {}", answer.status, answer.text);
         }
     }
+}
+
+#[tokio::test]
+async fn authorization_headers_that_are_odd_are_4xx_at_the_token_endpoint() {
+    use base64::Engine;
+    let tenant = Tenant::new().await;
+    let encoded = |credentials: &[u8]| {
+        format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(credentials))
+    };
+    let id = tenant.client.client_id.as_bytes();
+    for header in [
+        "Basic".to_owned(),
+        "Basic ".to_owned(),
+        "basic !!!".to_owned(),
+        encoded(b""),
+        encoded(b":"),
+        encoded(id),
+        encoded(&[id, b":"].concat()),
+        encoded(&[id, b":\xff"].concat()),
+        encoded(&[id, b":%ff"].concat()),
+        encoded(&[id, b"%00:x"].concat()),
+        encoded(&[id, b"\0:x"].concat()),
+        encoded(&[id, b":", "%25".repeat(5_000).as_bytes()].concat()),
+    ] {
+        let body = json!({ "grant_type": "client_credentials", "audience": tenant.audience });
+        let request = tenant.request("POST", "/oauth/token").header("authorization", &header).json(&body);
+        let answer = send(request).await;
+        assert_rejected(&answer, &header);
+        assert_eq!(answer.status, 401, "{header}");
+    }
+}
+
+/// Ids of users as a caller may send them: most are odd.
+fn user_id() -> impl Strategy<Value = String> {
+    let odd = prop_oneof![
+        Just("\u{1}"),
+        Just("\u{7f}"),
+        Just("\u{85}"),
+        Just("\u{200b}"),
+        Just("|"),
+        Just("/"),
+        Just("%"),
+        Just("%2F"),
+        Just("."),
+        Just(".."),
+        Just("?"),
+        Just("#"),
+        Just("+"),
+        Just("&"),
+        Just(";"),
+        Just("\\"),
+        Just("\""),
+        Just("'"),
+        Just(","),
+        Just("*"),
+        Just("\u{e9}"),
+        Just("\u{1f409}"),
+        Just("auth0|"),
+        Just(" "),
+        Just("a"),
+        Just("{id}"),
+    ];
+    prop_oneof![
+        6 => proptest::collection::vec(odd, 1..6).prop_map(|parts| parts.concat()),
+        2 => any::<String>().prop_map(|text| text.replace('\0', "")),
+        1 => (480_usize..520).prop_map(|length| "x".repeat(length)),
+        1 => (100_usize..130).prop_map(|length| "\u{1f409}".repeat(length)),
+        1 => (240_usize..260).prop_map(|length| "\u{e9}".repeat(length)),
+    ]
+}
+
+fn segment(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+/// Uses every route and body that takes the id of a user.
+async fn use_everywhere(tenant: &Tenant, id: &str, role: &str) {
+    let (path, identity) = (format!("/api/v2/users/{}", segment(id)), id.split_once('|').unwrap().1);
+    let assert_status = |answer: Response, status: u16, what: &str| {
+        assert_eq!(answer.status, status, "{what} of {id:?}: {}", answer.text);
+        answer.json
+    };
+    let read = assert_status(tenant.get(&path).await, 200, "GET");
+    assert_eq!(read["user_id"], id);
+    let patch = json!({ "user_metadata": { "a": 1 }, "username": null });
+    assert_status(tenant.patch(&path, patch).await, 200, "PATCH");
+    assert_status(tenant.post(&format!("{path}/roles"), json!({ "roles": [role] })).await, 204, "roles");
+    let members = format!("/api/v2/roles/{role}/users");
+    assert_status(tenant.post(&members, json!({ "users": [id] })).await, 200, "members");
+    let listed = assert_status(tenant.get(&format!("{members}?take=100")).await, 200, "list of members");
+    assert!(listed["users"].as_array().unwrap().iter().any(|member| member["user_id"] == id), "{id:?}");
+    for route in ["roles", "permissions", "organizations", "enrollments"] {
+        assert_status(tenant.get(&format!("{path}/{route}")).await, 200, route);
+    }
+    for method in ["GET", "DELETE"] {
+        let blocks = tenant.authorized(method, &format!("/api/v2/user-blocks/{}", segment(id)));
+        assert_status(send(blocks).await, if method == "GET" { 200 } else { 204 }, "user-blocks");
+    }
+    let named = json!({ "user_id": id, "identity": { "provider": "auth0", "user_id": identity } });
+    for route in ["tickets/password-change", "tickets/email-verification", "jobs/verification-email"] {
+        assert_status(tenant.post(&format!("/api/v2/{route}"), named.clone()).await, 201, route);
+    }
+    let primary = tenant.user(json!({})).await;
+    let identities = format!("{}/identities", path_of(&primary));
+    let secondary = json!({ "provider": "auth0", "user_id": id });
+    assert_status(tenant.post(&identities, secondary).await, 201, "link");
+    assert_status(tenant.get(&path).await, 404, "GET after linking");
+    let unlink = format!("{identities}/auth0/{}", segment(identity));
+    assert_status(tenant.delete(&unlink).await, 200, "unlink");
+    assert_status(tenant.get(&path).await, 200, "GET after unlinking");
+    let other = json!({ "provider": "auth0", "user_id": primary["user_id"] });
+    assert_status(tenant.post(&format!("{path}/identities"), other).await, 201, "link to it");
+    assert_status(tenant.delete(&path).await, 204, "DELETE");
+    assert_status(tenant.get(&path).await, 404, "GET after deletion");
+}
+
+#[tokio::test]
+async fn ids_that_a_creation_accepts_work_everywhere_and_others_are_400() {
+    let tenant = Tenant::new().await;
+    let role =
+        tenant.post("/api/v2/roles", json!({ "name": "r" })).await.json["id"].as_str().unwrap().to_owned();
+    let mut runner = TestRunner::default();
+    let (mut accepted, mut rejected) = (0, 0);
+    while accepted < 25 || rejected < 25 {
+        let sent = user_id().new_tree(&mut runner).unwrap().current();
+        let body = json!({
+            "connection": CONNECTION, "password": PASSWORD, "user_id": sent, "email": format!("{}@example.com", unique("i")),
+        });
+        let before = fingerprint(&tenant).await;
+        let answer = tenant.post("/api/v2/users", body).await;
+        if answer.status == 201 {
+            accepted += 1;
+            use_everywhere(&tenant, answer.json["user_id"].as_str().unwrap(), &role).await;
+        } else {
+            rejected += 1;
+            let (status, code, message) = answer.error();
+            assert_eq!((status, code), (400, Some("invalid_body")), "{sent:?}: {message}");
+            assert!(message.contains("on property user_id ("), "{sent:?}: {message}");
+            assert_eq!(fingerprint(&tenant).await, before);
+        }
+    }
+}
+
+#[tokio::test]
+async fn ids_that_no_user_can_have_are_400_in_every_body_and_path() {
+    let tenant = Tenant::new().await;
+    let user = tenant.user(json!({})).await;
+    let role =
+        tenant.post("/api/v2/roles", json!({ "name": "r" })).await.json["id"].as_str().unwrap().to_owned();
+    let before = fingerprint(&tenant).await;
+    let long = "x".repeat(507);
+    for bare in ["\u{1}", "\u{7f}", "a\nb", ".", "..", &long] {
+        let id = format!("auth0|{bare}");
+        for (path, body) in [
+            (
+                "/api/v2/users".to_owned(),
+                json!({ "connection": CONNECTION, "email": "i@example.com", "password": PASSWORD, "user_id": bare }),
+            ),
+            (
+                "/api/v2/users".to_owned(),
+                json!({ "connection": CONNECTION, "email": "i@example.com", "password": PASSWORD, "user_id": id }),
+            ),
+            (format!("{}/identities", path_of(&user)), json!({ "provider": "auth0", "user_id": bare })),
+            (format!("{}/identities", path_of(&user)), json!({ "provider": "auth0", "user_id": id })),
+            (format!("/api/v2/roles/{role}/users"), json!({ "users": [user["user_id"], id] })),
+            ("/api/v2/tickets/password-change".to_owned(), json!({ "user_id": id })),
+            ("/api/v2/tickets/email-verification".to_owned(), json!({ "user_id": id })),
+            ("/api/v2/jobs/verification-email".to_owned(), json!({ "user_id": id })),
+        ] {
+            let answer = tenant.post(&path, body).await;
+            let (status, code, message) = answer.error();
+            assert_eq!((status, code), (400, Some("invalid_body")), "{path} {bare:?}: {message}");
+            assert!(message.contains(" on property user"), "{path} {bare:?}: {message}");
+        }
+        let paths = endpoints().into_iter().filter(|e| e.scopes.is_some() && e.path.contains("/users/{id}"));
+        for endpoint in paths.filter(|e| !e.takes_body && !bare.starts_with('.')) {
+            let path = endpoint.path.replace("{id}", &segment(&id)).replace("{provider}", "auth0");
+            let answer = send(tenant.authorized(endpoint.method.as_str(), &path)).await;
+            assert_eq!(answer.error().0, 400, "{} {path}: {}", endpoint.method, answer.text);
+        }
+    }
+    assert_eq!(fingerprint(&tenant).await, before);
 }

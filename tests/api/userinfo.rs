@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::oauth::{log_in, tenant};
-use crate::support::{PASSWORD, Tenant, execute, path_of, send};
+use crate::support::{PASSWORD, Tenant, execute, now, path_of, send};
 
 async fn fetch(tenant: &Tenant, token: &str) -> crate::support::Response {
     send(tenant.request("GET", "/userinfo").bearer_auth(token)).await
@@ -78,15 +78,14 @@ async fn other_tokens_are_401_in_plain_text() {
 }
 
 #[tokio::test]
-async fn token_ends_with_its_expiry_its_user_or_a_block() {
+async fn token_ends_with_its_expiry_its_user_a_block_or_the_password() {
     let tenant = tenant().await;
-    for end in ["time", "user", "block"] {
+    for end in ["time", "user", "block", "new user", "password"] {
         let user = tenant.user(json!({})).await;
+        tenant.age_users().await;
         let login = log_in(&tenant, user["email"].as_str().unwrap(), PASSWORD, json!({})).await;
         let token = login.json["access_token"].as_str().unwrap();
-        let more = json!({ "audience": tenant.audience, "scope": "openid profile" });
-        let jwt = log_in(&tenant, user["email"].as_str().unwrap(), PASSWORD, more).await;
-        let jwt = jwt.json["access_token"].as_str().unwrap();
+        let jwt = &*tenant.own_token(&user, "openid profile", now() - 60).await;
         for token in [token, jwt] {
             assert_eq!(fetch(&tenant, token).await.status, 200, "{end}");
         }
@@ -96,9 +95,45 @@ async fn token_ends_with_its_expiry_its_user_or_a_block() {
                     .await;
             }
             "user" => assert_eq!(tenant.delete(&path_of(&user)).await.status, 204),
+            "new user" => {
+                assert_eq!(tenant.delete(&path_of(&user)).await.status, 204);
+                tenant.user(json!({ "user_id": user["user_id"], "email": user["email"] })).await;
+            }
+            "password" => {
+                assert_eq!(
+                    tenant.patch(&path_of(&user), json!({ "password": "Another-Horse-2" })).await.status,
+                    200
+                );
+            }
             _ => assert_eq!(tenant.patch(&path_of(&user), json!({ "blocked": true })).await.status, 200),
         }
         assert_eq!(fetch(&tenant, token).await.status, 401, "{end}");
         assert_eq!(fetch(&tenant, jwt).await.status, if end == "time" { 200 } else { 401 }, "{end}");
+    }
+}
+
+#[tokio::test]
+async fn login_after_a_change_of_the_password_gets_valid_tokens_whatever_the_clocks_are() {
+    let tenant = tenant().await;
+    let user = tenant.user(json!({})).await;
+    let email = user["email"].as_str().unwrap();
+    for behind in ["0 seconds", "3 seconds"] {
+        assert_eq!(tenant.patch(&path_of(&user), json!({ "password": PASSWORD })).await.status, 200);
+        let skew = format!(
+            "update users set password_changed_at = password_changed_at + interval '{behind}' where tenant_id = $1"
+        );
+        execute(&skew, &[&tenant.name]).await;
+        let login = log_in(&tenant, email, PASSWORD, json!({})).await;
+        assert_eq!(
+            fetch(&tenant, login.json["access_token"].as_str().unwrap()).await.status,
+            200,
+            "{behind}"
+        );
+        let more = json!({ "audience": tenant.audience, "scope": "openid read:current_user" });
+        let login = log_in(&tenant, email, PASSWORD, more).await;
+        let token = login.json["access_token"].as_str().unwrap();
+        assert_eq!(fetch(&tenant, token).await.status, 200, "{behind}");
+        let own = send(tenant.request("GET", &path_of(&user)).bearer_auth(token)).await;
+        assert_eq!(own.status, 200, "{behind}: {}", own.text);
     }
 }

@@ -20,7 +20,7 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
 use super::TokenRequest;
 use crate::app::Context;
@@ -113,8 +113,9 @@ pub(super) async fn issue(ctx: &Context, request: &TokenRequest<'_>) -> Result<T
         scope: scope.clone(),
         expires_at: ctx.now + Duration::seconds(OPAQUE_TOKEN_LIFETIME),
     });
-    let user = match logins::log_in(ctx, &connection, credentials, stored.as_ref()).await? {
-        Outcome::LoggedIn(user) => user,
+    let login = logins::log_in(ctx, &connection, credentials, stored.as_ref()).await?;
+    let (user, issued_at) = match login {
+        Outcome::LoggedIn(user, valid_from) => (user, ctx.now.max(valid_from)),
         Outcome::Wrong => return Err(OAuthError::new(403, "invalid_grant", "Wrong email or password.")),
         Outcome::Blocked => return Err(OAuthError::new(403, "unauthorized", "user is blocked")),
         Outcome::TooManyAttempts => return Err(OAuthError::new(429, "too_many_attempts", TOO_MANY_ATTEMPTS)),
@@ -124,7 +125,7 @@ pub(super) async fn issue(ctx: &Context, request: &TokenRequest<'_>) -> Result<T
         Target::Userinfo => (opaque, OPAQUE_TOKEN_LIFETIME),
         Target::Management(audience) => {
             let lifetime = tenant.token_lifetime;
-            let claims = access_token_claims(ctx, client_id, &user, audience, &scope, lifetime);
+            let claims = access_token_claims(ctx, client_id, &user, audience, &scope, (issued_at, lifetime));
             (tenant.sign(&claims)?, lifetime)
         }
         Target::Api(audience, api) => {
@@ -134,14 +135,16 @@ pub(super) async fn issue(ctx: &Context, request: &TokenRequest<'_>) -> Result<T
                 |scope: &&String| api.user_scope_limit.as_ref().is_none_or(|limit| limit.contains(scope));
             let api_scopes = api_scopes.iter().filter(is_in_limit).map(String::as_str);
             scope = granted_scope(&requested_scope, api_scopes);
-            let claims = access_token_claims(ctx, client_id, &user, audience, &scope, api.token_lifetime);
+            let times = (issued_at, api.token_lifetime);
+            let claims = access_token_claims(ctx, client_id, &user, audience, &scope, times);
             let permissions: Vec<&str> = permitted.of_user.iter().map(String::as_str).collect();
             (api.sign(ctx, &claims, &permissions)?, api.token_lifetime)
         }
     };
     let lifetime = client.id_token_lifetime.and_then(|text| text.parse().ok()).unwrap_or(ID_TOKEN_LIFETIME);
     let id_token =
-        has_scope(&scope, "openid").then(|| id_token(ctx, client_id, &user, &scope, lifetime)).transpose()?;
+        has_scope(&scope, "openid").then(|| id_token(ctx, client_id, &user, &scope, (issued_at, lifetime)));
+    let id_token = id_token.transpose()?;
     Ok(TokenResponse { access_token, id_token, scope, expires_in, token_type: "Bearer" })
 }
 
@@ -152,9 +155,9 @@ fn access_token_claims(
     user: &User,
     audience: String,
     scope: &str,
-    lifetime: i64,
+    (issued_at, lifetime): (OffsetDateTime, i64),
 ) -> Claims {
-    let now = ctx.now.unix_timestamp();
+    let iat = issued_at.unix_timestamp();
     let audience = if has_scope(scope, "openid") {
         Audience::Several(vec![audience, format!("{}userinfo", ctx.issuer())])
     } else {
@@ -164,8 +167,8 @@ fn access_token_claims(
         iss: ctx.issuer(),
         sub: user.user_id.clone(),
         aud: audience,
-        iat: now,
-        exp: now + lifetime,
+        iat,
+        exp: iat + lifetime,
         scope: scope.to_owned(),
         gty: PASSWORD.into(),
         azp: client_id.to_owned(),
@@ -177,7 +180,7 @@ fn id_token(
     client_id: &str,
     user: &User,
     scope: &str,
-    lifetime: i64,
+    (issued_at, lifetime): (OffsetDateTime, i64),
 ) -> Result<String, Error> {
     #[derive(Serialize)]
     struct IdToken<'a> {
@@ -188,13 +191,13 @@ fn id_token(
         iat: i64,
         exp: i64,
     }
-    let now = ctx.now.unix_timestamp();
+    let iat = issued_at.unix_timestamp();
     ctx.tenant.sign(&IdToken {
         claims: userinfo::claims(user, scope)?,
         iss: ctx.issuer(),
         aud: client_id,
-        iat: now,
-        exp: now.saturating_add(lifetime),
+        iat,
+        exp: iat.saturating_add(lifetime),
     })
 }
 

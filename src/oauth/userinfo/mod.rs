@@ -1,5 +1,6 @@
 //! Claims of the user of an access token (OIDC Core 1.0, 5.3): `GET` and `POST /userinfo`. The token needs
-//! the scope `openid`; its other scopes select the claims.
+//! the scope `openid`; its other scopes select the claims. It ends with a block, the deletion or another password of the
+//! user, as [`crate::auth`] describes.
 //!
 //! Deviation: `updated_at` is a text and not a number, as in Auth0's responses.
 
@@ -38,18 +39,17 @@ pub fn claims(user: &User, scope: &str) -> Result<Map<String, Value>> {
     Ok(claims)
 }
 
-/// The claims of the user of an access token; `None` if the token is not valid for `/userinfo` or the user is
-/// blocked.
+/// The claims of the user of an access token; `None` if the token is not valid for `/userinfo` or for the user.
 pub async fn fetch(ctx: &Context, token: &str) -> Result<Option<Map<String, Value>>> {
     let subject = if is_jwt(token) {
         let claims = ctx.app.tokens.verify_for_userinfo(&ctx.tenant, token, ctx.now.unix_timestamp());
-        claims.ok().map(|claims| (claims.sub.clone(), claims.scope.clone()))
+        claims.ok().map(|claims| (claims.sub.clone(), claims.scope.clone(), claims.issued_at()))
     } else {
         store::fetch_token(ctx.db(), &ctx.tenant.id, &opaque_token_digest(token)).await?
     };
-    let Some((user_id, scope)) = subject.filter(|(_, scope)| has_scope(scope, "openid")) else {
+    let Some((user_id, scope, issued_at)) = subject.filter(|(_, scope, _)| has_scope(scope, "openid")) else {
         return Ok(None);
     };
-    let user = users::find(ctx, &user_id).await?.filter(|user| !user.is_blocked());
+    let user = users::find(ctx, &user_id, Some(issued_at)).await?;
     user.map(|user| claims(&user, &scope)).transpose()
 }

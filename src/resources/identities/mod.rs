@@ -22,7 +22,8 @@
 //! - Of two requests for the same secondary one succeeds; the other gets `identity_already_exists`, as does a
 //!   request for an identity that is linked already, to the same user or another.
 //! - A caller with `update:current_user_identities` alone proves by `link_with` that it owns the other
-//!   account; naming it by `provider` and `user_id` takes `update:users`. The two forms exclude each other.
+//!   account; naming it by `provider` and `user_id` takes `update:users`. The two forms exclude each other. The token
+//!   ends as the other account's own tokens do ([`crate::auth`]).
 //! - Unlinking an unknown identity is 404, but with the prefix left in (`auth0|..`) 200, as recorded.
 //! - Attributes outside of `profileData` (`blocked`, counts and times of logins) do not come back by
 //!   unlinking.
@@ -35,6 +36,8 @@ pub mod model;
 pub mod routes;
 pub(crate) mod store;
 
+use time::OffsetDateTime;
+
 use crate::app::Context;
 use crate::auth;
 use crate::base::error::{Result, codes};
@@ -44,26 +47,37 @@ use model::Secondary;
 
 /// Makes another user an identity of this one. Returns the identities after the change, as JSON text.
 pub async fn link(ctx: &Context, id: &UserId, secondary: Secondary) -> Result<String> {
-    ensure_may_change(ctx, id)?;
-    let (secondary, connection_id) = match secondary {
+    let issued_at = own_token(ctx, id)?;
+    let now = ctx.now.unix_timestamp();
+    let (secondary_id, connection_id, proven_at) = match secondary {
         Secondary::Proven(token) => {
-            (auth::link::subject(&ctx.tenant, &ctx.claims, &token, ctx.now.unix_timestamp())?, None)
+            let (id, proven_at) = auth::link::subject(&ctx.tenant, &ctx.claims, &token, now)?;
+            (id, None, Some(proven_at))
         }
-        Secondary::Named { .. } if !ctx.has("update:users") => return Err(codes::FIELDS_BEYOND_SCOPE.into()),
-        Secondary::Named { id, connection_id } => (id, connection_id),
+        Secondary::Named { .. } if issued_at.is_some() => return Err(codes::FIELDS_BEYOND_SCOPE.into()),
+        Secondary::Named { id, connection_id } => (id, connection_id, None),
     };
-    if secondary == *id {
+    if secondary_id == *id {
         return Err(codes::SAME_IDENTITY.into());
     }
-    let linked =
-        store::link(ctx.db(), &ctx.tenant.id, id, &secondary, connection_id.as_deref(), &ctx.author).await?;
+    let link = store::Link {
+        primary: id,
+        issued_at,
+        secondary: &secondary_id,
+        connection_id: connection_id.as_deref(),
+        proven_at,
+    };
+    let linked = store::link(ctx.db(), &ctx.tenant.id, &link, &ctx.author).await?;
     if let Some(identities) = linked.identities {
         return Ok(identities);
     }
-    Err(if !linked.has_primary {
-        codes::INEXISTENT_USER
-    } else if linked.is_blocked {
+    if !linked.has_primary {
+        return Err(users::inexistent(issued_at));
+    }
+    Err(if linked.is_blocked {
         codes::BLOCKED_SECONDARY
+    } else if linked.is_proof_invalid {
+        codes::INVALID_LINK_TOKEN
     } else if !linked.is_configured {
         codes::PROVIDER_NOT_CONFIGURED
     } else if linked.is_taken {
@@ -75,16 +89,16 @@ pub async fn link(ctx: &Context, id: &UserId, secondary: Secondary) -> Result<St
 }
 
 /// Makes a secondary identity a user again. Returns the identities that are left, as JSON text.
-pub async fn unlink(ctx: &Context, id: &UserId, provider: &str, identity_id: &str) -> Result<String> {
-    ensure_may_change(ctx, id)?;
-    if UserId::of(provider, identity_id) == *id {
+pub async fn unlink(ctx: &Context, id: &UserId, identity: &UserId) -> Result<String> {
+    let issued_at = own_token(ctx, id)?;
+    if identity == id {
         return Err(codes::MAIN_IDENTITY.into());
     }
-    let identity = (provider, identity_id);
-    let unlinked = store::unlink(ctx.db(), &ctx.tenant.id, id, identity, ctx.now, &ctx.author)
+    let unlinked = store::unlink(ctx.db(), &ctx.tenant.id, id, issued_at, identity, ctx.now, &ctx.author)
         .await?
-        .ok_or(codes::INEXISTENT_USER)?;
-    let is_prefixed = UserId::parse(identity_id).is_some_and(|id| id.provider() == provider);
+        .ok_or_else(|| users::inexistent(issued_at))?;
+    let inner = UserId::parse(identity.identity());
+    let is_prefixed = inner.is_some_and(|inner| inner.provider() == identity.provider());
     if unlinked.is_done || is_prefixed {
         Ok(unlinked.identities)
     } else {
@@ -92,19 +106,17 @@ pub async fn unlink(ctx: &Context, id: &UserId, provider: &str, identity_id: &st
     }
 }
 
-fn ensure_may_change(ctx: &Context, id: &UserId) -> Result<()> {
-    if ctx.has("update:users") { Ok(()) } else { ctx.must_be(id.as_str()) }
+fn own_token(ctx: &Context, id: &UserId) -> Result<Option<OffsetDateTime>> {
+    ctx.own_token(&["update:users"], id)
 }
 
 /// The organizations of a user: none, if the user exists.
 pub async fn organizations(ctx: &Context, id: &UserId) -> Result<()> {
-    users::must_exist(ctx, id).await
+    users::must_exist(ctx, id, None).await
 }
 
 /// The second factors of a user: none, if the user exists.
 pub async fn enrollments(ctx: &Context, id: &UserId) -> Result<()> {
-    if !ctx.has("read:users") {
-        ctx.must_be(id.as_str())?;
-    }
-    users::must_exist(ctx, id).await
+    let issued_at = ctx.own_token(&["read:users"], id)?;
+    users::must_exist(ctx, id, issued_at).await
 }

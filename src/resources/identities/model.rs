@@ -3,7 +3,11 @@
 use crate::base::error::Result;
 use crate::base::ids::UserId;
 use crate::base::json::{FromBody, Object};
-use crate::base::schema::{Field, Kind, Part, Schema, Text, Violation, reject};
+use crate::base::schema::{
+    Field, Kind, Part, Schema, Text, Violation, invalid_user_id, reject, validation_error,
+};
+
+const ABOUT_USER_ID: &str = "user_id of the secondary user account being linked";
 
 /// The body of `POST /api/v2/users/{id}/identities`.
 pub static LINK: Schema = Schema::closed(&[
@@ -22,7 +26,7 @@ pub static LINK: Schema = Schema::closed(&[
         })),
         "connection_id of the secondary user account being linked when more than one connection exists for the provider",
     ),
-    Field::new("user_id", Kind::TextOrInteger, "user_id of the secondary user account being linked"),
+    Field::new("user_id", Kind::TextOrInteger, ABOUT_USER_ID),
     Field::new("link_with", Kind::Text(Text::at_least(1)), "JWT for the secondary account being linked"),
 ])
 .at_least(1);
@@ -57,9 +61,9 @@ impl FromBody for Secondary {
         // A number means the text of its digits.
         let user_id = body.get("user_id").map(|number| number.get().to_owned()).unwrap_or_default();
         let user_id = body.value("user_id").unwrap_or(user_id);
-        Ok(Self::Named {
-            id: UserId::with_or_without(&provider, &user_id),
-            connection_id: body.value("connection_id"),
-        })
+        let id = UserId::with_or_without(&provider, &user_id).ok_or_else(|| {
+            validation_error(Part::Payload, &[invalid_user_id("user_id", ABOUT_USER_ID, &user_id)])
+        })?;
+        Ok(Self::Named { id, connection_id: body.value("connection_id") })
     }
 }

@@ -30,8 +30,8 @@ async fn link(caller: Caller<UpdateIdentities>, params: Params, body: Body) -> R
 }
 
 async fn unlink(caller: Caller<UpdateIdentities>, params: Params) -> Result<HttpResponse, Error> {
-    let (id, provider, identity) = (params.user_id("id")?, params.path("provider")?, params.path("user_id")?);
-    Ok(json_text(200, super::unlink(&caller, &id, &provider, &identity).await?))
+    let (id, identity) = (params.user_id("id")?, params.identity("provider", "user_id")?);
+    Ok(json_text(200, super::unlink(&caller, &id, &identity).await?))
 }
 
 async fn organizations(caller: Caller<ReadUserOrganizations>, params: Params) -> Result<HttpResponse, Error> {

@@ -22,6 +22,8 @@ pub(crate) struct Linked {
     pub has_primary: bool,
     /// The secondary user is blocked.
     pub is_blocked: bool,
+    /// The token that proves the secondary is not valid any more.
+    pub is_proof_invalid: bool,
     /// A connection of the provider, and of the id if one was named, exists.
     pub is_configured: bool,
     /// The identity belongs to a user as a secondary one already.
@@ -32,23 +34,30 @@ pub(crate) struct Linked {
 
 static LINK: Statement = Statement::new("identities.link", include_str!("sql/link.sql"));
 
-pub(crate) async fn link(
-    db: &Db,
-    tenant: &str,
-    primary: &UserId,
-    secondary: &UserId,
-    connection_id: Option<&str>,
-    author: &Author,
-) -> Result<Linked, Error> {
+/// Two users to link.
+pub(crate) struct Link<'a> {
+    pub primary: &'a UserId,
+    /// The time of issue of the primary's own token.
+    pub issued_at: Option<OffsetDateTime>,
+    pub secondary: &'a UserId,
+    /// The connection the secondary has to be in.
+    pub connection_id: Option<&'a str>,
+    /// The time of issue of the token that proves the secondary.
+    pub proven_at: Option<OffsetDateTime>,
+}
+
+pub(crate) async fn link(db: &Db, tenant: &str, link: &Link<'_>, author: &Author) -> Result<Linked, Error> {
     let query = LINK
         .bind("tenant_id", tenant)
-        .bind("user_id", primary.as_str())
-        .bind("secondary_id", secondary.as_str())
-        .bind("provider", secondary.provider())
-        .bind("identity_id", secondary.identity())
-        .bind("connection_id", connection_id)
+        .bind("user_id", link.primary.as_str())
+        .bind("secondary_id", link.secondary.as_str())
+        .bind("provider", link.secondary.provider())
+        .bind("identity_id", link.secondary.identity())
+        .bind("connection_id", link.connection_id)
         .bind("profile_data", attributes::profile_data())
-        .bind("author", author.literal());
+        .bind("author", author.literal())
+        .bind("issued_at", link.issued_at)
+        .bind("secondary_issued_at", link.proven_at);
     Ok(query.fetch_one(db).await?)
 }
 
@@ -63,22 +72,24 @@ pub(crate) struct Unlinked {
 
 static UNLINK: Statement = Statement::new("identities.unlink", include_str!("sql/unlink.sql"));
 
-/// `None` without such a user.
+/// `None` without such a user, or if the user's own token, issued at `issued_at`, is not valid.
 pub(crate) async fn unlink(
     db: &Db,
     tenant: &str,
     primary: &UserId,
-    (provider, identity_id): (&str, &str),
+    issued_at: Option<OffsetDateTime>,
+    identity: &UserId,
     created_at: OffsetDateTime,
     author: &Author,
 ) -> Result<Option<Unlinked>, Error> {
     let query = UNLINK
         .bind("tenant_id", tenant)
         .bind("user_id", primary.as_str())
-        .bind("provider", provider)
-        .bind("identity_id", identity_id)
+        .bind("provider", identity.provider())
+        .bind("identity_id", identity.identity())
         .bind("created_at", created_at)
         .bind("profile_data", attributes::profile_data())
-        .bind("author", author.literal());
+        .bind("author", author.literal())
+        .bind("issued_at", issued_at);
     Ok(query.fetch_optional(db).await?)
 }

@@ -50,8 +50,8 @@ pub struct Token {
 /// The outcome of a login.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The user after the login.
-    LoggedIn(Box<User>),
+    /// The user after the login, and the earliest time of a token of the login.
+    LoggedIn(Box<User>, OffsetDateTime),
     /// The user does not exist or has another password.
     Wrong,
     /// The password is right, but an administrator has blocked the user.
@@ -122,7 +122,7 @@ pub async fn log_in(
         };
         match store::log_in(db, tenant, &login).await? {
             None => return fail("unknown_user", Outcome::Wrong).await,
-            Some(store::LoggedIn::Done(user)) => return Ok(Outcome::LoggedIn(user)),
+            Some(store::LoggedIn::Done(user, valid_from)) => return Ok(Outcome::LoggedIn(user, valid_from)),
             Some(store::LoggedIn::Blocked) => return fail("blocked", Outcome::Blocked).await,
             Some(store::LoggedIn::OtherHash(hash)) => identity.hash = Some(hash),
         }

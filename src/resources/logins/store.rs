@@ -7,6 +7,7 @@
 
 use sqlx::FromRow;
 use sqlx::postgres::PgRow;
+use time::OffsetDateTime;
 
 use super::Token;
 use crate::base::error::Error;
@@ -92,7 +93,8 @@ pub(crate) struct Login<'a> {
 
 /// The outcome of a login with the right password.
 pub(crate) enum LoggedIn {
-    Done(Box<User>),
+    /// The user, and the earliest time of a token that is valid.
+    Done(Box<User>, OffsetDateTime),
     /// The hash has changed since it was verified: the present one.
     OtherHash(String),
     Blocked,
@@ -104,8 +106,10 @@ impl FromRow<'_, PgRow> for LoggedIn {
         if let Some(hash) = row.try_get("other_hash")? {
             return Ok(Self::OtherHash(hash));
         }
-        let is_blocked = row.try_get("is_blocked")?;
-        Ok(if is_blocked { Self::Blocked } else { Self::Done(Box::new(User::from_row(row)?)) })
+        if row.try_get("is_blocked")? {
+            return Ok(Self::Blocked);
+        }
+        Ok(Self::Done(Box::new(User::from_row(row)?), row.try_get("valid_from")?))
     }
 }
 

@@ -1,9 +1,10 @@
 //! The identity that a PATCH addresses: the one in the named connection, else the primary.
 
 use super::model::{IdentityChange, UserPatch};
-use super::{hash_if_strong, store};
+use super::{hash_if_strong, missing, store};
 use crate::app::Context;
 use crate::base::error::{Result, codes};
+use crate::base::identifiers::Identifier;
 use crate::base::ids::UserId;
 use crate::base::patch::Patch;
 use crate::resources::connections;
@@ -18,7 +19,7 @@ pub(super) async fn resolve(ctx: &Context, id: &UserId, patch: &mut UserPatch) -
     let identity = match store::resolve_identity(db, tenant, id.as_str(), patch.connection.as_deref()).await?
     {
         Some(identity) => identity,
-        None if store::fetch(db, tenant, id.as_str()).await?.is_some() => {
+        None if store::fetch(db, tenant, id.as_str(), None).await?.is_some() => {
             return Err(codes::PATCH_CONNECTION_UNSUITABLE.into());
         }
         None => return Err(codes::INEXISTENT_USER.into()),
@@ -35,9 +36,12 @@ pub(super) async fn resolve(ctx: &Context, id: &UserId, patch: &mut UserPatch) -
         }
         patch.verify_email = false;
     }
-    if connection.passwordless().is_some_and(|identifier| patch.unset.contains(&identifier.name())) {
-        return Err(codes::PASSWORDLESS_IDENTIFIER.into());
+    let is_kept = |identifier: Identifier| !patch.unset.contains(&identifier.name());
+    if let Some(identifier) = connection.first_missing_identifier(is_kept) {
+        return Err(missing(identifier.name()));
     }
+    let identifiers = || Identifier::ALL.into_iter().filter(|identifier| connection.identifies(*identifier));
+    let removes_one = !identifiers().all(is_kept);
     if let Patch::Set(username) = &patch.username {
         if identity.username.is_none() {
             return Err(codes::USERNAME_NEVER_SET.into());
@@ -46,11 +50,13 @@ pub(super) async fn resolve(ctx: &Context, id: &UserId, patch: &mut UserPatch) -
             return Err(codes::INVALID_USERNAME.into());
         }
     }
-    let is_primary = UserId::of(&identity.provider, &identity.identity_id) == *id;
+    let identifiers = removes_one.then(|| identifiers().map(Identifier::name).collect());
+    let is_primary = UserId::new(&identity.provider, &identity.identity_id).as_ref() == Some(id);
     Ok(IdentityChange {
         profile_data: if is_primary { None } else { Some(patch.split_off_identity()?) },
         password_hash: hash_if_strong(ctx, &connection, patch.password.set()).await?,
         remove_password: patch.password == Patch::Null,
+        identifiers,
         provider: identity.provider,
         identity_id: identity.identity_id,
     })

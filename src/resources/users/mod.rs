@@ -34,6 +34,10 @@
 //!   Only the primary's password sets `last_password_reset`.
 //! - A new user whose address is not verified gets a verification mail unless `verify_email` is false; a
 //!   PATCH sends one only when `verify_email` is true.
+//! - A PATCH removes neither an identifier that the connection requires nor the last one by which an identity logs in.
+//!   The error is that of a creation without it.
+//! - An id of the caller is refused if a route would refuse it ([`UserId::parse`]).
+//! - A user's own token that is no longer valid ([`crate::auth`]), or whose user is deleted, is answered with 401.
 //! - The "simultaneously" errors carry `operation_not_supported`, a weak password `invalid_password`.
 
 pub mod attributes;
@@ -46,15 +50,19 @@ pub mod routes;
 pub mod search;
 pub(crate) mod store;
 
+use time::OffsetDateTime;
+
 use crate::app::Context;
 use crate::base::error::{Error, Result, codes};
 use crate::base::identifiers::{Identifier, Requirement};
 use crate::base::ids::{self, UserId};
 use crate::base::metadata;
+use crate::base::schema::{Part, invalid_user_id, validation_error};
 use crate::base::timestamp::timestamp;
 use crate::resources::connections::{self, Connection};
 use crate::resources::tickets;
 use model::{Change, Created, Creation, NewUser, Updated, User, UserPatch};
+use store::Deleted;
 
 /// Creates a user in the connection that the request names.
 pub async fn create(ctx: &Context, new: NewUser) -> Result<User> {
@@ -73,15 +81,15 @@ pub async fn create(ctx: &Context, new: NewUser) -> Result<User> {
 /// Creates a user in a connection.
 pub(crate) async fn create_in(ctx: &Context, connection: &Connection, new: NewUser) -> Result<User> {
     check_requirements(connection, &new)?;
+    let id = user_id(ctx, connection, &new)?;
     let password_hash = hash_if_strong(ctx, connection, new.password.as_ref()).await?;
-    let identity_id = new.user_id.clone().unwrap_or_else(|| ids::identity(ctx.now));
     let is_mailed = new.verify_email && connection.is_database();
     let mail = is_mailed.then(|| tickets::verification_mail(ctx)).transpose()?;
     let max_metadata_bytes = ctx.tenant.limits.metadata_bytes;
     let creation = Creation {
         tenant_id: ctx.tenant.id.to_string(),
         connection_id: connection.connection_id.clone(),
-        id: UserId::with_or_without(&connection.strategy, &identity_id),
+        id,
         new,
         password_hash,
         mail,
@@ -96,13 +104,24 @@ pub(crate) async fn create_in(ctx: &Context, connection: &Connection, new: NewUs
     }
 }
 
+/// The id of a new user: the one of the caller, with or without the provider, or a generated one.
+fn user_id(ctx: &Context, connection: &Connection, new: &NewUser) -> Result<UserId> {
+    let identity_id = new.user_id.clone().unwrap_or_else(|| ids::identity(ctx.now));
+    UserId::with_or_without(&connection.strategy, &identity_id).ok_or_else(|| {
+        let about = attributes::find("user_id").and_then(|attribute| attribute.create).unwrap_or_default();
+        validation_error(Part::Payload, &[invalid_user_id("user_id", about, &identity_id)])
+    })
+}
+
+/// The error of a user without a property that its connection requires.
+fn missing(name: &str) -> Error {
+    codes::INVALID_BODY
+        .with_message(format!("Payload validation error: 'Missing required property: {name}'."))
+}
+
 /// Checks a new user against its connection: required identifiers, the username, and whether it has a
 /// password.
 fn check_requirements(connection: &Connection, new: &NewUser) -> Result<()> {
-    let missing = |name: &str| {
-        codes::INVALID_BODY
-            .with_message(format!("Payload validation error: 'Missing required property: {name}'."))
-    };
     if let Some(identifier) =
         connection.first_missing_identifier(|identifier| new.identifier(identifier).is_some())
     {
@@ -125,10 +144,14 @@ fn check_requirements(connection: &Connection, new: &NewUser) -> Result<()> {
 
 /// The user of an id, if the caller may see it.
 pub async fn fetch(ctx: &Context, id: &UserId) -> Result<User> {
-    if !ctx.has("read:users") && !ctx.has("read:user_idp_tokens") {
-        ctx.must_be(id.as_str())?;
-    }
-    store::fetch(ctx.db(), &ctx.tenant.id, id.as_str()).await?.ok_or_else(|| codes::INEXISTENT_USER.into())
+    let issued_at = ctx.own_token(&["read:users", "read:user_idp_tokens"], id)?;
+    find(ctx, id.as_str(), issued_at).await?.ok_or_else(|| inexistent(issued_at))
+}
+
+/// The error for a user that does not exist: 401 if it is the subject of the token, which ended with the user or
+/// before.
+pub(crate) fn inexistent(issued_at: Option<OffsetDateTime>) -> Error {
+    if issued_at.is_some() { codes::INVALID_TOKEN.into() } else { codes::INEXISTENT_USER.into() }
 }
 
 /// The existing ones of some users, in the order of the ids.
@@ -136,14 +159,15 @@ pub async fn fetch_all(ctx: &Context, user_ids: &[String]) -> Result<Vec<User>> 
     store::fetch_all(ctx.db(), &ctx.tenant.id, user_ids).await
 }
 
-/// Rejects an id without a user.
-pub async fn must_exist(ctx: &Context, id: &UserId) -> Result<()> {
-    find(ctx, id.as_str()).await?.map(drop).ok_or_else(|| codes::INEXISTENT_USER.into())
+/// Rejects an id without a user. `issued_at` is that of the user's own token.
+pub async fn must_exist(ctx: &Context, id: &UserId, issued_at: Option<OffsetDateTime>) -> Result<()> {
+    find(ctx, id.as_str(), issued_at).await?.map(drop).ok_or_else(|| inexistent(issued_at))
 }
 
-/// The user of an id, whatever the caller's scopes are.
-pub(crate) async fn find(ctx: &Context, id: &str) -> Result<Option<User>> {
-    store::fetch(ctx.db(), &ctx.tenant.id, id).await
+/// The user of an id, whatever the caller's scopes are. `issued_at` is that of the user's own token: `None` is also
+/// returned if the token is not valid.
+pub(crate) async fn find(ctx: &Context, id: &str, issued_at: Option<OffsetDateTime>) -> Result<Option<User>> {
+    store::fetch(ctx.db(), &ctx.tenant.id, id, issued_at).await
 }
 
 /// Changes a user.
@@ -153,9 +177,17 @@ pub async fn update(
     mut patch: UserPatch,
     if_match: Option<Vec<String>>,
 ) -> Result<User> {
-    ensure_may_update(ctx, id, &patch)?;
-    let identity =
-        if patch.addresses_identity() { Some(identity::resolve(ctx, id, &mut patch).await?) } else { None };
+    let issued_at = own_token(ctx, id, &patch)?;
+    let identity = if patch.addresses_identity() {
+        // A token that is not valid learns nothing of connections and identities.
+        if issued_at.is_some() {
+            must_exist(ctx, id, issued_at).await?;
+        }
+        Some(identity::resolve(ctx, id, &mut patch).await?)
+    } else {
+        None
+    };
+    let identifier = identity.as_ref().and_then(|identity| identity.identifiers.as_ref()?.first().copied());
     let is_of_secondary = identity.as_ref().is_some_and(model::IdentityChange::is_of_secondary);
     let is_mailed = patch.verify_email && !is_of_secondary;
     let mut change = Change {
@@ -166,6 +198,7 @@ pub async fn update(
         user_metadata: patch.user_metadata,
         app_metadata: patch.app_metadata,
         if_match,
+        issued_at,
         author: ctx.author.clone(),
         max_metadata_bytes: ctx.tenant.limits.metadata_bytes,
     };
@@ -182,22 +215,25 @@ pub async fn update(
     match updated {
         Updated::Done(user) => Ok(*user),
         // The user or, since it was resolved, its secondary identity is gone.
-        Updated::NoSuchUser if is_of_secondary => Err(codes::PATCH_CONNECTION_UNSUITABLE.into()),
-        Updated::NoSuchUser => Err(codes::INEXISTENT_USER.into()),
+        Updated::NoSuchUser if is_of_secondary && issued_at.is_none() => {
+            Err(codes::PATCH_CONNECTION_UNSUITABLE.into())
+        }
+        Updated::NoSuchUser => Err(inexistent(issued_at)),
         Updated::Mismatch(etag) => Err(Error::precondition_failed(etag)),
         Updated::Oversized(field) => Err(metadata::too_large(&field, ctx.tenant.limits.metadata_bytes)),
+        Updated::NoIdentifier => Err(missing(identifier.unwrap_or_default())),
     }
 }
 
-/// Rejects a patch beyond the caller's scopes.
-fn ensure_may_update(ctx: &Context, id: &UserId, patch: &UserPatch) -> Result<()> {
-    if ctx.has("update:users") || (patch.is_only_app_metadata() && ctx.has("update:users_app_metadata")) {
-        return Ok(());
+/// Rejects a patch beyond the caller's scopes. The time of issue of the user's own token, if the access rests on it.
+fn own_token(ctx: &Context, id: &UserId, patch: &UserPatch) -> Result<Option<OffsetDateTime>> {
+    if patch.is_only_app_metadata() && ctx.has("update:users_app_metadata") {
+        return Ok(None);
     }
-    if ctx.has("update:current_user_metadata") {
-        ctx.must_be(id.as_str())?;
-        if patch.is_only_user_metadata() {
-            return Ok(());
+    if ctx.has("update:users") || ctx.has("update:current_user_metadata") {
+        let issued_at = ctx.own_token(&["update:users"], id)?;
+        if issued_at.is_none() || patch.is_only_user_metadata() {
+            return Ok(issued_at);
         }
     }
     Err(codes::FIELDS_BEYOND_SCOPE.into())
@@ -218,11 +254,10 @@ async fn hash_if_strong(
 
 /// Deletes a user with all identities. Succeeds without such a user.
 pub async fn delete(ctx: &Context, id: &UserId, if_match: Option<&[String]>) -> Result<()> {
-    if !ctx.has("delete:users") {
-        ctx.must_be(id.as_str())?;
-    }
-    match store::delete(ctx.db(), &ctx.tenant.id, id.as_str(), if_match, &ctx.author).await? {
-        None => Ok(()),
-        Some(etag) => Err(Error::precondition_failed(etag)),
+    let issued_at = ctx.own_token(&["delete:users"], id)?;
+    match store::delete(ctx.db(), &ctx.tenant.id, id.as_str(), if_match, issued_at, &ctx.author).await? {
+        Deleted::NoSuchUser if issued_at.is_some() => Err(inexistent(issued_at)),
+        Deleted::Done | Deleted::NoSuchUser => Ok(()),
+        Deleted::Mismatch(etag) => Err(Error::precondition_failed(etag)),
     }
 }

@@ -342,12 +342,6 @@ pub struct User {
 }
 
 impl User {
-    /// Whether an administrator blocked the user.
-    pub fn is_blocked(&self) -> bool {
-        let profile = serde_json::from_str(&self.profile).ok().and_then(Object::of);
-        profile.and_then(|profile| profile.value("blocked")).unwrap_or(false)
-    }
-
     /// The entity tag (RFC 9110, 8.8.3): strong, and never the same for two states, not even for a user that
     /// was deleted and created again.
     pub fn etag(&self) -> String {
@@ -391,6 +385,8 @@ pub(crate) struct Change {
     pub app_metadata: MetadataPatch,
     /// Entity tags of which one has to be the current one.
     pub if_match: Option<Vec<String>>,
+    /// The time of issue of the user's own token, if the change is made by it.
+    pub issued_at: Option<OffsetDateTime>,
     pub author: Author,
     /// The limit of each metadata field after the merge.
     pub max_metadata_bytes: i64,
@@ -403,6 +399,8 @@ pub(crate) struct IdentityChange {
     pub identity_id: String,
     pub password_hash: Option<String>,
     pub remove_password: bool,
+    /// Identifying attributes of the connection, if the change removes one: the identity has to keep one of them.
+    pub identifiers: Option<Vec<&'static str>>,
     /// Of a secondary identity; a primary one has the user's own attributes.
     pub profile_data: Option<ProfileDataChange>,
 }
@@ -427,9 +425,12 @@ pub struct ProfileDataChange {
 #[derive(Debug)]
 pub(crate) enum Updated {
     Done(Box<User>),
+    /// Or the user's own token is not valid.
     NoSuchUser,
     /// The precondition does not hold; the current entity tag.
     Mismatch(String),
     /// The metadata field that would be too large.
     Oversized(String),
+    /// The identity would have no identifier left.
+    NoIdentifier,
 }

@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use sqlx::PgConnection;
 use sqlx::types::Json;
+use time::OffsetDateTime;
 
 use super::document::identities;
 use super::model::{Change, Created, Creation, IdentityChange, Updated, User};
@@ -37,7 +38,7 @@ const DEADLOCK_PAUSE: Duration = Duration::from_millis(50);
 
 static FETCH: Statement = Statement::new("users.fetch", include_str!("sql/fetch.sql"));
 
-/// The batch of reads by tenant and id.
+/// The batch of reads by tenant and id; with the time of issue of the user's own token, if it is read by that.
 pub(crate) struct Fetch;
 
 impl RegisteredBatch for Fetch {
@@ -48,13 +49,13 @@ impl RegisteredBatch for Fetch {
 }
 
 impl Batch for Fetch {
-    type Item = (String, String);
+    type Item = (String, String, Option<OffsetDateTime>);
     type Output = Option<User>;
     type Key = ();
     const IDEMPOTENT: bool = true;
     const PER_THREAD: bool = true;
 
-    fn tenant((tenant, _): &Self::Item) -> &str {
+    fn tenant((tenant, ..): &Self::Item) -> &str {
         tenant
     }
 
@@ -66,10 +67,15 @@ impl Batch for Fetch {
         connection: &mut PgConnection,
         items: &[&Self::Item],
     ) -> Result<Vec<Option<Option<User>>>, sqlx::Error> {
-        let tenants: Vec<&str> = items.iter().map(|(tenant, _)| tenant.as_str()).collect();
-        let user_ids: Vec<&str> = items.iter().map(|(_, user_id)| user_id.as_str()).collect();
-        let rows: Vec<FetchRow> =
-            FETCH.bind("tenant_id", tenants).bind("user_id", user_ids).fetch_all(connection).await?;
+        let tenants: Vec<&str> = items.iter().map(|item| item.0.as_str()).collect();
+        let user_ids: Vec<&str> = items.iter().map(|item| item.1.as_str()).collect();
+        let times: Vec<Option<OffsetDateTime>> = items.iter().map(|item| item.2).collect();
+        let rows: Vec<FetchRow> = FETCH
+            .bind("tenant_id", tenants)
+            .bind("user_id", user_ids)
+            .bind("issued_at", times)
+            .fetch_all(connection)
+            .await?;
         let mut users = vec![Some(None); items.len()];
         for row in rows {
             users[batch_index(row.n)?] = Some(Some(row.user));
@@ -85,15 +91,25 @@ struct FetchRow {
     user: User,
 }
 
-pub(crate) async fn fetch(db: &Db, tenant: &str, user_id: &str) -> Result<Option<User>, Error> {
-    db.run::<Fetch>((tenant.to_owned(), user_id.to_owned())).await
+/// `issued_at` is that of the user's own token: `None` is also returned if the token is not valid.
+pub(crate) async fn fetch(
+    db: &Db,
+    tenant: &str,
+    user_id: &str,
+    issued_at: Option<OffsetDateTime>,
+) -> Result<Option<User>, Error> {
+    db.run::<Fetch>((tenant.to_owned(), user_id.to_owned(), issued_at)).await
 }
 
 /// The existing ones of some users of one tenant, in the order of the ids.
 pub(crate) async fn fetch_all(db: &Db, tenant: &str, user_ids: &[String]) -> Result<Vec<User>, Error> {
     let tenants = vec![tenant; user_ids.len()];
-    let mut rows: Vec<FetchRow> =
-        FETCH.bind("tenant_id", tenants).bind("user_id", user_ids).fetch_all(db).await?;
+    let mut rows: Vec<FetchRow> = FETCH
+        .bind("tenant_id", tenants)
+        .bind("user_id", user_ids)
+        .bind("issued_at", vec![None::<OffsetDateTime>; user_ids.len()])
+        .fetch_all(db)
+        .await?;
     rows.sort_by_key(|row| row.n);
     Ok(rows.into_iter().map(|row| row.user).collect())
 }
@@ -151,6 +167,7 @@ impl Batch for Update {
             )
             .bind("author", of_each(items, |change| change.author.literal()))
             .bind("max_metadata_bytes", of_each(items, |change| change.max_metadata_bytes))
+            .bind("issued_at", of_each(items, |change| change.issued_at))
             .fetch_all(connection)
             .await?;
         // In a batch, no row can also mean a locked one; that request runs again alone.
@@ -175,6 +192,13 @@ struct OutcomeRow {
     oversized_field: Option<String>,
     #[sqlx(flatten)]
     user: User,
+}
+
+#[derive(sqlx::FromRow)]
+struct IdentityOutcomeRow {
+    keeps_identifier: bool,
+    #[sqlx(flatten)]
+    outcome: OutcomeRow,
 }
 
 impl From<OutcomeRow> for Updated {
@@ -239,7 +263,9 @@ pub(crate) async fn update_identity(
             .bind("unset_profile_data", profile_data.map(|change| &change.unset))
             .bind("issue", mail.map(|mail| Json(mail.parameter())))
             .bind("max_metadata_bytes", change.max_metadata_bytes)
-            .fetch_optional::<OutcomeRow>(db)
+            .bind("identifiers", &identity.identifiers)
+            .bind("issued_at", change.issued_at)
+            .fetch_optional::<IdentityOutcomeRow>(db)
     };
     let row = match attempt().await {
         // Two users who take each other's identifiers lock each other out. One of them is repeated after the
@@ -251,7 +277,11 @@ pub(crate) async fn update_identity(
         row => row,
     };
     let row = row.map_err(|e| change_error(e, TAKEN_ON_UPDATE, change.max_metadata_bytes))?;
-    Ok(row.map_or(Updated::NoSuchUser, Updated::from))
+    Ok(match row {
+        None => Updated::NoSuchUser,
+        Some(row) if row.outcome.mismatched_etag.is_none() && !row.keeps_identifier => Updated::NoIdentifier,
+        Some(row) => row.outcome.into(),
+    })
 }
 
 /// The error response for a failed creation or change. `bounded_metadata` names the field that is too large.
@@ -359,22 +389,37 @@ pub(crate) async fn create(db: &Db, creation: Creation) -> Result<Created, Error
 
 static DELETE: Statement = Statement::new("users.delete", include_str!("sql/delete.sql"));
 
-/// Deletes a user, if it exists. The current entity tag if the precondition does not hold.
+/// The outcome of a deletion.
+pub(crate) enum Deleted {
+    Done,
+    /// Or the user's own token is not valid.
+    NoSuchUser,
+    /// The precondition does not hold; the current entity tag.
+    Mismatch(String),
+}
+
+/// Deletes a user. `issued_at` is that of the user's own token.
 pub(crate) async fn delete(
     db: &Db,
     tenant: &str,
     user_id: &str,
     if_match: Option<&[String]>,
+    issued_at: Option<OffsetDateTime>,
     author: &Author,
-) -> Result<Option<String>, Error> {
-    let mismatch: Option<(String,)> = DELETE
+) -> Result<Deleted, Error> {
+    let row: Option<(String, bool)> = DELETE
         .bind("tenant_id", tenant)
         .bind("user_id", user_id)
         .bind("if_match", if_match)
         .bind("author", author.literal())
+        .bind("issued_at", issued_at)
         .fetch_optional(db)
         .await?;
-    Ok(mismatch.map(|(tag,)| quoted(&tag)))
+    Ok(match row {
+        None => Deleted::NoSuchUser,
+        Some((_, true)) => Deleted::Done,
+        Some((tag, false)) => Deleted::Mismatch(quoted(&tag)),
+    })
 }
 
 /// The identity of a user that a change addresses.

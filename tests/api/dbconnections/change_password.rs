@@ -1,9 +1,10 @@
 //! `POST /dbconnections/change_password`.
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::smtp::MailServer;
-use crate::support::{CONNECTION, PASSWORD, Response, Tenant, form, send};
+use crate::support::{CONNECTION, PASSWORD, Response, Tenant, form, on_server, send, sql};
 use crate::tickets::{has_password, open, path, set_password};
 
 const PATH: &str = "/dbconnections/change_password";
@@ -67,6 +68,50 @@ async fn identity_gets_at_most_ten_mails_an_hour() {
         assert_eq!(request_link(&tenant, user["email"].as_str().unwrap()).await.status, 200);
     }
     assert_eq!(server.deliver(&tenant, 0).await, 10);
+}
+
+/// Waits until this many requests for a link wait for a lock.
+async fn wait_for_blocked(requests: usize) {
+    let query = "select pid from pg_stat_activity where wait_event_type = 'Lock' and query like '%a ticket for a new password and its mail%'";
+    while sql(query, &[]).await.len() < requests {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn simultaneous_requests_do_not_exceed_the_limit() {
+    let (tenant, server) = (Tenant::new().await, MailServer::start().await);
+    let user = tenant.user(json!({ "verify_email": false })).await;
+    let email = user["email"].as_str().unwrap();
+    for _ in 0..9 {
+        assert_eq!(request_link(&tenant, email).await.status, 200);
+    }
+    // All requests are counted, or wait to be counted, before one of them can create a ticket.
+    let (locked, rows_locked) = tokio::sync::oneshot::channel();
+    let name = tenant.name.clone();
+    let holder = tokio::spawn(on_server(async move {
+        use sqlx::Connection;
+        let options = crate::support::server().database.connect_options().unwrap();
+        let mut connection = sqlx::PgConnection::connect_with(&options).await.unwrap();
+        let mut transaction = connection.begin().await.unwrap();
+        sqlx::query("select from identities where tenant_id = $1 for update")
+            .bind(name)
+            .execute(&mut *transaction)
+            .await
+            .unwrap();
+        locked.send(()).unwrap();
+        wait_for_blocked(3).await;
+        transaction.commit().await.unwrap();
+    }));
+    rows_locked.await.unwrap();
+    for answer in join_all((0..3).map(|_| request_link(&tenant, email))).await {
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+    holder.await.unwrap();
+    assert_eq!(server.deliver(&tenant, 0).await, 10);
+    let other = tenant.user(json!({ "verify_email": false })).await;
+    join_all((0..30).map(|_| request_link(&tenant, other["email"].as_str().unwrap()))).await;
+    assert_eq!(server.deliver(&tenant, 0).await, 10, "all of the limit is used");
 }
 
 #[tokio::test]

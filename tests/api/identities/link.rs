@@ -160,7 +160,13 @@ async fn errors_name_the_reason_and_change_nothing() {
             (400, "operation_not_supported", "Main identity and the new one are the same."),
         ),
         (&primary, json!({ "provider": "auth0", "user_id": "nobody" }), not_found),
-        (&primary, json!({ "provider": "auth0", "user_id": "auth0|" }), not_found),
+        (
+            &primary,
+            json!({ "provider": "auth0", "user_id": "auth0|" }),
+            invalid(
+                "Payload validation error: 'Object didn't pass validation for format user-id: auth0|' on property user_id (user_id of the secondary user account being linked).",
+            ),
+        ),
         (&primary, with(named(&in_second), "connection_id", first.clone()), not_found),
         (&primary, json!({ "provider": "google-oauth2", "user_id": "1" }), not_configured),
         (&primary, with(named(&other), "connection_id", json!("con_0123456789abcdef")), not_configured),

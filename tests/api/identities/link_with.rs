@@ -3,21 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{assert_consistent, bare};
-use crate::support::{Response, Tenant, now, on_server, path_of, send, server};
-
-/// Signs claims with the tenant's key.
-async fn sign(tenant: &Tenant, claims: Value) -> String {
-    let name = tenant.name.clone();
-    on_server(async move {
-        roster::tenancy::by_name(&server().app.db, &server().app.vault, &name)
-            .await
-            .unwrap()
-            .unwrap()
-            .sign(&claims)
-            .unwrap()
-    })
-    .await
-}
+use crate::support::{PASSWORD, Response, Tenant, now, path_of, send};
 
 fn id_claims(tenant: &Tenant, user: &Value) -> Value {
     json!({ "iss": format!("https://{}/", tenant.host), "sub": user["user_id"], "aud": "app", "iat": now(), "exp": now() + 600 })
@@ -25,10 +11,7 @@ fn id_claims(tenant: &Tenant, user: &Value) -> Value {
 
 /// A user's own access token, issued to the client `app`.
 async fn own_token(tenant: &Tenant, user: &Value) -> String {
-    let mut claims = id_claims(tenant, user);
-    claims["aud"] = json!([tenant.audience, "https://userinfo.example.com"]);
-    (claims["azp"], claims["scope"]) = (json!("app"), json!("openid update:current_user_identities"));
-    sign(tenant, claims).await
+    tenant.own_token(user, "openid update:current_user_identities", now()).await
 }
 
 async fn link_with(tenant: &Tenant, primary: &Value, proof: &str) -> Response {
@@ -41,7 +24,7 @@ async fn link_with(tenant: &Tenant, primary: &Value, proof: &str) -> Response {
 async fn owner_of_both_accounts_links_and_unlinks_them() {
     let tenant = Tenant::new().await;
     let (primary, secondary) = (tenant.user(json!({})).await, tenant.user(json!({})).await);
-    let proof = sign(&tenant, id_claims(&tenant, &secondary)).await;
+    let proof = tenant.sign(id_claims(&tenant, &secondary)).await;
     let answer = link_with(&tenant, &primary, &proof).await;
     assert_eq!(
         (answer.status, &answer.json[1]["user_id"]),
@@ -63,20 +46,20 @@ async fn link_with_is_verified() {
     let stranger = Tenant::new().await;
     let (primary, secondary) = (tenant.user(json!({})).await, tenant.user(json!({})).await);
     let claims = id_claims(&tenant, &secondary);
-    let good = sign(&tenant, claims.clone()).await;
+    let good = tenant.sign(claims.clone()).await;
     let changed = |key: &str, value: Value| {
         let mut claims = claims.clone();
         claims[key] = value;
         if claims[key].is_null() {
             claims.as_object_mut().unwrap().remove(key);
         }
-        sign(&tenant, claims)
+        tenant.sign(claims)
     };
     let (body, signature) = good.rsplit_once('.').unwrap();
     let invalid = "Invalid token (link_with).";
     let wrong_aud = "JWT (link_with) must have an aud claim that matches that of the calling token's azp.";
     for (proof, message) in [
-        (sign(&stranger, claims.clone()).await, invalid),
+        (stranger.sign(claims.clone()).await, invalid),
         (format!("{body}.{}", signature.chars().rev().collect::<String>()), invalid),
         (format!("{body}."), invalid),
         ("nonsense".into(), invalid),
@@ -89,6 +72,7 @@ async fn link_with_is_verified() {
         (changed("exp", json!(now() - 1)).await, invalid),
         (changed("exp", Value::Null).await, invalid),
         (changed("iat", json!(now() + 60)).await, invalid),
+        (changed("iat", Value::Null).await, invalid),
         (
             changed("iss", json!("https://elsewhere.example.com/")).await,
             "JWT (link_with) must have the same issuer as the calling user.",
@@ -126,11 +110,41 @@ async fn scope_of_the_own_identities_links_no_account_by_id() {
             "Some fields cannot be updated with the permissions granted by the bearer token scopes"
         )
     );
-    let proof = sign(&tenant, id_claims(&tenant, &mine)).await;
+    let proof = tenant.sign(id_claims(&tenant, &mine)).await;
     let not_mine =
         (403, Some("insufficient_scope"), "User to be acted on does not match subject in bearer token.");
     assert_eq!(post(&other, json!({ "link_with": proof })).await.error(), not_mine);
     let path = format!("{}/identities/auth0/x", path_of(&other));
     assert_eq!(send(tenant.request("DELETE", &path).bearer_auth(&token)).await.error(), not_mine);
     assert_eq!(tenant.get(&path_of(&other)).await.status, 200);
+}
+
+#[tokio::test]
+async fn link_with_ends_with_the_deletion_or_another_password_of_its_account() {
+    let tenant = Tenant::new().await;
+    for end in ["nothing", "creation", "password"] {
+        let (primary, secondary) = (tenant.user(json!({})).await, tenant.user(json!({})).await);
+        tenant.age_users().await;
+        let mut claims = id_claims(&tenant, &secondary);
+        claims["iat"] = json!(now() - 60);
+        let proof = tenant.sign(claims).await;
+        match end {
+            "creation" => {
+                assert_eq!(tenant.delete(&path_of(&secondary)).await.status, 204);
+                tenant.user(json!({ "user_id": secondary["user_id"] })).await;
+            }
+            "password" => {
+                let patch = json!({ "password": format!("{PASSWORD}-2") });
+                assert_eq!(tenant.patch(&path_of(&secondary), patch).await.status, 200);
+            }
+            _ => {}
+        }
+        let answer = link_with(&tenant, &primary, &proof).await;
+        if end == "nothing" {
+            assert_eq!(answer.status, 201, "{}", answer.text);
+        } else {
+            assert_eq!(answer.error(), (400, Some("invalid_token"), "Invalid token (link_with)."), "{end}");
+            assert_eq!(tenant.get(&path_of(&secondary)).await.status, 200, "{end}");
+        }
+    }
 }

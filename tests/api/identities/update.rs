@@ -1,9 +1,10 @@
 //! `PATCH /api/v2/users/{id}` of users with several identities.
 
+use roster::base::identifiers::Requirement;
 use serde_json::{Value, json};
 
 use super::{SECOND, bare, has_password, link, linked, tenant_of_two, unlink};
-use crate::support::{CONNECTION, PASSWORD, Tenant, path_of, sql, unique};
+use crate::support::{CONNECTION, PASSWORD, Tenant, now, path_of, send, sql, unique};
 
 /// A user with a secondary identity in the other connection.
 async fn across_connections(tenant: &Tenant) -> (Value, Value) {
@@ -18,7 +19,13 @@ async fn known_by(tenant: &Tenant, identity: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn connection_of_a_secondary_addresses_the_secondary() {
-    let tenant = tenant_of_two().await;
+    let tenant = Tenant::with(|config| {
+        let mut second = config.connections[0].clone();
+        second.name = SECOND.into();
+        second.attributes.as_mut().unwrap().email = Some(Requirement::Optional);
+        config.connections.push(second);
+    })
+    .await;
     let (primary, secondary) = across_connections(&tenant).await;
     let before = known_by(&tenant, bare(&primary)).await;
     let new = format!("{}@example.com", unique("new"));
@@ -63,6 +70,9 @@ async fn connection_of_a_secondary_addresses_the_secondary() {
     let document = tenant.get(&path_of(&primary)).await.json;
     assert_eq!(document["app_metadata"], json!({ "a": 1 }), "metadata stays the user's");
     tenant.user(json!({ "connection": SECOND, "email": secondary["email"] })).await;
+    let last = tenant.patch(&path_of(&primary), json!({ "connection": SECOND, "username": null })).await;
+    let message = "Payload validation error: 'Missing required property: email'.";
+    assert_eq!(last.error(), (400, Some("invalid_body"), message), "the primary's address is another one");
     let (_, changes) = tenant.journal(primary["user_id"].as_str().unwrap()).await.remove(2);
     assert_eq!(changes["identities"]["before"][1]["profileData"]["email"], secondary["email"]);
     assert_eq!(changes["identities"]["after"][1]["profileData"]["email"], json!(new));
@@ -79,6 +89,12 @@ async fn password_of_a_secondary_is_its_own() {
     assert!(answer.json.get("last_password_reset").is_none());
     assert!(has_password(&tenant, bare(&secondary), "An0ther-Secret").await);
     assert!(has_password(&tenant, bare(&primary), PASSWORD).await);
+    tenant.age_users().await;
+    for (issued_at, status) in [(now() - 60, 401), (now(), 200)] {
+        let token = tenant.own_token(&primary, "read:current_user", issued_at).await;
+        let answer = send(tenant.request("GET", &path_of(&primary)).bearer_auth(token)).await;
+        assert_eq!(answer.status, status, "it can have been the password of the token's login");
+    }
     let (_, changes) = tenant.journal(primary["user_id"].as_str().unwrap()).await.pop().unwrap();
     assert_eq!(changes, json!({ "password": { "after": "*****" } }));
     unlink(&tenant, &primary, bare(&secondary)).await;

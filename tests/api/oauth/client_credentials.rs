@@ -72,6 +72,95 @@ async fn request_accepts_forms_basic_authentication_and_null() {
     assert_eq!(token(&tenant, json!({ "organization": null, "extra": 1 })).await.status, 200);
 }
 
+/// A token request whose client is in the `Authorization` header.
+async fn by_header(tenant: &Tenant, credentials: &str, more: Value) -> Response {
+    let mut body = json!({ "grant_type": "client_credentials", "audience": tenant.audience });
+    for (key, value) in more.as_object().unwrap() {
+        body[key] = value.clone();
+    }
+    let header = format!("Basic {}", STANDARD.encode(credentials));
+    send(tenant.request("POST", "/oauth/token").header("authorization", header).json(&body)).await
+}
+
+#[tokio::test]
+async fn request_has_one_client_and_one_credential() {
+    let tenant = Tenant::new().await;
+    let (id, secret) = (tenant.client.client_id.as_str(), tenant.client.client_secret.as_str());
+    let basic = format!("{id}:{secret}");
+    let two_credentials = "A client can authenticate in one way only";
+    let two_clients = "The client_id is not that of the Authorization header";
+    let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    for (more, description) in [
+        (json!({ "client_secret": secret }), two_credentials),
+        (json!({ "client_secret": "wrong" }), two_credentials),
+        (json!({ "client_id": id, "client_secret": secret }), two_credentials),
+        (json!({ "client_id": "another", "client_secret": "theirs" }), two_credentials),
+        (json!({ "client_assertion": "a.b.c", "client_assertion_type": kind }), two_credentials),
+        (json!({ "client_id": "another" }), two_clients),
+    ] {
+        let answer = by_header(&tenant, &basic, more.clone()).await;
+        assert_eq!(answer.status, 400, "{more}: {}", answer.text);
+        assert_eq!(
+            answer.json,
+            json!({ "error": "invalid_request", "error_description": description }),
+            "{more}"
+        );
+    }
+    for more in [
+        json!({ "client_id": id }),
+        json!({ "client_id": "", "client_secret": "" }),
+        json!({ "client_secret": null }),
+    ] {
+        let answer = by_header(&tenant, &basic, more.clone()).await;
+        assert_eq!(answer.status, 200, "{more}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn secret_in_the_header_is_encoded_as_a_form_or_not_at_all() {
+    let secrets = [
+        "plain",
+        "a b",
+        "a+b",
+        "a%20b",
+        "100%",
+        "%",
+        "a:b",
+        "ä+ö %26",
+        "%2B+%2b",
+        "+",
+        "%C3",
+        "\"{}=&\"",
+        "a%00b",
+    ];
+    let tenant = Tenant::with(|config| {
+        for (n, secret) in secrets.iter().enumerate() {
+            let mut client = config.clients[0].clone();
+            (client.name, client.client_id) = (format!("Client {n}"), Some(format!("client{n}")));
+            client.client_secret = Some((*secret).to_owned().into());
+            config.clients.push(client);
+        }
+    })
+    .await;
+    for (n, secret) in secrets.iter().enumerate() {
+        let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        let percent =
+            percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC).to_string();
+        for sent in [*secret, &encoded, &percent] {
+            let answer = by_header(&tenant, &format!("client{n}:{sent}"), json!({})).await;
+            assert_eq!(answer.status, 200, "{secret} as {sent}: {}", answer.text);
+        }
+        for wrong in [format!("{secret}x"), format!("{encoded}+"), String::new()] {
+            let answer = by_header(&tenant, &format!("client{n}:{wrong}"), json!({})).await;
+            assert_eq!(
+                (answer.status, &answer.json["error"]),
+                (401, &json!("access_denied")),
+                "{secret} as {wrong}"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn audience_accepts_any_host_of_the_tenant_with_any_port() {
     let tenant = Tenant::new().await;

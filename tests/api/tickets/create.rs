@@ -1,5 +1,6 @@
 //! `POST /api/v2/tickets/password-change` and `/email-verification`.
 
+use roster::base::identifiers::Requirement;
 use serde_json::json;
 
 use crate::support::{CONNECTION, Tenant, send, sql};
@@ -121,7 +122,10 @@ async fn invalid_requests_are_rejected_with_the_violation() {
 
 #[tokio::test]
 async fn user_without_an_address_gets_no_ticket() {
-    let tenant = Tenant::new().await;
+    let tenant = Tenant::with(|config| {
+        config.connections[0].attributes.as_mut().unwrap().email = Some(Requirement::Optional);
+    })
+    .await;
     let user = tenant.user(json!({ "username": "nameless" })).await;
     assert_eq!(tenant.patch(&crate::support::path_of(&user), json!({ "email": null })).await.status, 200);
     for path in [PASSWORD_CHANGE, EMAIL_VERIFICATION] {

@@ -70,14 +70,14 @@ fn cases(tenant: &str, connection_id: &str) -> Vec<Case> {
         statement: "users.update",
         arguments: format!(
             "array['{tenant}'], array['auth0|1'], '{{\"{{}}\"}}', '{{\"{{}}\"}}', array[{patch}], array[null], \
-             array[null], array[{author}], array[2000000]"
+             array[null], array[{author}], array[2000000], array[null::timestamptz]"
         ),
     };
     let update_identity = |patch: &str| Case {
         statement: "users.update_identity",
         arguments: format!(
             "'{tenant}', 'auth0|1', '{{\"email\": \"new@example.com\"}}', '{{}}', {patch}, null, null, {author}, \
-             'auth0', '1', null, false, null, null, null, 2000000"
+             'auth0', '1', null, false, null, null, null, 2000000, null, null"
         ),
     };
     let case = |statement, arguments: String| Case { statement, arguments };
@@ -96,18 +96,22 @@ fn cases(tenant: &str, connection_id: &str) -> Vec<Case> {
                  array[null], array['{connection_id}'], array[2000000], true"
             ),
         ),
-        case("users.delete", format!("'{tenant}', 'auth0|1', null, {author}")),
+        case("users.delete", format!("'{tenant}', 'auth0|1', null, {author}, null")),
         case(
             "identities.link",
-            format!("'{tenant}', 'auth0|2', 'auth0|1', 'auth0', '1', null, '{{email}}', {author}"),
+            format!(
+                "'{tenant}', 'auth0|2', 'auth0|1', 'auth0', '1', null, '{{email}}', {author}, null, null"
+            ),
         ),
         case(
             "identities.link",
-            format!("'{tenant}', 'auth0|1', 'auth0|2', 'auth0', '2', null, '{{email}}', {author}"),
+            format!(
+                "'{tenant}', 'auth0|1', 'auth0|2', 'auth0', '2', null, '{{email}}', {author}, null, null"
+            ),
         ),
         case(
             "identities.unlink",
-            format!("'{tenant}', 'auth0|1', 'auth0', '1b', now(), '{{email}}', {author}"),
+            format!("'{tenant}', 'auth0|1', 'auth0', '1b', now(), '{{email}}', {author}, null"),
         ),
         case("erasure.erase", format!("'{tenant}', 'deleted', {author}, array['auth0|1']")),
         case("erasure.erase_by_email", format!("'{tenant}', 'deleted', {author}, 'a@example.com'")),

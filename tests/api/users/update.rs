@@ -1,6 +1,8 @@
 //! `PATCH /api/v2/users/{id}`: the merge rules, then all other rules.
 
 use futures_util::future::join_all;
+use roster::base::identifiers::Requirement;
+use roster::tenant_files::model::AttributesConfig;
 use serde_json::json;
 
 use crate::support::{CONNECTION, PASSWORD, Tenant, execute, on_server, path_of, send, server, unique};
@@ -163,12 +165,15 @@ async fn new_email_is_lower_case_and_unverified_and_frees_the_old_one() {
 
 #[tokio::test]
 async fn email_after_none_is_unverified() {
-    let tenant = Tenant::new().await;
+    let tenant = tenant_of_two_identifiers().await;
     let made = tenant
-        .user(json!({ "email_verified": true, "phone_number": "+15550101", "phone_verified": true }))
+        .user(json!({
+            "username": "jane", "email_verified": true, "phone_number": "+15550101", "phone_verified": true,
+        }))
         .await;
     let user = path_of(&made);
-    tenant.patch(&user, json!({ "email": null, "phone_number": null })).await;
+    let removed = tenant.patch(&user, json!({ "email": null, "phone_number": null })).await;
+    assert_eq!(removed.status, 200, "{}", removed.text);
     let answer =
         tenant.patch(&user, json!({ "email": "other@example.com", "phone_number": "+15550102" })).await;
     assert_eq!(
@@ -181,6 +186,108 @@ async fn email_after_none_is_unverified() {
         tenant.patch(&user, json!({ "email": "third@example.com", "given_name": "x" })).await.json["email_verified"],
         true
     );
+}
+
+/// A tenant whose users have an e-mail address or a username.
+async fn tenant_of_two_identifiers() -> Tenant {
+    Tenant::with(|config| {
+        config.connections[0].attributes = Some(AttributesConfig {
+            email: Some(Requirement::Optional),
+            username: Some(Requirement::Optional),
+            phone_number: None,
+        });
+    })
+    .await
+}
+
+fn missing(name: &str) -> String {
+    format!("Payload validation error: 'Missing required property: {name}'.")
+}
+
+#[tokio::test]
+async fn required_identifier_cannot_be_removed() {
+    let tenant = Tenant::with(|config| {
+        let mut other = config.connections[0].clone();
+        (other.name, other.attributes) = ("Plain".into(), None);
+        config.connections.push(other.clone());
+        other.name = "Phones".into();
+        other.attributes = Some(AttributesConfig {
+            email: Some(Requirement::Required),
+            username: Some(Requirement::Required),
+            phone_number: Some(Requirement::Required),
+        });
+        config.connections.push(other);
+    })
+    .await;
+    let all = json!({ "username": "jane", "phone_number": "+15550101" });
+    for (connection, more, rejected, removed) in [
+        (CONNECTION, all.clone(), vec!["email"], vec!["username", "phone_number"]),
+        ("Plain", json!({ "phone_number": "+15550101" }), vec!["email"], vec!["username", "phone_number"]),
+        ("Phones", all, vec!["email", "username", "phone_number"], vec![]),
+    ] {
+        let mut more = more;
+        more["connection"] = json!(connection);
+        let user = path_of(&tenant.user(more).await);
+        let before = tenant.get(&user).await.json;
+        for name in rejected {
+            for patch in
+                [json!({ name: null }), json!({ name: null, "nickname": "x", "user_metadata": { "a": 1 } })]
+            {
+                let answer = tenant.patch(&user, patch).await;
+                assert_eq!(answer.error(), (400, Some("invalid_body"), &*missing(name)), "{connection}");
+            }
+        }
+        assert_eq!(tenant.get(&user).await.json, before, "{connection}");
+        for name in removed {
+            let answer = tenant.patch(&user, json!({ name: null })).await;
+            assert_eq!(answer.status, 200, "{connection} {name}: {}", answer.text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn last_identifier_cannot_be_removed() {
+    let tenant = tenant_of_two_identifiers().await;
+    let user = tenant.user(json!({ "username": "jane", "phone_number": "+15550101" })).await;
+    let path = path_of(&user);
+    assert_eq!(tenant.patch(&path, json!({ "email": null })).await.status, 200);
+    let before = tenant.get(&path).await.json;
+    for patch in [json!({ "username": null }), json!({ "username": null, "phone_number": "+15550102" })] {
+        let answer = tenant.patch(&path, patch).await;
+        assert_eq!(answer.error(), (400, Some("invalid_body"), &*missing("email")));
+    }
+    assert_eq!(tenant.get(&path).await.json, before);
+    assert_eq!(tenant.patch(&path, json!({ "phone_number": null })).await.status, 200, "identifies nobody");
+    assert_eq!(tenant.patch(&path, json!({ "email": "new@example.com" })).await.status, 200);
+    assert_eq!(tenant.patch(&path, json!({ "username": null })).await.status, 200);
+    let tag = "\"0-0\"";
+    let stale = tenant.authorized("PATCH", &path).header("if-match", tag).json(&json!({ "email": null }));
+    assert_eq!(send(stale).await.error().0, 412, "the precondition comes first");
+}
+
+#[tokio::test]
+async fn removals_at_once_leave_one_identifier() {
+    let tenant = tenant_of_two_identifiers().await;
+    for n in 0..8 {
+        let user = tenant.user(json!({ "username": format!("jane{n}") })).await;
+        let path = path_of(&user);
+        let (one, other) = tokio::join!(
+            tenant.patch(&path, json!({ "email": null })),
+            tenant.patch(&path, json!({ "username": null }))
+        );
+        assert_eq!(
+            (one.status.min(other.status), one.status.max(other.status)),
+            (200, 400),
+            "{one:?} {other:?}"
+        );
+    }
+    let user = tenant.user(json!({ "username": "overtaken" })).await;
+    let id = user["user_id"].as_str().unwrap();
+    let removal = ["update users set profile = profile - 'username' where tenant_id = $1 and user_id = $2"];
+    let path = path_of(&user);
+    let request = tenant.patch(&path, json!({ "email": null }));
+    let answer = crate::support::overtaken(&removal, [&tenant.name, id], request).await;
+    assert_eq!(answer.error(), (400, Some("invalid_body"), &*missing("email")));
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 -- $1 tenant_id text
 -- $2 digest bytea: SHA-256 of the token
 select t.user_id,
-       t.scope
+       t.scope,
+       t.issued_at
   from access_tokens t
   join clients c
     on c.tenant_id = $1

@@ -1,5 +1,6 @@
 -- Makes a user, the secondary, an identity of another one, the primary. Returns one row: the identities of
--- the primary, null if nothing was linked, and the reasons for that.
+-- the primary, null if nothing was linked, and the reasons for that. A primary whose own token is not valid counts as
+-- none.
 -- The secondary's attributes become the `profileData` of its identity; its metadata goes. The rows of both
 -- users are locked in the order of their ids. The locked rows decide, not the table of identities as it was
 -- when the statement began: an identity that was linked to the secondary while its row was locked by another
@@ -12,11 +13,14 @@
 -- $6 connection_id text: the connection the secondary has to be in; null for any
 -- $7 profile_data text[]: the attributes that `profileData` shows
 -- $8 author text: a journal_author
+-- $9 issued_at timestamptz: of the primary's own token; null for any other caller
+-- $10 secondary_issued_at timestamptz: of the token that proves the secondary; null without one
 with locked as (
     select u.*
       from users u
      where u.tenant_id = $1
        and u.user_id in ($2, $3)
+       and (u.user_id <> $2 or token_is_valid($9, u.profile, u.created_at, u.password_changed_at))
      order by u.user_id
        for update
 ), pair as (
@@ -32,6 +36,7 @@ with locked as (
       join locked b
         on b.user_id = $3
        and b.profile -> 'blocked' is distinct from 'true'
+       and token_is_valid($10, b.profile, b.created_at, b.password_changed_at)
      where a.user_id = $2
        and ($6::text is null or exists (
                select from connections c
@@ -97,6 +102,10 @@ select exists (
            select from locked l
             where l.user_id = $3
               and l.profile -> 'blocked' = 'true') as is_blocked,
+       exists (
+           select from locked l
+            where l.user_id = $3
+              and not token_is_valid($10, l.profile, l.created_at, l.password_changed_at)) as is_proof_invalid,
        exists (
            select from connections c
             where c.tenant_id = $1

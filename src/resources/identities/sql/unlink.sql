@@ -1,5 +1,6 @@
 -- Makes a secondary identity a user again, with its `profileData` for a profile. Returns the identities that
--- are left and whether the identity was one of them before; no row without the user.
+-- are left and whether the identity was one of them before; no row without the user, or for a user's own token that is
+-- not valid.
 -- A block of the user stays with both, so that linking and unlinking does not lift it.
 -- $1 tenant_id text
 -- $2 user_id text
@@ -8,11 +9,13 @@
 -- $5 created_at timestamptz: of the new user
 -- $6 profile_data text[]: the attributes that `profileData` shows
 -- $7 author text: a journal_author
+-- $8 issued_at timestamptz: of the user's own token; null for any other caller
 with before as (
     select u.*
       from users u
      where u.tenant_id = $1
        and u.user_id = $2
+       and token_is_valid($8, u.profile, u.created_at, u.password_changed_at)
        for update
 ), secondary as (
     select b.user_id,

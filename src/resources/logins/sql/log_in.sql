@@ -2,7 +2,7 @@
 -- deletes the user's expired access tokens and stores the new one.
 -- The user is locked first. The login does not happen while an administrator blocks the user, or if the hash
 -- is no longer the one that was verified: `other_hash` is then the present one. No row means that the user
--- has no such identity any more.
+-- has no such identity any more. Tokens of the login are not issued before `valid_from`, whatever the clocks are.
 -- The attempts of the IP address are deleted before those of all addresses, in the order in which they are
 -- locked.
 -- $1 tenant_id text
@@ -81,12 +81,13 @@ with before as (
        and t.user_id = l.user_id
        and t.expires_at < now()
 ), token as (
-    insert into access_tokens (tenant_id, digest, user_id, client_id, scope, expires_at)
+    insert into access_tokens (tenant_id, digest, user_id, client_id, scope, issued_at, expires_at)
     select tenant_id,
            $11,
            user_id,
            $12,
            $13,
+           greatest(clock_timestamp(), created_at, password_changed_at),
            $14
       from logged_in
      where $11::bytea is not null
@@ -101,6 +102,7 @@ with before as (
 )
 select nullif(b.hash, $9) as other_hash,
        u.user_id is null as is_blocked,
+       greatest(u.created_at, u.password_changed_at) as valid_from,
        u.user_id,
        u.profile::text,
        u.identities::text,

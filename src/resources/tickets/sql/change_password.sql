@@ -67,6 +67,7 @@ with before as (
                || case when b.mark_email_as_verified
                         and is_primary_identity(b.provider, b.identity_id, b.user_id)
                        then jsonb '{"email_verified": true}' else '{}' end,
+           password_changed_at = clock_timestamp(),
            version = u.version + 1,
            updated_at = clock_timestamp()
       from used b

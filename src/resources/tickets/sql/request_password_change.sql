@@ -1,20 +1,27 @@
 -- Creates a ticket for a new password and its mail, if an identity of the connection has the address.
 -- Anybody can request one, so an identity gets at most ten an hour. Each request writes a journal entry,
 -- known address or not: the operator sees both, and both cost one write.
+-- Requests for an address run one after the other (`count_password_changes`), so the limit holds for simultaneous ones.
 -- $1 tenant_id text
 -- $2 email text: lower case
 -- $3 connection text
 -- $4 now timestamptz
 -- $5 issue jsonb: Issue::parameter
 -- $6 author text: a journal_author
-with target as (
+with request as (
+    select count_password_changes($1, $3, $2, $4::timestamptz - interval '1 hour') as previous
+), target as (
     select i.tenant_id,
            i.provider,
            i.identity_id,
            i.user_id,
            identity_email(i.provider, i.identity_id, i.email, u.user_id, u.profile) as email,
            p.updated_at as password_since
-      from identities i
+      from request r
+      join identities i
+        on i.tenant_id = $1
+       and i.email = $2
+       and i.connection = $3
       join users u
         on u.tenant_id = $1
        and u.user_id = i.user_id
@@ -22,18 +29,8 @@ with target as (
         on p.tenant_id = $1
        and p.provider = i.provider
        and p.identity_id = i.identity_id
-     where i.tenant_id = $1
-       and i.email = $2
-       and i.connection = $3
-       and (
-               select count(*)
-                 from tickets t
-                where t.tenant_id = $1
-                  and t.provider = i.provider
-                  and t.identity_id = i.identity_id
-                  and t.kind = 'password_change'
-                  and t.created_at > $4::timestamptz - interval '1 hour'
-           ) < 10
+     where r.previous < 10
+       for key share of i
 ), issue as (
     select decode(n.digest, 'base64') as digest,
            n.kind,
@@ -104,7 +101,7 @@ with target as (
            coalesce(t.user_id, $2),
            jsonb_build_object('connection', jsonb_build_object('after', $3::text)),
            ($6::journal_author).*
-      from (values (1)) as request
+      from request r
       left join target t on true
 )
 select user_id

@@ -1,5 +1,5 @@
--- Deletes a user with all identities and the counts of failed logins. Returns a row only if the precondition
--- does not hold: the current entity tag.
+-- Deletes a user with all identities and the counts of failed logins. Returns the entity tag of the user, and whether
+-- the precondition held; no row without the user, or for a user's own token that is not valid.
 -- The user's row is locked first, so that the tag that is compared is the one that is deleted. The rows of
 -- `login_attempts` are locked in the order in which a login locks them: the row of all addresses (`ip` empty)
 -- is last.
@@ -7,11 +7,13 @@
 -- $2 user_id text
 -- $3 if_match text[]: entity tags; null without a precondition
 -- $4 author text: a journal_author
+-- $5 issued_at timestamptz: of the user's own token; null for any other caller
 with before as (
     select u.*
       from users u
      where u.tenant_id = $1
        and u.user_id = $2
+       and token_is_valid($5, u.profile, u.created_at, u.password_changed_at)
        for update
 ), deleted as (
     delete from users u
@@ -47,6 +49,6 @@ with before as (
            ($4::journal_author).*
       from deleted d
 )
-select etag(b.version, b.created_at) as mismatched_etag
+select etag(b.version, b.created_at) as etag,
+       exists (select from deleted) as is_deleted
   from before b
- where not exists (select from deleted)

@@ -1,5 +1,6 @@
 -- Changes what one of a user's identities is known by or proves itself with, together with attributes and
--- metadata of the user. Returns no row if the user is gone or has the identity no more.
+-- metadata of the user. Returns no row if the user is gone or has the identity no more, and for a user's own token
+-- that is not valid. `keeps_identifier` is false if the change would leave the identity without any identifier.
 -- The primary identity's attributes are the profile; those of a secondary one are its `profileData` ($13 and
 -- $14).
 -- A new password ends the counts of failed logins. The rows of `login_attempts` are locked in the order
@@ -20,12 +21,21 @@
 -- $14 unset_profile_data text[]: attributes of a secondary identity to remove; null for the primary
 -- $15 issue jsonb: a ticket and the mail that carries it, to an address not verified; null without a mail
 -- $16 max_metadata_bytes bigint: the limit of each metadata field after the merge
+-- $17 identifiers text[]: attributes of which the identity has to keep one; null if the change removes none of them
+-- $18 issued_at timestamptz: of the user's own token; null for any other caller
 with before as (
-    select u.*
+    select u.*,
+           $17::text[] is null
+               or case when $13::jsonb is null then (u.profile || $3) - $4::text[]
+                       else (select (i.identity -> 'profileData' || $13) - $14::text[]
+                               from jsonb_array_elements(u.identities) as i(identity)
+                              where i.identity ->> 'provider' = $9
+                                and i.identity ->> 'user_id' = $10) end ?| $17 as keeps_identifier
       from users u
      where u.tenant_id = $1
        and u.user_id = $2
        and u.identities @> jsonb_build_array(jsonb_build_object('provider', $9::text, 'user_id', $10::text))
+       and token_is_valid($18, u.profile, u.created_at, u.password_changed_at)
        for no key update of u
 ), changed as (
     update users u
@@ -45,12 +55,15 @@ with before as (
                  from jsonb_array_elements(u.identities)
                  with ordinality as i(identity, place)
            ) end,
+           password_changed_at = case when $11::text is not null or $12 then clock_timestamp()
+                                      else u.password_changed_at end,
            version = u.version + 1,
            updated_at = clock_timestamp()
       from before b
      where u.tenant_id = b.tenant_id
        and u.user_id = b.user_id
        and ($7::text[] is null or etag(u.version, u.created_at) = any($7))
+       and b.keeps_identifier
  returning u.*,
            b.profile as old_profile,
            b.user_metadata as old_user_metadata,
@@ -170,7 +183,8 @@ with before as (
            ($8::journal_author).*
       from changed c
 )
-select null as mismatched_etag,
+select true as keeps_identifier,
+       null as mismatched_etag,
        null as oversized_field,
        u.user_id,
        u.profile::text,
@@ -182,7 +196,8 @@ select null as mismatched_etag,
        u.updated_at
   from changed u
  union all
-select etag(u.version, u.created_at),
+select u.keeps_identifier,
+       case when etag(u.version, u.created_at) <> all($7) then etag(u.version, u.created_at) end,
        null,
        u.user_id,
        u.profile::text,
@@ -193,4 +208,4 @@ select etag(u.version, u.created_at),
        u.created_at,
        u.updated_at
   from before u
- where etag(u.version, u.created_at) <> all($7)
+ where not exists (select from changed)

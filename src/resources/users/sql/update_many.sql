@@ -12,6 +12,7 @@
 -- $7 if_match text[]: entity tags, an array literal each; null without a precondition
 -- $8 author text[]: a journal_author each
 -- $9 max_metadata_bytes bigint[]: the limit of each metadata field after the merge
+-- $10 issued_at timestamptz[]: of the user's own token, which has to be valid; null for any other caller
 with patch as (
     select p.tenant_id,
            p.user_id,
@@ -22,12 +23,13 @@ with patch as (
            p.app_metadata_patch::jsonb,
            p.if_match::text[],
            p.author::journal_author,
-           p.max_metadata_bytes
+           p.max_metadata_bytes,
+           p.issued_at
       from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-                  $9::bigint[])
+                  $9::bigint[], $10::timestamptz[])
       with ordinality as p(
                tenant_id, user_id, set_profile, unset_profile,
-               user_metadata_patch, app_metadata_patch, if_match, author, max_metadata_bytes, n)
+               user_metadata_patch, app_metadata_patch, if_match, author, max_metadata_bytes, issued_at, n)
 ), before as (
     select u.*,
            p.n,
@@ -46,6 +48,7 @@ with patch as (
       join users u
         on u.tenant_id = p.tenant_id
        and u.user_id = p.user_id
+       and token_is_valid(p.issued_at, u.profile, u.created_at, u.password_changed_at)
        for no key update of u skip locked
 ), changed as (
     update users u
