@@ -142,6 +142,8 @@ impl Dev {
             http: Some(self.http),
             https: Some((self.https, local.config()?)),
             workers: settings.server.workers,
+            keep_alive: settings.server.keep_alive,
+            header_timeout: settings.server.header_timeout,
             shutdown_timeout: settings.server.shutdown_timeout,
         };
         let running = server::start(Arc::clone(&app), sockets)?;
@@ -153,7 +155,11 @@ impl Dev {
         let token =
             oauth::mint(&found, "roster-dev", auth::scopes::ALL, found.token_lifetime, now.unix_timestamp())?;
         let at = |scheme: &str, address: Option<SocketAddr>| {
-            address.map(|a| format!("{scheme}://{a}")).unwrap_or_default()
+            let reachable = |a: SocketAddr| match a.ip().is_unspecified() {
+                true => format!("localhost:{}", a.port()),
+                false => a.to_string(),
+            };
+            address.map(|a| format!("{scheme}://{}", reachable(a))).unwrap_or_default()
         };
         let https_url = at("https", running.https);
         let ready = Ready {

@@ -16,6 +16,7 @@ pub(crate) mod wait;
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::{ExposeSecret, SecretString};
 pub(crate) use sqlx::FromRow;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
@@ -71,6 +72,8 @@ pub struct Db {
 pub struct Options {
     /// `postgres://user:password@host:port/database`, or with `?host=/socket/directory`.
     pub url: String,
+    /// The password, in place of one in the URL.
+    pub password: Option<SecretString>,
     /// The size of the general pool. Batches take up to 24 connections beside it, searches half as many and nine.
     /// About twice the cores of the database.
     pub max_connections: u32,
@@ -86,6 +89,7 @@ impl Options {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Self {
             url: url.into(),
+            password: None,
             max_connections: u32::try_from(cores * 2).unwrap_or(4).max(4),
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(10),
@@ -97,6 +101,10 @@ impl Options {
         let options: PgConnectOptions = self.url.parse().map_err(|_| {
             anyhow::anyhow!("the database URL is not of the form postgres://user:password@host:port/database")
         })?;
+        let options = match &self.password {
+            Some(password) => options.password(password.expose_secret()),
+            None => options,
+        };
         let timeout = self.statement_timeout.as_millis().to_string();
         // sqlx logs whole statements, and a search has hundreds of kilobytes.
         Ok(options.disable_statement_logging().application_name("roster").options([

@@ -77,6 +77,9 @@ fn instance(database: &Options, key: &str) -> (Arc<App>, SocketAddr) {
         http: Some("127.0.0.1:0".parse().unwrap()),
         https: None,
         workers: Some(2),
+        // No machine is so slow that a request of a test meets a limit.
+        keep_alive: Duration::from_secs(3600),
+        header_timeout: Duration::from_secs(600),
         shutdown_timeout: Duration::ZERO,
     };
     let running = server::start(Arc::clone(&app), sockets).unwrap();

@@ -86,7 +86,7 @@ impl MailServer {
 
     /// Sends the mails of a tenant that are due a number of hours from now; the number of mails that were attempted.
     pub(crate) async fn deliver(&self, tenant: &Tenant, hours: i64) -> usize {
-        let smtp = Smtp::new(&self.url, "Roster <no-reply@example.com>").unwrap();
+        let smtp = Smtp::new(&self.url, None, "Roster <no-reply@example.com>").unwrap();
         let sender = Sender::Smtp(Box::new(smtp.with_timeout(Duration::from_millis(500))));
         let now = OffsetDateTime::now_utc() + time::Duration::hours(hours);
         let tenant = tenant.name.clone();
