@@ -22,7 +22,11 @@ fn compose() -> Yaml {
 }
 
 fn strings(list: &Yaml) -> Vec<&str> {
-    list.as_vec().unwrap_or_else(|| panic!("{list:?} is no list")).iter().map(|s| s.as_str().unwrap()).collect()
+    list.as_vec()
+        .unwrap_or_else(|| panic!("{list:?} is no list"))
+        .iter()
+        .map(|s| s.as_str().unwrap())
+        .collect()
 }
 
 /// The environment of the service `roster`.
@@ -52,7 +56,11 @@ fn stages() -> Vec<Stage> {
             let (base, name) = arguments.split_once(" AS ").expect("a name for each stage");
             stages.push(Stage { base: base.to_owned(), name: name.to_owned(), instructions: Vec::new() });
         } else {
-            stages.last_mut().unwrap().instructions.push((instruction.to_owned(), arguments.trim().to_owned()));
+            stages
+                .last_mut()
+                .unwrap()
+                .instructions
+                .push((instruction.to_owned(), arguments.trim().to_owned()));
         }
     }
     stages
@@ -74,7 +82,11 @@ fn postgres_is_healthy_after_its_initialization() {
     let test = strings(&postgres["healthcheck"]["test"]);
     assert_eq!(test[..2], ["CMD", "pg_isready"]);
     let option = |name| test.iter().position(|word| *word == name).map(|at| test[at + 1]);
-    assert_eq!(option("-h"), Some("127.0.0.1"), "the server that initializes a volume listens on the Unix socket");
+    assert_eq!(
+        option("-h"),
+        Some("127.0.0.1"),
+        "the server that initializes a volume listens on the Unix socket"
+    );
     assert_eq!(option("-d"), postgres["environment"]["POSTGRES_DB"].as_str());
     assert_eq!(option("-U"), postgres["environment"]["POSTGRES_USER"].as_str());
     let depends = &compose["services"]["roster"]["depends_on"]["postgres"]["condition"];

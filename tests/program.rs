@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,9 @@ use process::{KEY, Logged, Serving, kill, roster};
 use roster::base::vault::Vault;
 use roster::db::Options;
 use serde_json::{Value, json};
+
+/// The time after which something that hangs fails its test.
+const HANGING: Duration = Duration::from_secs(300);
 
 /// A running `roster dev`; killed on drop.
 struct Running {
@@ -74,6 +77,9 @@ fn with_keys<'a>(command: &'a mut Command, url: &str, (key, previous): Keyring<'
     command
         .env("DATABASE_URL", url)
         .env("ROSTER__DATABASE__MAX_CONNECTIONS", "4")
+        // No request meets a limit, however slow the machine is.
+        .env("ROSTER__DATABASE__ACQUIRE_TIMEOUT", "600")
+        .env("ROSTER__DATABASE__STATEMENT_TIMEOUT", "600")
         .env("ROSTER__SECRETS__KEY", key)
         .env("ROSTER__SECRETS__PREVIOUS_KEYS", previous.join(","))
 }
@@ -104,7 +110,7 @@ fn text(path: &Path) -> &str {
 }
 
 async fn send(request: reqwest::RequestBuilder) -> Result<(u16, Value), reqwest::Error> {
-    let response = request.timeout(Duration::from_secs(20)).send().await?;
+    let response = request.timeout(HANGING).send().await?;
     let status = response.status().as_u16();
     let text = response.text().await?;
     Ok((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
@@ -223,10 +229,17 @@ async fn search_over_the_time_limit_is_503_and_the_next_works() {
         let url = format!("{}/api/v2/users?q=email:{}", dev.ready("url"), user["email"].as_str().unwrap());
         send(http.get(url).bearer_auth(dev.ready("token"))).await.unwrap()
     };
+    // A busy machine may exceed the time limit, too.
+    let within_the_limit = async || loop {
+        match search().await {
+            (503, _) => {}
+            answer => return answer,
+        }
+    };
     // Searches of this form have found few users, so the statement for few users runs first, then the full
     // one.
     for _ in 0..6 {
-        assert_eq!(search().await, (200, found.clone()));
+        assert_eq!(within_the_limit().await, (200, found.clone()));
     }
     let mut database = connect(dev.ready("database_url")).await;
     let mut transaction = database.begin().await.unwrap();
@@ -240,7 +253,7 @@ async fn search_over_the_time_limit_is_503_and_the_next_works() {
     }
     transaction.rollback().await.unwrap();
     for _ in 0..6 {
-        assert_eq!(search().await, (200, found.clone()));
+        assert_eq!(within_the_limit().await, (200, found.clone()));
     }
 }
 
@@ -260,6 +273,8 @@ async fn ephemeral_dev_leaves_no_files_or_processes() {
 /// change sets both or none.
 struct Load {
     stop: Arc<AtomicBool>,
+    /// The acknowledged changes of each writer.
+    counts: Vec<Arc<AtomicU64>>,
     writers: Vec<tokio::task::JoinHandle<Writer>>,
 }
 
@@ -270,17 +285,17 @@ struct Writer {
     acknowledged: u64,
     /// The last number that was sent; its change may be stored or not.
     in_doubt: u64,
-    unavailable: u64,
 }
 
 impl Load {
     fn start(ready: &Value, users: Vec<String>, survive: bool) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let writers = users.into_iter().map(|user| {
-            let (stop, ready) = (Arc::clone(&stop), ready.clone());
+        let counts: Vec<Arc<AtomicU64>> = users.iter().map(|_| Arc::default()).collect();
+        let writers = users.into_iter().zip(&counts).map(|(user, count)| {
+            let (stop, ready, count) = (Arc::clone(&stop), ready.clone(), Arc::clone(count));
             tokio::spawn(async move {
                 let http = reqwest::Client::new();
-                let mut writer = Writer { user, acknowledged: 0, in_doubt: 0, unavailable: 0 };
+                let mut writer = Writer { user, acknowledged: 0, in_doubt: 0 };
                 let mut next = 1;
                 while !stop.load(Ordering::Relaxed) {
                     writer.in_doubt = next;
@@ -291,10 +306,12 @@ impl Load {
                         .bearer_auth(ready["token"].as_str().unwrap())
                         .json(&body);
                     match send(request).await {
-                        Ok((200, _)) => (writer.acknowledged, next) = (next, next + 1),
+                        Ok((200, _)) => {
+                            count.fetch_add(1, Ordering::Relaxed);
+                            (writer.acknowledged, next) = (next, next + 1);
+                        }
                         Ok((503, _)) if survive => {
                             // The change may be stored. Repeating it has no effect.
-                            writer.unavailable += 1;
                             tokio::time::sleep(Duration::from_millis(20)).await;
                         }
                         Ok((status, answer)) => panic!("{status} {answer}"),
@@ -304,7 +321,18 @@ impl Load {
                 writer
             })
         });
-        Self { writers: writers.collect(), stop }
+        Self { writers: writers.collect(), counts, stop }
+    }
+
+    /// Waits until each writer has a number of further changes acknowledged.
+    async fn progress(&self, changes: u64) {
+        let until: Vec<u64> =
+            self.counts.iter().map(|count| count.load(Ordering::Relaxed) + changes).collect();
+        let is_behind = |(count, until): (&Arc<AtomicU64>, &u64)| count.load(Ordering::Relaxed) < *until;
+        while self.counts.iter().zip(&until).any(is_behind) {
+            assert!(!self.writers.iter().any(tokio::task::JoinHandle::is_finished), "a writer has ended");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     async fn end(self) -> Vec<Writer> {
@@ -370,7 +398,7 @@ async fn acknowledged_changes_survive_kill_9_of_roster() {
     let args = ["--data-dir", text(dir.path())];
     let mut dev = Running::dev(&args);
     let load = Load::start(&dev.ready, users(&dev.ready).await, false);
-    tokio::time::sleep(Duration::from_millis(700)).await;
+    load.progress(20).await;
     dev.signal(Signal::SIGKILL);
     dev.end();
     let writers = load.end().await;
@@ -384,21 +412,26 @@ async fn acknowledged_changes_survive_kill_9_of_postgres() {
     let dir = directory();
     let dev = Running::dev(&["--data-dir", text(dir.path())]);
     let load = Load::start(&dev.ready, users(&dev.ready).await, true);
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    load.progress(20).await;
+    let started = postgres_start(&dev.ready).await.unwrap();
     kill(u32::try_from(dev.ready["postgres_pid"].as_u64().unwrap()).unwrap(), Signal::SIGKILL);
     // Roster restarts PostgreSQL and serves again.
-    let http = reqwest::Client::new();
-    let ready = format!("{}/health/ready", dev.ready("url"));
     let began = Instant::now();
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    while send(http.get(&ready)).await.map(|a| a.0).ok() != Some(200) {
-        assert!(began.elapsed() < Duration::from_secs(60), "it did not come back");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    while postgres_start(&dev.ready).await.is_none_or(|again| again == started) {
+        assert!(began.elapsed() < HANGING, "PostgreSQL did not come back");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    load.progress(20).await;
     let writers = load.end().await;
-    assert!(writers.iter().any(|w| w.unavailable > 0), "no request failed");
     check(&dev.ready, &writers).await;
+}
+
+/// The time at which PostgreSQL started; `None` while it does not answer.
+async fn postgres_start(ready: &Value) -> Option<String> {
+    use sqlx::Connection;
+    let options = Options::new(ready["database_url"].as_str().unwrap()).connect_options().unwrap();
+    let mut connection = sqlx::PgConnection::connect_with(&options).await.ok()?;
+    sqlx::query_scalar("select pg_postmaster_start_time()::text").fetch_one(&mut connection).await.ok()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -435,7 +468,7 @@ async fn erasure_of_a_connections_users_survives_kill_9() {
     assert_eq!(send(http.delete(&doomed).bearer_auth(dev.ready("token"))).await.unwrap().0, 202);
     let began = Instant::now();
     while left(&mut database).await == USERS {
-        assert!(began.elapsed() < Duration::from_secs(60), "no user was erased");
+        assert!(began.elapsed() < HANGING, "no user was erased");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     dev.signal(Signal::SIGKILL);
@@ -443,7 +476,7 @@ async fn erasure_of_a_connections_users_survives_kill_9() {
     let again = Running::dev(&args);
     let mut database = connect(&again.ready).await;
     while left(&mut database).await > 0 {
-        assert!(began.elapsed() < Duration::from_secs(120), "not all were erased");
+        assert!(began.elapsed() < 2 * HANGING, "not all were erased");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let query = "select count(*), count(distinct subject) from journal where kind = 'user.deleted'";
@@ -537,7 +570,7 @@ async fn commands_migrate_apply_serve_and_stop() {
             .get(format!("{address}/api/v2/users/auth0%7Cx"))
             .header("host", "dev.localhost")
             .bearer_auth(token.trim());
-        let response = request.timeout(Duration::from_secs(20)).send().await.unwrap();
+        let response = request.timeout(HANGING).send().await.unwrap();
         match response.status().as_u16() {
             503 => {
                 assert_eq!(response.headers()["retry-after"], "1");
@@ -547,7 +580,7 @@ async fn commands_migrate_apply_serve_and_stop() {
             404 => {}
             other => panic!("{other}"),
         }
-        assert!(began.elapsed() < Duration::from_secs(60));
+        assert!(began.elapsed() < HANGING, "{unavailable} requests failed, and none succeeded again");
     }
 
     // SIGTERM: an open request finishes, then exit status 0.
@@ -892,7 +925,10 @@ impl Secrets {
     async fn settle(&self) {
         let until = self.runs.load(Ordering::Relaxed) + 3 * u32::try_from(self.users.len()).unwrap();
         while self.runs.load(Ordering::Relaxed) < until {
-            assert!(!self.users.iter().any(tokio::task::JoinHandle::is_finished), "a client has failed");
+            assert!(
+                !self.users.iter().any(tokio::task::JoinHandle::is_finished),
+                "a client has failed: see its panic"
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

@@ -94,7 +94,11 @@ impl Shell {
         // The user of PostgreSQL enters it, also if root runs the tests.
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let shell = Self { dir, database: String::new(), port: "8080".to_owned() };
-        std::os::unix::fs::symlink(Path::new(env!("CARGO_MANIFEST_DIR")).join("config"), shell.path("config")).unwrap();
+        std::os::unix::fs::symlink(
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("config"),
+            shell.path("config"),
+        )
+        .unwrap();
         fs::create_dir(shell.path("bin")).unwrap();
         shell.script("cargo", r#"[ "$1 $2" = "run --" ] && shift 2 && exec roster "$@""#);
         shell.script(
@@ -106,7 +110,10 @@ impl Shell {
                esac
                exec "$ROSTER" "$@""#,
         );
-        shell.script("curl", r#"PATH=${PATH#*:} exec curl --connect-to "127.0.0.1:8080:127.0.0.1:$PORT" "$@""#);
+        shell.script(
+            "curl",
+            r#"PATH=${PATH#*:} exec curl --connect-to "127.0.0.1:8080:127.0.0.1:$PORT" "$@""#,
+        );
         shell
     }
 
@@ -185,7 +192,8 @@ fn quick_start_and_searches_work_in_the_order_of_the_page() {
     let printed = lines_until(dev.0.stdout.take().unwrap(), "Ctrl-C stops it");
     let url = printed.iter().find_map(|line| line.trim().strip_prefix("HTTP ")).unwrap();
     shell.port = url.rsplit(':').next().unwrap().to_owned();
-    let is_command = |line: &&String| ["  TOKEN=", "  JANE=", "  curl "].iter().any(|start| line.starts_with(start));
+    let is_command =
+        |line: &&String| ["  TOKEN=", "  JANE=", "  curl "].iter().any(|start| line.starts_with(start));
     let commands: Vec<&str> = printed.iter().filter(is_command).map(String::as_str).collect();
     assert_eq!(commands.len(), 3, "{printed:#?}");
 
@@ -199,8 +207,11 @@ fn quick_start_and_searches_work_in_the_order_of_the_page() {
     let home = json!({ "home": "123 Main Street, Anytown, ST 12345" });
     assert_eq!(answers[0]["user_metadata"], json!({ "hobby": "surfing", "addresses": home }));
     assert_eq!(answers[1]["user_metadata"], json!({ "color": "blue", "addresses": home }));
-    for (search, answer) in block(SEARCH).lines().filter(|line| line.starts_with("search '")).zip(&answers[2..]) {
-        let users = answer.as_array().or(answer["users"].as_array()).unwrap_or_else(|| panic!("{search}: {answer}"));
+    for (search, answer) in
+        block(SEARCH).lines().filter(|line| line.starts_with("search '")).zip(&answers[2..])
+    {
+        let users =
+            answer.as_array().or(answer["users"].as_array()).unwrap_or_else(|| panic!("{search}: {answer}"));
         assert!(users.iter().any(|user| user["user_id"] == jane), "{search} does not find Jane: {answer}");
     }
     dev.stop(Signal::SIGINT);
@@ -232,7 +243,8 @@ async fn production_commands_make_a_tenant_that_is_served() {
     shell.database = postgres.url();
     let credentials = shell.path("credentials");
     let mut command = shell.command(&block(PRODUCTION));
-    let mut serving = Serving::start(command.stdout(fs::File::create(&credentials).unwrap()).process_group(0));
+    let mut serving =
+        Serving::start(command.stdout(fs::File::create(&credentials).unwrap()).process_group(0));
     let printed = fs::read_to_string(&credentials).unwrap();
     let value = |name: &str| {
         let line = printed.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));

@@ -20,9 +20,10 @@ use sqlx::Executor;
 
 /// The server's `database.statement_timeout`, in seconds.
 const STATEMENT_TIMEOUT: u64 = 2;
-/// The longest time until an answer: the statement timeout, a wait for a connection, and slack for a busy machine.
-const LONGEST: Duration = Duration::from_secs(STATEMENT_TIMEOUT + 15);
-const RECOVERED: Duration = Duration::from_secs(30);
+/// A limit far beyond the statement timeout and a wait for a connection, also on a busy machine. TCP itself gives up
+/// after many minutes.
+const LONGEST: Duration = Duration::from_secs(STATEMENT_TIMEOUT + 120);
+const RECOVERED: Duration = Duration::from_secs(300);
 
 /// Forwards TCP connections to the Unix socket of PostgreSQL.
 struct Proxy {
@@ -169,8 +170,8 @@ async fn standing_postgres_makes_no_answer_late() {
     let user = instance.user().await;
     instance.recovers(&user, Instant::now()).await;
     let stopped = Stopped::new(postgres.pid());
-    let began = Instant::now();
-    while began.elapsed() < 2 * LONGEST / 3 {
+    // The first requests meet the deadlines, the others the failures of the first.
+    for _ in 0..4 {
         let statuses = instance.statuses(&user).await;
         assert!(statuses.iter().all(|status| *status == 503), "{statuses:?}");
     }

@@ -48,9 +48,7 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// Settings of sessions that run batches. Each statement gets one plan that reads every row by its key: by default
 /// PostgreSQL plans anew for every short array, and may keep a plan that scans a table, made while it was nearly empty.
-/// A held row delays the requests that need it for two seconds at most, since each of them takes a worker.
-const BATCH_SETTINGS: [(&str, &str); 5] = [
-    ("lock_timeout", "2s"),
+const BATCH_SETTINGS: [(&str, &str); 4] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
@@ -81,6 +79,11 @@ pub struct Options {
     pub acquire_timeout: Duration,
     /// The time limit of a statement in PostgreSQL.
     pub statement_timeout: Duration,
+    /// How long a request of a batch waits for a row that another transaction holds. Short, since each of them takes
+    /// a worker.
+    pub lock_timeout: Duration,
+    /// The time limit of a search.
+    pub search_timeout: Duration,
 }
 
 impl Options {
@@ -93,6 +96,9 @@ impl Options {
             max_connections: u32::try_from(cores * 2).unwrap_or(4).max(4),
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(10),
+            lock_timeout: Duration::from_secs(2),
+            // Auth0's.
+            search_timeout: Duration::from_secs(2),
         }
     }
 
@@ -129,7 +135,8 @@ impl Db {
         let connections =
             registrations.iter().map(|r| r.batch_connections(threads)).sum::<usize>() + EXTRA_CONNECTIONS;
         let (failures, wait) = (Failures::new(), options.acquire_timeout);
-        let batched = connect.clone().options(BATCH_SETTINGS);
+        let lock_timeout = options.lock_timeout.as_millis().to_string();
+        let batched = connect.clone().options(BATCH_SETTINGS).options([("lock_timeout", &lock_timeout)]);
         let batches = Pool::new(batched, connections, wait, failures.clone());
         let deadline = options.statement_timeout + GRACE;
         let opening = Opening {

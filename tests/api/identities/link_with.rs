@@ -20,7 +20,7 @@ async fn sign(tenant: &Tenant, claims: Value) -> String {
 }
 
 fn id_claims(tenant: &Tenant, user: &Value) -> Value {
-    json!({ "iss": format!("https://{}/", tenant.host), "sub": user["user_id"], "aud": "app", "iat": now(), "exp": now() + 600 })
+    json!({ "iss": format!("https://{}/", tenant.host), "sub": user["user_id"], "aud": "app", "iat": now(), "exp": now() + 3600 })
 }
 
 /// A user's own access token, issued to the client `app`.
@@ -88,7 +88,7 @@ async fn link_with_is_verified() {
         ),
         (changed("exp", json!(now() - 1)).await, invalid),
         (changed("exp", Value::Null).await, invalid),
-        (changed("iat", json!(now() + 60)).await, invalid),
+        (changed("iat", json!(now() + 6000)).await, invalid),
         (
             changed("iss", json!("https://elsewhere.example.com/")).await,
             "JWT (link_with) must have the same issuer as the calling user.",
