@@ -20,6 +20,8 @@ pub(crate) fn roster(args: &[&str]) -> Command {
         }
     }
     command.args(args).env_remove("DATABASE_URL").env("ROSTER__SECRETS__KEY", KEY);
+    // A client that pauses finds its connection open, however slow the machine is.
+    command.env("ROSTER__SERVER__KEEP_ALIVE", "86400");
     command.current_dir(env!("CARGO_MANIFEST_DIR"));
     command
 }
