@@ -155,11 +155,10 @@ impl Dev {
         let token =
             oauth::mint(&found, "roster-dev", auth::scopes::ALL, found.token_lifetime, now.unix_timestamp())?;
         let at = |scheme: &str, address: Option<SocketAddr>| {
-            let reachable = |a: SocketAddr| match a.ip().is_unspecified() {
-                true => format!("localhost:{}", a.port()),
-                false => a.to_string(),
+            let authority = |a: SocketAddr| {
+                if a.ip().is_unspecified() { format!("localhost:{}", a.port()) } else { a.to_string() }
             };
-            address.map(|a| format!("{scheme}://{}", reachable(a))).unwrap_or_default()
+            address.map(|a| format!("{scheme}://{}", authority(a))).unwrap_or_default()
         };
         let https_url = at("https", running.https);
         let ready = Ready {
