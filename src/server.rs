@@ -138,6 +138,10 @@ pub struct Sockets {
     pub https: Option<(SocketAddr, rustls::ServerConfig)>,
     /// The number of threads; default: the number of cores.
     pub workers: Option<usize>,
+    /// How long a connection without a request stays open.
+    pub keep_alive: Duration,
+    /// The time limit for the head of a request.
+    pub header_timeout: Duration,
     /// The time that open requests have to finish when the server stops.
     pub shutdown_timeout: Duration,
 }
@@ -167,6 +171,8 @@ pub fn start(app: Arc<App>, sockets: Sockets) -> anyhow::Result<Running> {
     })
     .disable_signals()
     .tcp_nodelay(true)
+    .keep_alive(sockets.keep_alive)
+    .client_request_timeout(sockets.header_timeout)
     .shutdown_timeout(sockets.shutdown_timeout.as_secs());
     if let Some(workers) = sockets.workers {
         server = server.workers(workers);

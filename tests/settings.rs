@@ -64,6 +64,12 @@ fn built_in_defaults_hold_without_files_and_variables() {
     assert_eq!(settings.server.http.unwrap().to_string(), "127.0.0.1:8080");
     assert_eq!(settings.server.https, None);
     assert_eq!(settings.server.shutdown_timeout, Duration::from_secs(30));
+    assert_eq!(
+        settings.server.keep_alive,
+        Duration::from_secs(75),
+        "longer than proxies keep connections idle"
+    );
+    assert_eq!(settings.server.header_timeout, Duration::from_secs(10));
     assert_eq!(settings.server.body_limit, 1_048_576);
     assert!(!settings.server.trust_forwarded_for);
     assert_eq!(settings.database.acquire_timeout, Duration::from_secs(5));
@@ -194,7 +200,7 @@ fn mistakes_of_all_layers_are_reported_at_once() {
     production.toml:6: server.https: found true, expected an IP address with a port such as 127.0.0.1:8080, or false
     production.toml:8: passwords.concurrency: found a list, expected a whole number from 1 to 1024
     ROSTER__SERVER__WORKERS: server.workers: found "many", expected a whole number from 1 to 1024
-    ROSTER__DATABASE__MAX_CONECTIONS: database.max_conections: found an unknown key, expected one of url, max_connections, acquire_timeout, statement_timeout; did you mean ROSTER__DATABASE__MAX_CONNECTIONS?
+    ROSTER__DATABASE__MAX_CONECTIONS: database.max_conections: found an unknown key, expected one of url, password, max_connections, acquire_timeout, statement_timeout; did you mean ROSTER__DATABASE__MAX_CONNECTIONS?
     ROSTER__DATABASE: database: found a value, expected a variable for each key, such as ROSTER__DATABASE__URL
     ROSTER__TENANTS__DIRECTORY: tenants.directory: found "/nowhere", expected a directory that exists
     ROSTER__: found an unknown key, expected one of database, server, secrets, log, tenants, passwords, mail
@@ -268,7 +274,7 @@ fn duplicate_keys_are_reported_with_all_other_mistakes() {
     default.toml:3: workers: found a duplicate key, expected each key once: remove one of the two, or merge the two tables
     default.toml:4: server.http: found "here", expected an IP address with a port such as 127.0.0.1:8080, or false
     default.toml:7: server: found a duplicate key, expected each key once: remove one of the two, or merge the two tables
-    default.toml:8: server.htpp: found an unknown key, expected one of http, https, tls_certificate, tls_private_key, workers, shutdown_timeout, body_limit, trust_forwarded_for; did you mean http?
+    default.toml:8: server.htpp: found an unknown key, expected one of http, https, tls_certificate, tls_private_key, workers, keep_alive, header_timeout, shutdown_timeout, body_limit, trust_forwarded_for; did you mean http?
     default.toml:9: log: found a duplicate key, expected each key once: remove one of the two, or merge the two tables
     default.toml:10: filter: found a duplicate key, expected each key once: remove one of the two, or merge the two tables
     ROSTER__LOG__FORMAT: log.format: found "xml", expected one of text, json
@@ -338,9 +344,9 @@ fn unknown_variable_is_reported_with_the_name_it_resembles() {
     let dir = Dir::with(&[]);
     assert_snapshot!(dir.refused(dir.load("x", &vars)), @"
     ROSTER__DATABSE__URL: databse: found an unknown key, expected one of database, server, secrets, log, tenants, passwords, mail; did you mean ROSTER__DATABASE__URL?
-    ROSTER__DATABASE__URLS: database.urls: found an unknown key, expected one of url, max_connections, acquire_timeout, statement_timeout; did you mean ROSTER__DATABASE__URL?
+    ROSTER__DATABASE__URLS: database.urls: found an unknown key, expected one of url, password, max_connections, acquire_timeout, statement_timeout; did you mean ROSTER__DATABASE__URL?
     ROSTER__DATABASE__URL__HOST: database.url: found a value that is not shown, expected a URL that starts with postgres://
-    ROSTER__Server__Htpp: server.htpp: found an unknown key, expected one of http, https, tls_certificate, tls_private_key, workers, shutdown_timeout, body_limit, trust_forwarded_for; did you mean ROSTER__SERVER__HTTP?
+    ROSTER__Server__Htpp: server.htpp: found an unknown key, expected one of http, https, tls_certificate, tls_private_key, workers, keep_alive, header_timeout, shutdown_timeout, body_limit, trust_forwarded_for; did you mean ROSTER__SERVER__HTTP?
     ROSTER__SERVER.HTTP: server.http: found an unknown key, expected one of database, server, secrets, log, tenants, passwords, mail
     ROSTER__NOTHING__LIKE__IT: nothing: found an unknown key, expected one of database, server, secrets, log, tenants, passwords, mail
     ");
@@ -372,6 +378,72 @@ fn variable_that_is_not_utf8_is_a_mistake() {
 }
 
 #[test]
+fn variable_with_file_at_its_end_names_a_file_with_the_value() {
+    let dir = Dir::with(&[
+        ("url", "postgres://file/a\n"),
+        ("password", "p@ss word\r\n"),
+        ("key", &format!("{KEY}\n")),
+        ("workers", "3"),
+        ("empty", "\n"),
+    ]);
+    let file = |name: &str| dir.0.path().join(name).display().to_string();
+    let (url_file, password, key, workers) = (file("url"), file("password"), file("key"), file("workers"));
+    let smtp = ("ROSTER__MAIL__SMTP_URL", "smtps://roster@mx.example.com");
+    let from = ("ROSTER__MAIL__FROM", "no-reply@example.com");
+    let vars = [
+        ("ROSTER__DATABASE__URL_FILE", &*url_file),
+        ("ROSTER__DATABASE__PASSWORD_FILE", &password),
+        ("ROSTER__SECRETS__KEY_FILE", &key),
+        ("ROSTER__MAIL__SMTP_PASSWORD_FILE", &password),
+        ("ROSTER__SERVER__WORKERS_FILE", &workers),
+        ("ROSTER__SECRETS__PREVIOUS_KEYS_FILE", ""),
+        smtp,
+        from,
+        // Of another program, as beside ROSTER__DATABASE__URL.
+        ("DATABASE_URL", "mysql://common/a"),
+    ];
+    let settings = dir.load("x", &vars).unwrap();
+    assert_eq!(url(&settings), Some("postgres://file/a"));
+    assert_eq!(settings.secrets.key.as_ref().unwrap().expose_secret(), KEY);
+    assert_eq!(settings.server.workers, Some(3));
+    for secret in [&settings.database.password, &settings.mail.smtp_password] {
+        assert_eq!(secret.as_ref().unwrap().expose_secret(), "p@ss word", "without the line break");
+    }
+    let settings = dir.load("x", &[("DATABASE_URL_FILE", &url_file)]).unwrap();
+    assert_eq!(url(&settings), Some("postgres://file/a"));
+
+    let (none, empty) = (file("none"), file("empty"));
+    let vars = [
+        ("ROSTER__SECRETS__KEY_FILE", &*none),
+        ("ROSTER__DATABASE__URL_FILE", &empty),
+        ("ROSTER__DATABASE__PASSWORD", "hunter2"),
+        ("ROSTER__DATABASE__PASSWORD_FILE", &password),
+        ("ROSTER__SECRETS__PREVIOUS_KEYS_FILE", &password),
+        ("ROSTER__SECRET__KEY_FILE", &key),
+    ];
+    assert_snapshot!(dir.refused(dir.load("x", &vars)), @"
+    ROSTER__SECRETS__KEY_FILE: secrets.key: found none (No such file or directory (os error 2)), expected the path of a readable text file with the value
+    ROSTER__DATABASE__URL_FILE: database.url: found empty (an empty file), expected the path of a readable text file with the value
+    ROSTER__DATABASE__PASSWORD_FILE: database.password: found ROSTER__DATABASE__PASSWORD beside it, expected one of ROSTER__DATABASE__PASSWORD and ROSTER__DATABASE__PASSWORD_FILE
+    ROSTER__SECRETS__PREVIOUS_KEYS_FILE: secrets.previous_keys[0]: found a value that is not shown, expected 32 bytes in base64, as from `openssl rand -base64 32`
+    ROSTER__SECRET__KEY_FILE: secret: found an unknown key, expected one of database, server, secrets, log, tenants, passwords, mail; did you mean ROSTER__SECRETS__KEY_FILE?
+    ");
+}
+
+#[test]
+fn mail_password_needs_a_user_and_encryption() {
+    let dir = Dir::with(&[]);
+    let with = |url| {
+        let password = ("ROSTER__MAIL__SMTP_PASSWORD", "hunter2");
+        let vars = [("ROSTER__MAIL__SMTP_URL", url), ("ROSTER__MAIL__FROM", "a@example.com"), password];
+        dir.load("x", &vars)
+    };
+    assert!(with("smtp://a@mx.example.com?tls=required").is_ok());
+    assert_snapshot!(dir.refused(with("smtp://a@mx.example.com")), @"ROSTER__MAIL__SMTP_PASSWORD: mail.smtp_password: found a password, expected a mail.smtp_url with a user and encryption, such as smtps://user@host");
+    assert_snapshot!(dir.refused(with("smtps://mx.example.com")), @"ROSTER__MAIL__SMTP_PASSWORD: mail.smtp_password: found a password, expected a mail.smtp_url with a user and encryption, such as smtps://user@host");
+}
+
+#[test]
 fn unreadable_file_is_a_mistake() {
     let dir = Dir::with(&[]);
     fs::create_dir(dir.0.path().join("default.toml")).unwrap();
@@ -397,22 +469,22 @@ fn secrets_appear_in_no_error_text() {
     assert!(!texts.contains("hunter2"));
     assert_snapshot!(texts, @r#"
     default.toml:2: database.url: found a value that is not shown, expected a URL that starts with postgres://
-    default.toml:3: database.urls: found an unknown key, expected one of url, max_connections, acquire_timeout, statement_timeout; did you mean url?
+    default.toml:3: database.urls: found an unknown key, expected one of url, password, max_connections, acquire_timeout, statement_timeout; did you mean url?
     a.toml:2: secrets.key: found a value that is not shown, expected 32 bytes in base64, as from `openssl rand -base64 32`
     ROSTER__SECRETS__KEY: secrets.key: found a value that is not shown, expected 32 bytes in base64, as from `openssl rand -base64 32`
 
     default.toml:2: database.url: found a value that is not shown, expected a URL that starts with postgres://
-    default.toml:3: database.urls: found an unknown key, expected one of url, max_connections, acquire_timeout, statement_timeout; did you mean url?
+    default.toml:3: database.urls: found an unknown key, expected one of url, password, max_connections, acquire_timeout, statement_timeout; did you mean url?
     b.toml:1: secrets: found a value, expected a table
     ROSTER__SECRETS__KEY: secrets.key: found a value that is not shown, expected 32 bytes in base64, as from `openssl rand -base64 32`
 
     default.toml:2: database.url: found a value that is not shown, expected a URL that starts with postgres://
-    default.toml:3: database.urls: found an unknown key, expected one of url, max_connections, acquire_timeout, statement_timeout; did you mean url?
+    default.toml:3: database.urls: found an unknown key, expected one of url, password, max_connections, acquire_timeout, statement_timeout; did you mean url?
     c.toml:2: found a syntax error (string values must be quoted, expected literal string), expected TOML, such as [table], name = "text" or name = 1
     ROSTER__SECRETS__KEY: secrets.key: found a value that is not shown, expected 32 bytes in base64, as from `openssl rand -base64 32`
 
     default.toml:2: database.url: found a value that is not shown, expected a URL that starts with postgres://
-    default.toml:3: database.urls: found an unknown key, expected one of url, max_connections, acquire_timeout, statement_timeout; did you mean url?
+    default.toml:3: database.urls: found an unknown key, expected one of url, password, max_connections, acquire_timeout, statement_timeout; did you mean url?
     d.toml:2: found a syntax error (invalid literal string, expected `'`), expected TOML, such as [table], name = "text" or name = 1
     ROSTER__SECRETS__KEY: secrets.key: found a value that is not shown, expected 32 bytes in base64, as from `openssl rand -base64 32`
     "#);
@@ -515,7 +587,10 @@ fn shipped_tenant_is_built_in() {
     let tenants = read_directory(&shipped("tenants")).unwrap();
     assert_eq!(format!("{tenants:?}"), format!("{:?}", [built_in_dev()]));
     let dev = built_in_dev();
-    assert_eq!((&*dev.name, &*dev.hosts, dev.loopback), ("dev", &["dev.localhost".to_owned()][..], true));
+    assert_eq!(
+        (&*dev.name, &*dev.hosts, dev.loopback),
+        ("dev", &["dev.localhost", "roster"].map(str::to_owned)[..], true)
+    );
     assert_eq!(dev.management_audience(), "https://dev.localhost/api/v2/");
     let connection = &dev.connections[0];
     assert_eq!(connection.name, "Username-Password-Authentication");

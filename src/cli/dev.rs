@@ -142,6 +142,8 @@ impl Dev {
             http: Some(self.http),
             https: Some((self.https, local.config()?)),
             workers: settings.server.workers,
+            keep_alive: settings.server.keep_alive,
+            header_timeout: settings.server.header_timeout,
             shutdown_timeout: settings.server.shutdown_timeout,
         };
         let running = server::start(Arc::clone(&app), sockets)?;
@@ -153,7 +155,10 @@ impl Dev {
         let token =
             oauth::mint(&found, "roster-dev", auth::scopes::ALL, found.token_lifetime, now.unix_timestamp())?;
         let at = |scheme: &str, address: Option<SocketAddr>| {
-            address.map(|a| format!("{scheme}://{a}")).unwrap_or_default()
+            let authority = |a: SocketAddr| {
+                if a.ip().is_unspecified() { format!("localhost:{}", a.port()) } else { a.to_string() }
+            };
+            address.map(|a| format!("{scheme}://{}", authority(a))).unwrap_or_default()
         };
         let https_url = at("https", running.https);
         let ready = Ready {

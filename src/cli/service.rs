@@ -30,6 +30,7 @@ pub(super) fn database(settings: &Settings) -> anyhow::Result<Options> {
                  or start a private one with: roster dev")
     })?;
     Ok(Options {
+        password: settings.database.password.clone(),
         max_connections: settings.database.pool_size(),
         acquire_timeout: settings.database.acquire_timeout,
         statement_timeout: settings.database.statement_timeout,
@@ -96,7 +97,8 @@ pub(super) fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
 pub(super) fn mail_sender(settings: &Settings) -> anyhow::Result<Option<Sender>> {
     let Some(url) = &settings.mail.smtp_url else { return Ok(None) };
     let from = settings.mail.from.as_deref().unwrap_or_default();
-    Ok(Some(Sender::Smtp(Box::new(Smtp::new(url.expose_secret(), from)?))))
+    let password = settings.mail.smtp_password.as_ref().map(ExposeSecret::expose_secret);
+    Ok(Some(Sender::Smtp(Box::new(Smtp::new(url.expose_secret(), password, from)?))))
 }
 
 /// Runs the server and the background workers until `stop` resolves. Then it accepts no connections, and open

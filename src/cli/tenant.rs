@@ -1,5 +1,4 @@
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 use clap::Subcommand;
@@ -9,7 +8,7 @@ use crate::app::App;
 use crate::journal::Author;
 use crate::tenancy;
 use crate::tenant_files::Provisioner;
-use crate::tenant_files::model::{TenantConfig, read_directory, read_file};
+use crate::tenant_files::model::{TenantConfig, read_file};
 
 /// List, show and apply tenants.
 #[derive(Debug, Subcommand)]
@@ -26,11 +25,13 @@ pub(super) enum Tenant {
     /// Create a tenant from its file, or set the keys that the file names
     ///
     /// Applying a file twice changes nothing. Keys that the file does not name are left as they are.
-    #[command(after_help = "Example:\n  roster tenant apply config/tenants/dev.toml")]
+    #[command(
+        after_help = "Example:\n  roster tenant apply config/tenants/dev.toml\n  eval \"$(roster tenant apply acme.toml --show-credentials)\"   # sets client_id and client_secret"
+    )]
     Apply {
         /// A tenant file, see config/tenants/dev.toml
         file: PathBuf,
-        /// Print the id and secret of the client that manages the tenant
+        /// Print the id and secret of the client that manages the tenant, as assignments of a shell
         #[arg(long)]
         show_credentials: bool,
     },
@@ -72,7 +73,8 @@ impl Tenant {
                 let provisioner = provisioner(&app, "tenant apply");
                 print_report(&config, &provisioner.apply(&config).await?);
                 if show_credentials && let Some(client) = provisioner.management_client(&config.name).await? {
-                    println!("client_id={}\nclient_secret={}", client.client_id, client.client_secret);
+                    println!("client_id={}", quoted(&client.client_id));
+                    println!("client_secret={}", quoted(&client.client_secret));
                 }
             }
         }
@@ -92,24 +94,20 @@ pub(super) fn provisioner<'a>(app: &'a App, command: &str) -> Provisioner<'a> {
     Provisioner { db: &app.db, vault: &app.vault, author: Author::command(command) }
 }
 
+/// Prints the changes on standard error: standard output has the credentials alone.
 fn print_report(config: &TenantConfig, report: &[String]) {
     if report.is_empty() {
-        println!("tenant {}: nothing to change", config.name);
+        eprintln!("tenant {}: nothing to change", config.name);
     }
     for line in report {
-        println!("{line}");
+        eprintln!("{line}");
     }
 }
 
-/// Applies all tenant files of a directory.
-pub(super) async fn apply_directory(
-    app: &Arc<App>,
-    directory: &Path,
-    command: &str,
-) -> anyhow::Result<Vec<TenantConfig>> {
-    let configs = read_directory(directory)?;
-    apply(app, &configs, command).await?;
-    Ok(configs)
+/// A text as one word of a shell.
+fn quoted(text: &str) -> String {
+    let is_plain = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    if is_plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// Applies tenant files and logs the changes.

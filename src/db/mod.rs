@@ -16,6 +16,7 @@ pub(crate) mod wait;
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::{ExposeSecret, SecretString};
 pub(crate) use sqlx::FromRow;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
@@ -47,9 +48,7 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// Settings of sessions that run batches. Each statement gets one plan that reads every row by its key: by default
 /// PostgreSQL plans anew for every short array, and may keep a plan that scans a table, made while it was nearly empty.
-/// A held row delays the requests that need it for two seconds at most, since each of them takes a worker.
-const BATCH_SETTINGS: [(&str, &str); 5] = [
-    ("lock_timeout", "2s"),
+const BATCH_SETTINGS: [(&str, &str); 4] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
@@ -71,6 +70,8 @@ pub struct Db {
 pub struct Options {
     /// `postgres://user:password@host:port/database`, or with `?host=/socket/directory`.
     pub url: String,
+    /// The password, in place of one in the URL.
+    pub password: Option<SecretString>,
     /// The size of the general pool. Batches take up to 24 connections beside it, searches half as many and nine.
     /// About twice the cores of the database.
     pub max_connections: u32,
@@ -78,6 +79,11 @@ pub struct Options {
     pub acquire_timeout: Duration,
     /// The time limit of a statement in PostgreSQL.
     pub statement_timeout: Duration,
+    /// How long a request of a batch waits for a row that another transaction holds. Short, since each of them takes
+    /// a worker.
+    pub lock_timeout: Duration,
+    /// The time limit of a search.
+    pub search_timeout: Duration,
 }
 
 impl Options {
@@ -86,9 +92,13 @@ impl Options {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Self {
             url: url.into(),
+            password: None,
             max_connections: u32::try_from(cores * 2).unwrap_or(4).max(4),
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(10),
+            lock_timeout: Duration::from_secs(2),
+            // Auth0's.
+            search_timeout: Duration::from_secs(2),
         }
     }
 
@@ -97,6 +107,10 @@ impl Options {
         let options: PgConnectOptions = self.url.parse().map_err(|_| {
             anyhow::anyhow!("the database URL is not of the form postgres://user:password@host:port/database")
         })?;
+        let options = match &self.password {
+            Some(password) => options.password(password.expose_secret()),
+            None => options,
+        };
         let timeout = self.statement_timeout.as_millis().to_string();
         // sqlx logs whole statements, and a search has hundreds of kilobytes.
         Ok(options.disable_statement_logging().application_name("roster").options([
@@ -121,7 +135,8 @@ impl Db {
         let connections =
             registrations.iter().map(|r| r.batch_connections(threads)).sum::<usize>() + EXTRA_CONNECTIONS;
         let (failures, wait) = (Failures::new(), options.acquire_timeout);
-        let batched = connect.clone().options(BATCH_SETTINGS);
+        let lock_timeout = options.lock_timeout.as_millis().to_string();
+        let batched = connect.clone().options(BATCH_SETTINGS).options([("lock_timeout", &lock_timeout)]);
         let batches = Pool::new(batched, connections, wait, failures.clone());
         let deadline = options.statement_timeout + GRACE;
         let opening = Opening {

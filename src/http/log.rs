@@ -66,6 +66,10 @@ pub async fn line<B: MessageBody + 'static>(
                 "request"
             );
         }
+        // Health checks come every few seconds.
+        _ if status < 400 && route.starts_with("/health/") => {
+            tracing::debug!(method, route, status, duration_ms, request_id = id, "request");
+        }
         _ => {
             tracing::info!(method, route, status, duration_ms, request_id = id, tenant = &*tenant, "request");
         }

@@ -36,7 +36,8 @@ pub(crate) struct Server {
     host: String,
     port: u16,
     encryption: Encryption,
-    login: Option<(String, String)>,
+    user: String,
+    password: Option<String>,
 }
 
 impl Server {
@@ -51,16 +52,23 @@ impl Server {
             _ => return None,
         };
         let decoded = |text: &str| percent_decode_str(text).decode_utf8().ok().map(String::from);
-        let login = match url.password() {
-            Some(password) => Some((decoded(url.username())?, decoded(password)?)),
+        let user = decoded(url.username())?;
+        let password = match url.password() {
+            Some(password) => Some(decoded(password)?),
             None => None,
         };
-        if login.is_some() && encryption == Encryption::None {
+        if password.is_some() && encryption == Encryption::None {
             return None;
         }
         let host = url.host_str().filter(|host| !host.is_empty())?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        Some(Self { host, port: url.port().unwrap_or(port), encryption, login })
+        Some(Self { host, port: url.port().unwrap_or(port), encryption, user, password })
+    }
+
+    /// The server with a password that is not in its URL; `None` without a user or without encryption.
+    pub(crate) fn with_password(self, password: &str) -> Option<Self> {
+        let is_possible = !self.user.is_empty() && self.encryption != Encryption::None;
+        is_possible.then(|| Self { password: Some(password.to_owned()), ..self })
     }
 }
 
@@ -78,10 +86,16 @@ pub struct Smtp {
 }
 
 impl Smtp {
-    /// A server by its URL.
-    pub fn new(url: &str, from: &str) -> anyhow::Result<Self> {
+    /// A server by its URL. A `password` replaces the one of the URL.
+    pub fn new(url: &str, password: Option<&str>, from: &str) -> anyhow::Result<Self> {
         let server = Server::parse(url)
             .ok_or_else(|| anyhow!("mail.smtp_url is not of the form smtps://user:password@host"))?;
+        let server = match password {
+            Some(password) => server
+                .with_password(password)
+                .ok_or_else(|| anyhow!("mail.smtp_password needs a user and encryption in mail.smtp_url"))?,
+            None => server,
+        };
         let tls = TlsParameters::new(server.host.clone()).context("TLS for the mail server")?;
         let from = from.parse().with_context(|| format!("mail.from is not a mailbox: {from}"))?;
         Ok(Self { server, tls, from, timeout: TIMEOUT })
@@ -111,7 +125,7 @@ impl Smtp {
     }
 
     async fn connect(&self) -> Result<AsyncSmtpConnection, Error> {
-        let Server { host, port, encryption, login } = &self.server;
+        let Server { host, port, encryption, user, password } = &self.server;
         let name = ClientId::default();
         let tls = (*encryption == Encryption::Tls).then(|| self.tls.clone());
         let address = (host.as_str(), *port);
@@ -120,7 +134,7 @@ impl Smtp {
         if *encryption == Encryption::StartTls {
             connection.starttls(self.tls.clone(), &name).await?;
         }
-        if let Some((user, password)) = login {
+        if let Some(password) = password {
             let credentials = Credentials::new(user.clone(), password.clone());
             connection.auth(DEFAULT_MECHANISMS, &credentials).await?;
         }
@@ -153,7 +167,8 @@ mod tests {
 
     #[test]
     fn smtp_url_names_server_encryption_and_login() {
-        let read = |url| Server::parse(url).map(|s| (s.host, s.port, s.encryption, s.login));
+        let login = |s: &Server| s.password.clone().map(|password| (s.user.clone(), password));
+        let read = |url| Server::parse(url).map(|s| (s.host.clone(), s.port, s.encryption, login(&s)));
         let login = Some(("a@b".to_owned(), "p/w".to_owned()));
         let host = || "mx.example.com".to_owned();
         assert_eq!(
@@ -166,6 +181,18 @@ mod tests {
         );
         assert_eq!(read("smtp://[::1]:1025"), Some(("::1".into(), 1025, Encryption::None, None)));
         for bad in ["", "mx.example.com", "http://mx", "smtp://u:p@mx", "smtp://mx?tls=maybe", "smtps://"] {
+            assert!(read(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn separate_password_needs_a_user_and_encryption() {
+        let read = |url| Server::parse(url).unwrap().with_password("p/w");
+        for (url, user) in [("smtps://a%40b@mx", "a@b"), ("smtp://a:old@mx?tls=required", "a")] {
+            let server = read(url).unwrap();
+            assert_eq!((&*server.user, server.password.as_deref()), (user, Some("p/w")), "{url}");
+        }
+        for bad in ["smtps://mx", "smtp://a@mx"] {
             assert!(read(bad).is_none(), "{bad}");
         }
     }

@@ -2,8 +2,8 @@
 //! files](crate::tenant_files::model) are separate.
 //!
 //! Layers from weakest to strongest: the built-in `default.toml`, `default.toml` in the config directory, the
-//! file named after `ROSTER_ENV` there, environment variables (`ROSTER__DATABASE__URL` sets `database.url`),
-//! flags. The `config` crate merges them; `layer::Layer` gives it each value with its origin.
+//! file named after `ROSTER_ENV` there, environment variables (`ROSTER__DATABASE__URL` sets `database.url`,
+//! `ROSTER__DATABASE__URL_FILE` names a file with its value), flags. The `config` crate merges them; `layer::Layer` gives it each value with its origin.
 //! `config/default.toml` documents every key.
 
 pub(crate) mod layer;
@@ -28,6 +28,8 @@ use reader::{Section, read};
 
 const BUILT_IN: &str = include_str!("../../config/default.toml");
 const DATABASE_VARIABLE: &str = "ROSTER__DATABASE__URL";
+/// The end of a variable that names the file of a value, such as a secret of Docker or Kubernetes.
+const FILE_SUFFIX: &str = "_FILE";
 const DAY: i64 = 86_400;
 const KEY: &str = "32 bytes in base64, as from `openssl rand -base64 32`";
 const SMTP_URL: &str =
@@ -57,6 +59,8 @@ pub struct Settings {
 pub struct Database {
     /// `postgres://user:password@host/name`. No default.
     pub url: Option<SecretString>,
+    /// The password, in place of one in `url`. Default none.
+    pub password: Option<SecretString>,
     /// The connection limit. [`Database::pool_size`] has the default.
     pub max_connections: Option<u32>,
     /// The time limit for acquiring a connection. Default 5 seconds.
@@ -86,6 +90,10 @@ pub struct Server {
     pub tls_private_key: Option<PathBuf>,
     /// The number of worker threads. Default one per CPU core.
     pub workers: Option<usize>,
+    /// How long a connection without a request stays open. Default 75 seconds.
+    pub keep_alive: Duration,
+    /// The time limit for the head of a request. Default 10 seconds.
+    pub header_timeout: Duration,
     /// The time limit for running requests during shutdown. Default 30 seconds.
     pub shutdown_timeout: Duration,
     /// The size limit of a request body in bytes. Default 1 MiB.
@@ -153,6 +161,8 @@ impl Passwords {
 pub struct Mail {
     /// The mail server, `smtps://user:password@host`. Without one no mail is sent.
     pub smtp_url: Option<SecretString>,
+    /// The password of the user in `smtp_url`, in place of one there. Default none.
+    pub smtp_password: Option<SecretString>,
     /// The sender of all mail, such as `Roster <no-reply@example.com>`. Required with `smtp_url`.
     pub from: Option<String>,
 }
@@ -232,23 +242,45 @@ fn cores() -> usize {
 
 /// One layer per variable: a variable is the origin of its own mistakes only.
 fn variables(vars: &[(OsString, OsString)]) -> impl Iterator<Item = Result<Layer, Mistake>> {
+    let is_set = |wanted: &str| vars.iter().any(|(name, value)| name == wanted && !value.is_empty());
     // DATABASE_URL can belong to another program, so it is not even checked beside our own variable.
-    let has_own_url = vars.iter().any(|(name, value)| name == DATABASE_VARIABLE && !value.is_empty());
+    let has_own_url = is_set(DATABASE_VARIABLE) || is_set(&format!("{DATABASE_VARIABLE}{FILE_SUFFIX}"));
     vars.iter().filter(|(_, value)| !value.is_empty()).filter_map(move |(name, value)| {
         let name = name.to_str()?;
-        let keys = match name {
+        let of_file = name.strip_suffix(FILE_SUFFIX);
+        let keys = match of_file.unwrap_or(name) {
             "DATABASE_URL" if !has_own_url => "database__url".to_owned(),
-            _ => name.strip_prefix(VARIABLE_PREFIX)?.to_lowercase(),
+            name => name.strip_prefix(VARIABLE_PREFIX)?.to_lowercase(),
         };
-        let layer = value.to_str().map(|value| Layer::single(name, keys.rsplit("__"), value));
-        Some(layer.ok_or_else(|| Mistake {
+        let text = match of_file {
+            Some(other) if is_set(other) => {
+                Err((format!("{other} beside it"), format!("one of {other} and {name}")))
+            }
+            Some(_) => text_of_file(Path::new(value)),
+            None => value
+                .to_str()
+                .map(str::to_owned)
+                .ok_or_else(|| ("bytes that are not UTF-8".into(), "a text in UTF-8".into())),
+        };
+        let mistake = |(found, expected)| Mistake {
             source: name.to_owned(),
             line: None,
             key: keys.replace("__", "."),
-            found: "bytes that are not UTF-8".into(),
-            expected: "a text in UTF-8".into(),
-        }))
+            found,
+            expected,
+        };
+        Some(text.map(|text| Layer::single(name, keys.rsplit("__"), &text)).map_err(mistake))
     })
+}
+
+/// The text of a file without the line break at its end, or else what was found and what was expected.
+fn text_of_file(path: &Path) -> Result<String, (String, String)> {
+    let found = match std::fs::read_to_string(path) {
+        Ok(text) if text.trim().is_empty() => "an empty file".to_owned(),
+        Ok(text) => return Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
+        Err(error) => error.to_string(),
+    };
+    Err((format!("{} ({found})", path.display()), "the path of a readable text file with the value".into()))
 }
 
 /// Reads each key by itself. Checks of several keys are in [`relations`], because a layer can have one key of
@@ -259,6 +291,7 @@ fn settings(root: &mut Section<'_>, config_dir: &Path) -> Settings {
             url: t.secret("url", "a URL that starts with postgres://", |url| {
                 url.starts_with("postgres://") || url.starts_with("postgresql://")
             }),
+            password: t.secret("password", "a password", |password| !password.is_empty()),
             max_connections: t.integer("max_connections", 1..=10_000),
             acquire_timeout: seconds(t, "acquire_timeout", 1),
             statement_timeout: seconds(t, "statement_timeout", 1),
@@ -269,6 +302,8 @@ fn settings(root: &mut Section<'_>, config_dir: &Path) -> Settings {
             tls_certificate: path(t, "tls_certificate"),
             tls_private_key: path(t, "tls_private_key"),
             workers: t.integer("workers", 1..=1024),
+            keep_alive: seconds(t, "keep_alive", 1),
+            header_timeout: seconds(t, "header_timeout", 1),
             shutdown_timeout: seconds(t, "shutdown_timeout", 0),
             body_limit: t.integer("body_limit", 1024..=1 << 30).unwrap_or_default(),
             trust_forwarded_for: t.boolean("trust_forwarded_for").unwrap_or_default(),
@@ -295,6 +330,7 @@ fn settings(root: &mut Section<'_>, config_dir: &Path) -> Settings {
         passwords: root.table("passwords", |t| Passwords { concurrency: t.integer("concurrency", 1..=1024) }),
         mail: root.table("mail", |t| Mail {
             smtp_url: t.secret("smtp_url", SMTP_URL, |url| smtp::Server::parse(url).is_some()),
+            smtp_password: t.secret("smtp_password", "a password", |password| !password.is_empty()),
             from: t.text("from", "a sender such as Roster <no-reply@example.com>", smtp::is_mailbox),
         }),
     }
@@ -317,6 +353,13 @@ fn relations(settings: &Settings, merged: &Layer) -> Vec<Mistake> {
     {
         let expected = "a sender, because mail.smtp_url is set";
         mistakes.push(Mistake::at(url, "mail.from", "nothing", expected));
+    }
+    if let (Some(url), Some(password)) = (&settings.mail.smtp_url, &settings.mail.smtp_password)
+        && let Some(server) = smtp::Server::parse(url.expose_secret())
+        && server.with_password(password.expose_secret()).is_none()
+    {
+        let expected = "a mail.smtp_url with a user and encryption, such as smtps://user@host";
+        mistakes.push(merged.mistake_at("mail.smtp_password", "a password", expected));
     }
     mistakes
 }

@@ -27,7 +27,7 @@ const TASK: &str = "EMBEDDED_POSTGRES_TEST_TASK";
 const DIR: &str = "EMBEDDED_POSTGRES_TEST_DIR";
 
 /// Deadline of every wait: far beyond the time that a wait takes on a slow machine.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(300);
 
 fn ephemeral() -> EmbeddedPostgres {
     EmbeddedPostgres::start(Options { storage: Storage::Ephemeral, download: false }).unwrap()

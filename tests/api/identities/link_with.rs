@@ -6,7 +6,7 @@ use super::{assert_consistent, bare};
 use crate::support::{PASSWORD, Response, Tenant, now, path_of, send};
 
 fn id_claims(tenant: &Tenant, user: &Value) -> Value {
-    json!({ "iss": format!("https://{}/", tenant.host), "sub": user["user_id"], "aud": "app", "iat": now(), "exp": now() + 600 })
+    json!({ "iss": format!("https://{}/", tenant.host), "sub": user["user_id"], "aud": "app", "iat": now(), "exp": now() + 3600 })
 }
 
 /// A user's own access token, issued to the client `app`.
@@ -71,7 +71,7 @@ async fn link_with_is_verified() {
         ),
         (changed("exp", json!(now() - 1)).await, invalid),
         (changed("exp", Value::Null).await, invalid),
-        (changed("iat", json!(now() + 60)).await, invalid),
+        (changed("iat", json!(now() + 6000)).await, invalid),
         (changed("iat", Value::Null).await, invalid),
         (
             changed("iss", json!("https://elsewhere.example.com/")).await,

@@ -40,7 +40,7 @@ fn claims(tenant: &Tenant, client: &Value) -> Value {
         "sub": client["client_id"],
         "aud": format!("https://{}/", tenant.host),
         "iat": now(),
-        "exp": now() + 60,
+        "exp": now() + 240,
         "jti": unique("jti"),
     })
 }
@@ -114,10 +114,10 @@ async fn assertion_with_wrong_claims_or_signature_is_unauthorized() {
         ("aud", json!(format!("https://{}/", other.host))),
         ("aud", json!("https://elsewhere.example/")),
         ("exp", json!(now() - 1)),
-        ("exp", json!(now() + 400)),
+        ("exp", json!(now() + 4000)),
         ("exp", json!("soon")),
-        ("iat", json!(now() + 60)),
-        ("nbf", json!(now() + 60)),
+        ("iat", json!(now() + 6000)),
+        ("nbf", json!(now() + 6000)),
         ("jti", json!("")),
         ("jti", Value::Null),
         ("exp", Value::Null),

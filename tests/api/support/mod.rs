@@ -27,6 +27,11 @@ use roster::tenant_files::model::{TenantConfig, built_in_dev};
 use roster::tenant_files::{Credentials, Provisioner};
 use serde_json::Value;
 
+/// A time limit that no machine reaches, however slow it is.
+pub(crate) const NEVER: Duration = Duration::from_secs(3600);
+/// The time after which something that hangs fails its test.
+const HANGING: Duration = Duration::from_secs(300);
+
 /// The server and database of a run.
 pub(crate) struct Server {
     pub app: Arc<App>,
@@ -48,8 +53,14 @@ fn start() -> Server {
         embedded.stop_at_exit();
         url
     });
-    let database =
-        Options { max_connections: 16, statement_timeout: Duration::from_secs(60), ..Options::new(url) };
+    let database = Options {
+        max_connections: 16,
+        acquire_timeout: HANGING,
+        statement_timeout: HANGING,
+        lock_timeout: HANGING,
+        search_timeout: HANGING,
+        ..Options::new(url)
+    };
     let key = std::env::var("ROSTER__SECRETS__KEY").unwrap_or_else(|_| Vault::generate_key());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (app, address) = runtime.block_on(async {
@@ -77,6 +88,8 @@ fn instance(database: &Options, key: &str) -> (Arc<App>, SocketAddr) {
         http: Some("127.0.0.1:0".parse().unwrap()),
         https: None,
         workers: Some(2),
+        keep_alive: NEVER,
+        header_timeout: NEVER,
         shutdown_timeout: Duration::ZERO,
     };
     let running = server::start(Arc::clone(&app), sockets).unwrap();
@@ -87,7 +100,12 @@ fn instance(database: &Options, key: &str) -> (Arc<App>, SocketAddr) {
 
 /// Starts another instance on the same database.
 pub(crate) async fn another_instance() -> SocketAddr {
-    on_server(async { instance(&server().database, &server().key).1 }).await
+    instance_on(server().database.clone()).await
+}
+
+/// The same with other options of the database.
+pub(crate) async fn instance_on(database: Options) -> SocketAddr {
+    on_server(async move { instance(&database, &server().key).1 }).await
 }
 
 /// The server of this run.
@@ -405,12 +423,12 @@ pub(crate) async fn overtaken<T>(
     });
     let request = async {
         rows_locked.await.unwrap();
-        tokio::time::timeout(Duration::from_secs(30), request).await.expect("an answer")
+        tokio::time::timeout(HANGING, request).await.expect("an answer")
     };
     tokio::select! {
         biased;
         (answer, ()) = async { tokio::join!(request, transaction) } => answer,
-        () = tokio::time::sleep(Duration::from_secs(60)) => panic!("the request did not wait"),
+        () = tokio::time::sleep(2 * HANGING) => panic!("the request did not wait"),
     }
 }
 

@@ -2,10 +2,13 @@
 
 use futures_util::future::join_all;
 use roster::base::identifiers::Requirement;
+use roster::db::Options;
 use roster::tenant_files::model::AttributesConfig;
 use serde_json::json;
 
-use crate::support::{CONNECTION, PASSWORD, Tenant, execute, on_server, path_of, send, server, unique};
+use crate::support::{
+    CONNECTION, PASSWORD, Tenant, execute, instance_on, on_server, path_of, send, server, unique,
+};
 
 /// The user of the README's first example.
 async fn jane(tenant: &Tenant) -> String {
@@ -576,7 +579,7 @@ async fn locked_user_delays_its_own_changes_only() {
         let all = others.iter().map(|path| change(path, n));
         assert!(futures_util::future::join_all(all).await.iter().all(|answer| answer.status == 200));
     }
-    assert!(waiting.iter().all(|answer| !answer.is_finished()));
+    assert!(waiting.iter().all(|answer| !answer.is_finished()), "a change waits for the lock of its user");
     release.send(()).unwrap();
     holder.await.unwrap();
     for answer in waiting {
@@ -590,7 +593,10 @@ async fn lock_held_for_long_answers_503() {
     let held = jane(&tenant).await;
     let before = tenant.get(&held).await.json;
     let (holder, release) = hold(&tenant, &held).await;
-    let refused = tenant.patch(&held, json!({ "user_metadata": { "n": 1 } })).await;
+    let lock_timeout = std::time::Duration::from_millis(100);
+    let impatient = instance_on(Options { lock_timeout, ..server().database.clone() }).await;
+    let change = tenant.request_to(impatient, "PATCH", &held).bearer_auth(&tenant.token);
+    let refused = send(change.json(&json!({ "user_metadata": { "n": 1 } }))).await;
     assert_eq!(refused.error(), (503, None, "Other changes got in the way. Please try again."));
     release.send(()).unwrap();
     holder.await.unwrap();

@@ -71,10 +71,9 @@ const SPARSE_STREAK: u8 = 4;
 /// The maximum number of remembered shapes.
 const MAX_SHAPES: u64 = 10_000;
 
-/// Session settings. The timeout is Auth0's. One generic plan serves all tenants, whatever their size, so it
-/// has to use indexes and their order even where a plan for one tenant would not.
-const SETTINGS: [(&str, &str); 5] = [
-    ("statement_timeout", "2s"),
+/// Session settings. One generic plan serves all tenants, whatever their size, so it has to use indexes and their
+/// order even where a plan for one tenant would not.
+const SETTINGS: [(&str, &str); 4] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
     ("enable_sort", "off"),
@@ -126,8 +125,10 @@ impl Searches {
         let limits = Limits { permits, permits_per_tenant: concurrency, queued: MAX_QUEUED };
         // One spare connection, so that a search does not wait for a connection of `connections` to return to
         // the pool.
+        let timeout = opening.options.search_timeout.as_millis().to_string();
+        let settings = [&SETTINGS[..], &[("statement_timeout", &timeout)]].concat();
         let (pool, sparse_pool) =
-            (opening.pool(permits + 1, &SETTINGS), opening.pool(sparse_connections, &SETTINGS));
+            (opening.pool(permits + 1, &settings), opening.pool(sparse_connections, &settings));
         Self {
             connections: Connections::of(pool.clone(), permits),
             running: FairSemaphore::new(limits),
