@@ -17,6 +17,7 @@ mod identities;
 mod jobs;
 mod journal;
 mod keys;
+mod links;
 mod mail;
 mod merge_model;
 mod oauth;
