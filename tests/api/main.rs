@@ -27,6 +27,7 @@ mod rate_limits;
 mod resource_servers;
 mod roles;
 mod search;
+mod secrets;
 mod statements;
 mod stubs;
 mod tenancy;

@@ -17,7 +17,7 @@ use super::filter::{Filter, Granted};
 use super::model::{ClientPatch, METADATA_KEYS, NewClient, default_objects};
 use crate::base::error::{Error, ErrorKind, codes};
 use crate::base::page::{List, Page};
-use crate::db::{self, Db, Nullable, Statement};
+use crate::db::{self, Db, Nullable, Session, Statement, Tx};
 use crate::journal::Author;
 
 pub(crate) const STATEMENTS: &[&Statement] =
@@ -31,6 +31,8 @@ pub(super) struct Stored {
     pub(super) settings: Map<String, Value>,
     pub(super) client_metadata: Option<Value>,
     pub(super) client_secret: Option<Vec<u8>>,
+    /// The secrets that are masked in `settings`, sealed.
+    pub(super) secrets: Option<Vec<u8>>,
     pub(super) created_at: OffsetDateTime,
     /// Without quotes.
     pub(super) etag: String,
@@ -49,6 +51,7 @@ pub(super) async fn create(
     id: &str,
     new: &NewClient,
     sealed_secret: &[u8],
+    secrets: Option<&[u8]>,
     author: &Author,
 ) -> Result<Stored, Error> {
     let (mut ids, mut documents, mut public_keys, mut expiries) = (vec![], vec![], vec![], vec![]);
@@ -69,6 +72,7 @@ pub(super) async fn create(
         .bind("credential_public_keys", public_keys)
         .bind("credential_expiries", expiries)
         .bind("author", author.literal())
+        .bind("secrets", secrets)
         .fetch_one(db)
         .await;
     created.map_err(|error| db::constraint_error(error, &CONFLICTS))
@@ -165,12 +169,22 @@ struct UpdatedRow {
 
 static UPDATE: Statement = Statement::new("clients.update", include_str!("sql/update.sql"));
 
+/// New secrets among the settings.
+pub(super) struct SealedSettings<'a> {
+    /// `None` without any.
+    pub(super) sealed: Option<&'a [u8]>,
+    /// The settings with a changed secret.
+    pub(super) changed: Vec<&'static str>,
+}
+
+/// `secrets` replace those among the settings; `None` keeps the stored ones.
 pub(super) async fn update(
-    db: &Db,
+    session: impl Into<Session<'_>>,
     tenant: &str,
     id: &str,
     patch: &ClientPatch,
     sealed_secret: Option<&[u8]>,
+    secrets: Option<SealedSettings<'_>>,
     if_match: Option<&[String]>,
     author: &Author,
 ) -> Result<UpdateOutcome, Error> {
@@ -188,7 +202,10 @@ pub(super) async fn update(
         .bind("merged_settings", merged_names())
         .bind("default_settings", Json(default_objects()))
         .bind("author", author.literal())
-        .fetch_optional(db)
+        .bind("secrets", secrets.as_ref().and_then(|secrets| secrets.sealed))
+        .bind("replaces_secrets", secrets.is_some())
+        .bind("changed_secrets", secrets.map(|secrets| secrets.changed).unwrap_or_default())
+        .fetch_optional(session)
         .await;
     let updated: Option<UpdatedRow> = updated.map_err(|error| db::constraint_error(error, &CONFLICTS))?;
     let Some(updated) = updated else { return Ok(UpdateOutcome::NoSuchClient) };
@@ -224,6 +241,12 @@ pub(super) async fn rotate_secret(
 
 static LOCK: Statement = Statement::new("clients.lock", include_str!("sql/lock.sql"));
 
+/// Locks a client until the transaction ends; its sealed secrets, or `None` without the client.
+pub(super) async fn lock(tx: &mut Tx, tenant: &str, id: &str) -> Result<Option<Option<Vec<u8>>>, Error> {
+    let locked = LOCK.bind("tenant_id", tenant).bind("client_id", id).fetch_optional(tx).await?;
+    Ok(locked.map(|(secrets,)| secrets))
+}
+
 static DELETE: Statement = Statement::new("clients.delete", include_str!("sql/delete.sql"));
 
 #[derive(Debug, PartialEq, Eq)]
@@ -236,7 +259,7 @@ pub(super) enum DeleteOutcome {
 /// connections.
 pub(super) async fn delete(db: &Db, tenant: &str, id: &str, author: &Author) -> Result<DeleteOutcome, Error> {
     let mut tx = db.begin().await?;
-    LOCK.bind("tenant_id", tenant).bind("client_id", id).execute(&mut tx).await?;
+    lock(&mut tx, tenant, id).await?;
     let found = DELETE
         .bind("tenant_id", tenant)
         .bind("client_id", id)
