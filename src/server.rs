@@ -18,7 +18,7 @@ use crate::db::batch::RegisteredBatch as _;
 use crate::db::{Registration, Statement};
 use crate::http::endpoint::endpoint;
 use crate::http::render::json_value;
-use crate::http::{Endpoint, Visitor, cors, headers, load, log};
+use crate::http::{Endpoint, Visitor, cors, load, log};
 use crate::resources::users;
 
 /// The routes of all resources.
@@ -174,8 +174,6 @@ pub fn start(app: Arc<App>, sockets: Sockets) -> anyhow::Result<Running> {
         ActixApp::new()
             .app_data(data.clone())
             .wrap(from_fn(load::limit))
-            .wrap(from_fn(cors::share))
-            .wrap(from_fn(headers::write))
             .wrap(from_fn(log::line))
             .configure(routes)
     })

@@ -11,15 +11,13 @@
 //!   these endpoints.
 //! - A preflight of another origin is answered without headers that allow anything, and the browser stops.
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::ServiceResponse;
 use actix_web::http::Method;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
     ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderValue, ORIGIN,
 };
-use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
 use super::caller::{Visitor, app};
@@ -84,34 +82,30 @@ pub async fn preflight(
     Ok(response)
 }
 
-/// Middleware of every request: adds the headers of a response that the page may read.
-pub async fn share<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<B>, actix_web::Error> {
-    let mut response = next.call(request).await?;
+/// Adds the headers to a response that the page may read.
+pub(super) async fn share<B>(response: &mut ServiceResponse<B>) {
     let request = response.request();
-    let (sharing, tenant) = {
+    let Some(sharing) = request.app_data::<Sharing>().copied() else { return };
+    // Public responses have the header without a page too, because a cache has one copy for all pages.
+    let is_of_page = sharing == Sharing::Public || request.headers().contains_key(ORIGIN);
+    if !is_of_page || request.method() == Method::OPTIONS {
+        return;
+    }
+    let (tenant, is_of_user) = {
         let extensions = request.extensions();
         let is_of_user = extensions.get::<IsTokenOfUser>().is_none_or(|token| token.0);
-        let sharing = request.app_data::<Sharing>().copied();
-        (
-            sharing.filter(|s| *s != Sharing::ListedForUsers || is_of_user),
-            extensions.get::<TenantName>().cloned(),
-        )
+        (extensions.get::<TenantName>().cloned(), is_of_user)
     };
-    if let (Some(sharing), Some(TenantName(tenant))) = (sharing, tenant)
-        && request.method() != Method::OPTIONS
-        && request.headers().contains_key(ORIGIN)
-    {
-        // Without the database the response stays as it is, and the page cannot read it.
-        let origin = allowed_origin(request, &tenant, sharing).await.ok().flatten();
-        if let Some(origin) = origin {
-            allow(response.headers_mut(), origin);
-            response.headers_mut().insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
-        }
+    let Some(TenantName(tenant)) = tenant else { return };
+    if sharing == Sharing::ListedForUsers && !is_of_user {
+        return;
     }
-    Ok(response)
+    // Without the database the response stays as it is, and the page cannot read it.
+    if let Ok(Some(origin)) = allowed_origin(request, &tenant, sharing).await {
+        let headers = response.headers_mut();
+        allow(headers, origin);
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    }
 }
 
 fn allow(headers: &mut HeaderMap, origin: HeaderValue) {

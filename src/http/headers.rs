@@ -1,13 +1,12 @@
 //! Headers of all responses: caching, and what browsers are told about the server.
 
-use actix_web::Error;
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::HttpRequest;
+use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     CACHE_CONTROL, HOST, HeaderValue, STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
-use actix_web::middleware::Next;
+use actix_web::http::uri::Authority;
 
 use super::cors::Sharing;
 use super::log::Route;
@@ -25,13 +24,9 @@ const BY_ORIGIN: HeaderValue = HeaderValue::from_static("origin,accept-encoding"
 /// One year, as Auth0 sends it.
 const ONLY_HTTPS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// Middleware of every request. Responses contain secrets and personal data unless their route is public, so
+/// Writes the headers of a response. Responses contain secrets and personal data unless their route is public, so
 /// caches keep none of the others.
-pub async fn write<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<B>, Error> {
-    let mut response = next.call(request).await?;
+pub fn write<B>(response: &mut ServiceResponse<B>) {
     let request = response.request();
     let sharing = request.app_data::<Sharing>().copied();
     let is_management = request.app_data::<Route>().is_some_and(|route| route.0.starts_with("/api/v2/"));
@@ -49,12 +44,11 @@ pub async fn write<B: MessageBody + 'static>(
     if is_https {
         headers.insert(STRICT_TRANSPORT_SECURITY, ONLY_HTTPS);
     }
-    Ok(response)
 }
 
 /// Whether the host of a request is this machine. A browser would apply the header to every server on it.
-fn is_local(request: &actix_web::HttpRequest) -> bool {
+fn is_local(request: &HttpRequest) -> bool {
     let header = || request.headers().get(HOST).and_then(|value| value.to_str().ok());
-    let authority = request.uri().authority().map(actix_web::http::uri::Authority::as_str);
+    let authority = request.uri().authority().map(Authority::as_str);
     authority.or_else(header).is_some_and(is_of_this_machine)
 }

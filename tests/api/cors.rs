@@ -161,6 +161,8 @@ async fn responses_of_shared_routes_are_readable_for_listed_origins() {
     }
     let plain = send(tenant.request("GET", "/userinfo")).await;
     assert_eq!(plain.header(ALLOW_ORIGIN), None, "no page");
+    let cached = send(tenant.request("GET", "/.well-known/jwks.json")).await;
+    assert_eq!(cached.header(ALLOW_ORIGIN), Some("*"), "the copy of a cache is for all pages");
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ async fn responses_are_not_cached_unless_their_route_is_public() {
     let tenant = Tenant::new().await;
     let mut public = 0;
     for endpoint in endpoints() {
-        let path = endpoint.path.replace('{', "").replace('}', "");
+        let path = endpoint.path.replace(['{', '}'], "");
         let (method, what) = (endpoint.method.as_str(), format!("{} {}", endpoint.method, endpoint.path));
         let mut answers = vec![send(tenant.request(method, &path)).await];
         answers.push(send(tenant.authorized(method, &path)).await);

@@ -63,7 +63,7 @@ use credentials::signing_certificate;
 use document::{Client, View};
 use filter::Filter;
 use model::{ClientPatch, NewClient, settings_with_changed_secrets, take_secrets, too_many_merged_keys};
-use store::{DeleteOutcome, SealedSettings, Stored, UpdateOutcome};
+use store::{DeleteOutcome, SealedChange, Stored, UpdateOutcome};
 
 pub async fn create(ctx: &Context, mut new: NewClient) -> Result<Client> {
     let (id, secret) = (ids::client(), ids::client_secret());
@@ -101,23 +101,24 @@ pub async fn update(
     if !patch.is_allowed(|scope| ctx.has(scope)) {
         return Err(codes::FIELDS_BEYOND_SCOPE.into());
     }
-    let sealed = patch.client_secret.as_deref().map(|secret| seal(ctx, id, secret)).transpose()?;
-    let (sealed, tags, tenant) = (sealed.as_deref(), if_match.as_deref(), &ctx.tenant.id);
+    let client_secret = patch.client_secret.as_deref().map(|secret| seal(ctx, id, secret)).transpose()?;
+    let mut sealed = SealedChange { client_secret, ..SealedChange::default() };
+    let (tags, tenant) = (if_match.as_deref(), &ctx.tenant.id);
     let outcome = if patch.changes_secrets() {
         let mut tx = ctx.db().begin().await?;
-        let stored = store::lock(&mut tx, tenant, id).await?.ok_or(codes::UNKNOWN_CLIENT)?;
-        let stored = open_secrets(ctx, id, stored.as_deref())?;
+        let locked = store::lock(&mut tx, tenant, id).await?.ok_or(codes::UNKNOWN_CLIENT)?;
+        let stored = open_secrets(ctx, id, locked.secrets.as_deref())?;
         let mut secrets = stored.clone();
         secrets.retain(|pointer, _| patch.keeps_secret(pointer));
         secrets.append(&mut take_secrets(&mut patch.set));
-        let changed = settings_with_changed_secrets(&stored, &secrets);
-        let secrets = seal_secrets(ctx, id, &secrets)?;
-        let secrets = Some(SealedSettings { sealed: secrets.as_deref(), changed });
-        let outcome = store::update(&mut tx, tenant, id, &patch, sealed, secrets, tags, &ctx.author).await?;
+        sealed.changed = settings_with_changed_secrets(&stored, &secrets);
+        sealed.replaces_secrets = true;
+        sealed.secrets = seal_secrets(ctx, id, &secrets)?;
+        let outcome = store::update(&mut tx, tenant, id, &patch, sealed, tags, &ctx.author).await?;
         tx.commit().await?;
         outcome
     } else {
-        store::update(ctx.db(), tenant, id, &patch, sealed, None, tags, &ctx.author).await?
+        store::update(ctx.db(), tenant, id, &patch, sealed, tags, &ctx.author).await?
     };
     match outcome {
         UpdateOutcome::Updated(stored) => {

@@ -169,22 +169,25 @@ struct UpdatedRow {
 
 static UPDATE: Statement = Statement::new("clients.update", include_str!("sql/update.sql"));
 
-/// New secrets among the settings.
-pub(super) struct SealedSettings<'a> {
+/// The sealed part of a change.
+#[derive(Default)]
+pub(super) struct SealedChange {
+    /// `None` keeps the stored one.
+    pub(super) client_secret: Option<Vec<u8>>,
+    /// Whether `secrets` replace the stored secrets among the settings.
+    pub(super) replaces_secrets: bool,
     /// `None` without any.
-    pub(super) sealed: Option<&'a [u8]>,
+    pub(super) secrets: Option<Vec<u8>>,
     /// The settings with a changed secret.
     pub(super) changed: Vec<&'static str>,
 }
 
-/// `secrets` replace those among the settings; `None` keeps the stored ones.
 pub(super) async fn update(
     session: impl Into<Session<'_>>,
     tenant: &str,
     id: &str,
     patch: &ClientPatch,
-    sealed_secret: Option<&[u8]>,
-    secrets: Option<SealedSettings<'_>>,
+    sealed: SealedChange,
     if_match: Option<&[String]>,
     author: &Author,
 ) -> Result<UpdateOutcome, Error> {
@@ -195,16 +198,16 @@ pub(super) async fn update(
         .bind("set_settings", Json(&patch.set))
         .bind("unset_settings", &patch.unset)
         .bind("client_metadata_patch", metadata_patch.map_err(Error::internal)?.map(Json))
-        .bind("client_secret", sealed_secret)
+        .bind("client_secret", sealed.client_secret)
         .bind("if_match", if_match)
         .bind("max_metadata_keys", i64::try_from(METADATA_KEYS).unwrap_or(i64::MAX))
         .bind("credential_ids", &patch.credentials)
         .bind("merged_settings", merged_names())
         .bind("default_settings", Json(default_objects()))
         .bind("author", author.literal())
-        .bind("secrets", secrets.as_ref().and_then(|secrets| secrets.sealed))
-        .bind("replaces_secrets", secrets.is_some())
-        .bind("changed_secrets", secrets.map(|secrets| secrets.changed).unwrap_or_default())
+        .bind("replaces_secrets", sealed.replaces_secrets)
+        .bind("secrets", sealed.secrets)
+        .bind("changed_secrets", sealed.changed)
         .fetch_optional(session)
         .await;
     let updated: Option<UpdatedRow> = updated.map_err(|error| db::constraint_error(error, &CONFLICTS))?;
@@ -241,10 +244,16 @@ pub(super) async fn rotate_secret(
 
 static LOCK: Statement = Statement::new("clients.lock", include_str!("sql/lock.sql"));
 
-/// Locks a client until the transaction ends; its sealed secrets, or `None` without the client.
-pub(super) async fn lock(tx: &mut Tx, tenant: &str, id: &str) -> Result<Option<Option<Vec<u8>>>, Error> {
-    let locked = LOCK.bind("tenant_id", tenant).bind("client_id", id).fetch_optional(tx).await?;
-    Ok(locked.map(|(secrets,)| secrets))
+/// A locked client.
+#[derive(FromRow)]
+pub(super) struct Locked {
+    /// The secrets among the settings, sealed.
+    pub(super) secrets: Option<Vec<u8>>,
+}
+
+/// Locks a client until the transaction ends; `None` without the client.
+pub(super) async fn lock(tx: &mut Tx, tenant: &str, id: &str) -> Result<Option<Locked>, Error> {
+    Ok(LOCK.bind("tenant_id", tenant).bind("client_id", id).fetch_optional(tx).await?)
 }
 
 static DELETE: Statement = Statement::new("clients.delete", include_str!("sql/delete.sql"));

@@ -217,3 +217,32 @@ fn open(ctx: &Context, mut stored: Stored) -> Result<Document> {
 fn quoted(etag: &str) -> String {
     format!("\"{etag}\"")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn enforced_options_stay_readable() {
+        let attribute = json!({
+            "identifier": { "active": true }, "signup": { "status": "required" },
+            "validation": { "min_length": 2, "max_length": 30 },
+        });
+        let original = json!({
+            "requires_username": true, "passwordPolicy": "low", "disable_signup": true, "brute_force_protection": true,
+            "password_complexity_options": { "min_length": 3 }, "password_options": { "complexity": { "min_length": 4 } },
+            "validation": { "username": { "min": 2, "max": 30 } },
+            "attributes": { "email": attribute, "username": attribute, "phone_number": attribute },
+        });
+        let mut masked = original.clone();
+        assert_eq!(taken_secrets(&mut masked), Secrets::new());
+        assert_eq!(masked, original);
+        let options: Options = serde_json::from_value(original).unwrap();
+        let unset = serde_json::to_value(Options::default()).unwrap();
+        for (name, value) in serde_json::to_value(&options).unwrap().as_object().unwrap() {
+            assert_ne!(Some(value), unset.get(name), "{name} is in the test");
+        }
+    }
+}

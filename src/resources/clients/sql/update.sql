@@ -16,8 +16,8 @@
 -- $10 merged_settings text[]: the settings that merge
 -- $11 default_settings jsonb: the defaults of created objects
 -- $12 author text: a journal_author
--- $13 secrets bytea: the secrets among the new settings, sealed; null without any
--- $14 replaces_secrets boolean: whether $13 replaces the stored secrets; the transaction has read them under its lock
+-- $13 replaces_secrets boolean: whether $14 replaces the stored secrets; the transaction has read them under its lock
+-- $14 secrets bytea: the secrets among the new settings, sealed; null without any
 -- $15 changed_secrets text[]: settings with a changed secret, which their masked values may not show
 with before as (
     select c.*
@@ -58,7 +58,7 @@ with before as (
            ), '{}')) - $4::text[],
            client_metadata = b.new_client_metadata,
            client_secret = coalesce($6::bytea, b.client_secret),
-           secrets = case when $14 then $13::bytea else b.secrets end,
+           secrets = case when $13 then $14::bytea else b.secrets end,
            version = b.version + 1,
            updated_at = clock_timestamp()
       from checked b
