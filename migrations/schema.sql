@@ -248,6 +248,18 @@ CREATE FUNCTION metadata_fits(merged jsonb, stored jsonb, max_bytes bigint) RETU
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((merged IS NULL) OR (octet_length((merged)::text) <= max_bytes) OR COALESCE((octet_length((merged)::text) <= octet_length((stored)::text)), false));
 
+CREATE FUNCTION origins_of_client(settings jsonb) RETURNS SETOF text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select distinct o.origin
+      from unnest(array['allowed_origins', 'web_origins', 'callbacks']) as list(name)
+     cross join jsonb_array_elements_text(case when jsonb_typeof(settings -> list.name) = 'array'
+                                               then settings -> list.name
+                                               else '[]' end) as url
+     cross join lateral (select lower(substring(url from '^[A-Za-z][A-Za-z0-9+.-]*://[^/?#@[:space:]]+')) as origin) o
+     where length(o.origin) <= 300
+$$;
+
 CREATE FUNCTION overlay_settings(current_value jsonb, named jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -409,6 +421,18 @@ begin
 end
 $$;
 
+CREATE FUNCTION write_client_origins() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    delete from client_origins where tenant_id = new.tenant_id and client_id = new.client_id;
+    insert into client_origins (tenant_id, origin, client_id)
+    select new.tenant_id, origin, new.client_id
+      from origins_of_client(new.settings) origin;
+    return null;
+end
+$$;
+
 CREATE FUNCTION write_permissions() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -480,6 +504,12 @@ CREATE TABLE client_grants (
     CONSTRAINT client_grants_subject_type_check CHECK ((subject_type = ANY (ARRAY['client'::text, 'user'::text])))
 );
 
+CREATE TABLE client_origins (
+    tenant_id text NOT NULL,
+    origin text NOT NULL,
+    client_id text NOT NULL
+);
+
 CREATE TABLE clients (
     tenant_id text NOT NULL,
     client_id text NOT NULL,
@@ -488,7 +518,8 @@ CREATE TABLE clients (
     client_secret bytea,
     version bigint DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    secrets bytea
 );
 
 CREATE TABLE connection_clients (
@@ -744,6 +775,9 @@ ALTER TABLE client_grants
 ALTER TABLE clients
     ADD CONSTRAINT clients_client_metadata_size CHECK (document_fits(client_metadata)) NOT VALID;
 
+ALTER TABLE ONLY client_origins
+    ADD CONSTRAINT client_origins_pkey PRIMARY KEY (tenant_id, origin, client_id);
+
 ALTER TABLE clients
     ADD CONSTRAINT clients_organizations_of_third_party CHECK ((((settings -> 'is_first_party'::text) IS DISTINCT FROM 'false'::jsonb) OR (NOT (settings ?| ARRAY['organization_usage'::text, 'organization_require_behavior'::text])))) NOT VALID;
 
@@ -869,6 +903,8 @@ CREATE INDEX client_grants_audience_idx ON client_grants USING btree (tenant_id,
 
 CREATE UNIQUE INDEX client_grants_subject_type_key ON client_grants USING btree (tenant_id, client_id, audience, subject_type);
 
+CREATE INDEX client_origins_client_id_idx ON client_origins USING btree (tenant_id, client_id);
+
 CREATE UNIQUE INDEX clients_global_key ON clients USING btree (tenant_id) WHERE ((settings -> 'global'::text) = 'true'::jsonb);
 
 CREATE INDEX connection_clients_client_id_idx ON connection_clients USING btree (tenant_id, client_id);
@@ -957,6 +993,10 @@ CREATE TRIGGER write_aliases AFTER UPDATE ON clients FOR EACH ROW WHEN (((old.se
 
 CREATE TRIGGER write_aliases_of_new AFTER INSERT ON clients FOR EACH ROW WHEN ((new.settings ? 'client_aliases'::text)) EXECUTE FUNCTION write_client_aliases();
 
+CREATE TRIGGER write_origins AFTER UPDATE ON clients FOR EACH ROW WHEN ((((old.settings -> 'allowed_origins'::text) IS DISTINCT FROM (new.settings -> 'allowed_origins'::text)) OR ((old.settings -> 'web_origins'::text) IS DISTINCT FROM (new.settings -> 'web_origins'::text)) OR ((old.settings -> 'callbacks'::text) IS DISTINCT FROM (new.settings -> 'callbacks'::text)))) EXECUTE FUNCTION write_client_origins();
+
+CREATE TRIGGER write_origins_of_new AFTER INSERT ON clients FOR EACH ROW WHEN ((new.settings ?| ARRAY['allowed_origins'::text, 'web_origins'::text, 'callbacks'::text])) EXECUTE FUNCTION write_client_origins();
+
 CREATE TRIGGER write_permissions AFTER UPDATE ON resource_servers FOR EACH ROW WHEN (((old.settings -> 'scopes'::text) IS DISTINCT FROM (new.settings -> 'scopes'::text))) EXECUTE FUNCTION write_permissions();
 
 CREATE TRIGGER write_permissions_of_new AFTER INSERT ON resource_servers FOR EACH ROW EXECUTE FUNCTION write_permissions();
@@ -975,6 +1015,9 @@ ALTER TABLE ONLY client_credentials
 
 ALTER TABLE ONLY client_grants
     ADD CONSTRAINT client_grants_tenant_id_client_id_fkey FOREIGN KEY (tenant_id, client_id) REFERENCES clients(tenant_id, client_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY client_origins
+    ADD CONSTRAINT client_origins_tenant_id_client_id_fkey FOREIGN KEY (tenant_id, client_id) REFERENCES clients(tenant_id, client_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY clients
     ADD CONSTRAINT clients_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(tenant_id) ON DELETE CASCADE;

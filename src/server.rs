@@ -8,7 +8,7 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::middleware::from_fn;
-use actix_web::{App as ActixApp, HttpResponse, HttpServer, ResponseError, web};
+use actix_web::{App as ActixApp, FromRequest, HttpRequest, HttpResponse, HttpServer, ResponseError, web};
 use anyhow::Context;
 use serde_json::json;
 
@@ -18,7 +18,7 @@ use crate::db::batch::RegisteredBatch as _;
 use crate::db::{Registration, Statement};
 use crate::http::endpoint::endpoint;
 use crate::http::render::json_value;
-use crate::http::{Endpoint, load, log};
+use crate::http::{Endpoint, Visitor, cors, load, log};
 use crate::resources::users;
 
 /// The routes of all resources.
@@ -106,7 +106,8 @@ fn health() -> Vec<Endpoint> {
     vec![endpoint(Method::GET, "/health/live", live), endpoint(Method::GET, "/health/ready", ready)]
 }
 
-/// Registers all routes. Other methods of a path respond with 405, other paths with 404.
+/// Registers all routes. Other methods of a path respond with 405, other paths with 404. `OPTIONS` is the preflight of
+/// a path whose responses are shared.
 fn routes(config: &mut web::ServiceConfig) {
     let mut endpoints = endpoints();
     while let Some(path) = endpoints.first().map(|e| e.path) {
@@ -117,14 +118,25 @@ fn routes(config: &mut web::ServiceConfig) {
             _ => vec![e.method.as_str()],
         });
         let allowed = methods.collect::<Vec<_>>().join(", ");
-        let resource = web::resource(path).app_data(log::Route(path));
+        let sharing = here.iter().find_map(|e| e.sharing);
+        let mut resource = web::resource(path).app_data(log::Route(path));
+        if let Some(sharing) = sharing {
+            resource = resource.app_data(sharing);
+        }
         let resource = here.into_iter().fold(resource, |resource, endpoint| resource.route(endpoint.route));
-        config.service(resource.default_service(web::to(move || {
-            let mut response = Error::from(codes::METHOD_NOT_ALLOWED).error_response();
-            if let Ok(value) = HeaderValue::from_str(&allowed) {
-                response.headers_mut().insert(ALLOW, value);
+        config.service(resource.default_service(web::to(move |request: HttpRequest| {
+            let allowed = allowed.clone();
+            async move {
+                if let Some(sharing) = sharing.filter(|_| cors::is_preflight(&request)) {
+                    let visitor = Visitor::extract(&request).await?;
+                    return cors::preflight(&request, &visitor, sharing, &allowed).await;
+                }
+                let mut response = Error::from(codes::METHOD_NOT_ALLOWED).error_response();
+                if let Ok(value) = HeaderValue::from_str(&allowed) {
+                    response.headers_mut().insert(ALLOW, value);
+                }
+                Ok::<_, Error>(response)
             }
-            async move { response }
         })));
     }
     config.default_service(web::to(|| async { Error::from(codes::NOT_FOUND).error_response() }));

@@ -200,6 +200,25 @@ async fn https_works_with_the_ca_and_an_sdks_default_audience() {
 }
 
 #[tokio::test]
+async fn strict_transport_security_is_for_https_and_hosts_elsewhere() {
+    let dev = Running::dev(&["--ephemeral"]);
+    let ca = reqwest::Certificate::from_pem(&std::fs::read(dev.ready("ca_file")).unwrap()).unwrap();
+    let http = reqwest::Client::builder().tls_certs_only([ca]).http1_only().build().unwrap();
+    let header = async |base: &str, host: &str| {
+        let request = http.get(format!("{base}/.well-known/jwks.json")).header("host", host);
+        let response = request.send().await.unwrap();
+        response.headers().get("strict-transport-security").map(|value| value.to_str().unwrap().to_owned())
+    };
+    let (plain, https) = (dev.ready("url"), dev.ready("https_url"));
+    assert_eq!(header(https, "id.example.com").await.as_deref(), Some("max-age=31536000"));
+    assert_eq!(header(plain, "id.example.com").await, None);
+    // A browser would apply it to every other server on the machine of the developer.
+    for host in ["localhost:8443", "dev.localhost", "127.0.0.1", "[::1]:1"] {
+        assert_eq!(header(https, host).await, None, "{host}");
+    }
+}
+
+#[tokio::test]
 async fn pipelined_requests_are_answered_in_order() {
     let dev = Running::dev(&["--ephemeral"]);
     let mut connection = TcpStream::connect(dev.ready("url").trim_start_matches("http://")).unwrap();
@@ -896,7 +915,7 @@ impl Secrets {
                     instances[turn % instances.len()].clone()
                 };
                 while !stop.load(Ordering::Relaxed) {
-                    let body = json!({ "name": "Sealed", "app_type": "non_interactive" });
+                    let body = json!({ "name": "Sealed", "app_type": "non_interactive", "addons": { "firebase": { "secret": "sealed" } } });
                     let client = call(&next(), "/api/v2/clients", Some(&token), body).await;
                     let id = client["client_id"].as_str().unwrap().to_owned();
                     let grant = json!({ "client_id": id, "audience": "https://sealed.example", "scope": [] });
@@ -912,6 +931,7 @@ impl Secrets {
                     let connection = json!({ "name": client.0, "strategy": "google-oauth2", "options": { "client_id": "sealed", "client_secret": client.1 } });
                     let connection = call(&next(), "/api/v2/connections", Some(&token), connection).await;
                     assert_eq!(connection["options"]["client_secret"], client.1);
+                    assert_eq!(rotated["addons"]["firebase"]["secret"], "sealed");
                     clients.push(client);
                     runs.fetch_add(1, Ordering::Relaxed);
                 }

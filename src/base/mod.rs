@@ -13,6 +13,7 @@ pub mod passwords;
 pub mod patch;
 pub mod rate_limits;
 pub mod schema;
+pub mod secrets;
 pub mod timestamp;
 pub mod vault;
 pub mod worker;

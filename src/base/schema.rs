@@ -152,17 +152,17 @@ impl Text {
 pub enum Format {
     /// An email address: at most 254 bytes, of which the local part has at most 64.
     Email,
-    /// An absolute URI.
+    /// An absolute http or https URI, which a browser can show or follow without running it.
     StrictUri,
     /// An http or https URL.
     Url,
     /// An email address, or empty.
     EmailOrEmpty,
-    /// An absolute URI, or empty.
+    /// An absolute http or https URI, or empty.
     AbsoluteUriOrEmpty,
     /// An absolute https URI, or empty.
     AbsoluteHttpsUriOrEmpty,
-    /// An absolute URI with placeholders: `*` and `{names}`.
+    /// An absolute URI with placeholders, `*` and `{names}`, of any scheme that browsers do not run.
     UrlWithPlaceholders,
     /// `provider|id`.
     UserId,
@@ -192,14 +192,18 @@ impl Format {
     pub fn matches(self, text: &str) -> bool {
         match self {
             Self::Email => is_email(text),
-            Self::StrictUri => url::Url::parse(text).is_ok() && !text.contains(char::is_whitespace),
+            Self::StrictUri => is_web_url(text) && !text.contains(char::is_whitespace),
             Self::EmailOrEmpty => text.is_empty() || is_email(text),
             Self::AbsoluteUriOrEmpty => text.is_empty() || Self::StrictUri.matches(text),
             Self::AbsoluteHttpsUriOrEmpty => {
                 text.is_empty() || (Self::StrictUri.matches(text) && text.starts_with("https://"))
             }
-            Self::UrlWithPlaceholders => Self::StrictUri.matches(&text.replace(['*', '{', '}'], "x")),
-            Self::Url => url::Url::parse(text).is_ok_and(|u| matches!(u.scheme(), "http" | "https")),
+            Self::UrlWithPlaceholders => {
+                !text.contains(char::is_whitespace)
+                    && url::Url::parse(&text.replace(['*', '{', '}'], "x"))
+                        .is_ok_and(|url| !is_run_by_browsers(url.scheme()))
+            }
+            Self::Url => is_web_url(text),
             Self::UserId => UserId::parse(text).is_some(),
             Self::ClientId => {
                 (1..=64).contains(&text.len())
@@ -208,6 +212,21 @@ impl Format {
             Self::Own(_, test) => test(text),
         }
     }
+}
+
+/// Whether a text is an http or https URL with a host of letters, digits, hyphens and underscores. Parsers of
+/// URLs accept further characters, such as `;`, which have a meaning in headers.
+pub fn is_web_url(text: &str) -> bool {
+    let is_host = |host: &str| host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:[]".contains(&b));
+    !text.contains(char::is_control)
+        && url::Url::parse(text)
+            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(is_host))
+}
+
+/// Whether a link with this scheme runs what it contains, in place of leading elsewhere.
+pub fn is_run_by_browsers(scheme: &str) -> bool {
+    let schemes = ["blob", "data", "filesystem", "javascript", "vbscript"];
+    schemes.iter().any(|known| scheme.eq_ignore_ascii_case(known))
 }
 
 /// Whether a text is an email address: RFC 5321's lengths, and a domain of at least two labels.

@@ -9,6 +9,7 @@
 use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::zeroize::Zeroizing;
@@ -27,6 +28,8 @@ pub enum Location {
     SigningKeys,
     /// `clients.client_secret`, by `client_id`.
     Clients,
+    /// `clients.secrets`, by `client_id`: the secrets among the settings.
+    ClientSettings,
     /// `connections.secrets`, by `connection_id`.
     Connections,
     /// `resource_servers.signing_secret`, by `resource_server_id`.
@@ -39,16 +42,17 @@ impl Location {
     pub const fn table(self) -> &'static str {
         match self {
             Self::SigningKeys => "signing_keys",
-            Self::Clients => "clients",
+            Self::Clients | Self::ClientSettings => "clients",
             Self::Connections => "connections",
             Self::ResourceServers => "resource_servers",
             Self::Mails => "mails",
         }
     }
 
-    /// The location of a row's value, which is authenticated with it.
+    /// The location of a row's value, which is authenticated with it. Two columns of a table differ.
     pub fn row<'a>(self, tenant: &'a str, id: &'a str) -> [&'a str; 3] {
-        [tenant, self.table(), id]
+        let name = if self == Self::ClientSettings { "client_settings" } else { self.table() };
+        [tenant, name, id]
     }
 }
 
@@ -72,6 +76,7 @@ impl fmt::Display for KeyId {
 struct Key {
     id: KeyId,
     aead: LessSafeKey,
+    fingerprints: hmac::Key,
 }
 
 impl Key {
@@ -79,7 +84,17 @@ impl Key {
         let bytes = Zeroizing::new(STANDARD.decode(key.trim()).ok()?);
         let aead = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &bytes).ok()?);
         let digest = Sha256::new().chain_update("roster key id\n").chain_update(&*bytes).finalize();
-        Some(Self { id: KeyId([digest[0], digest[1], digest[2], digest[3]]), aead })
+        let derived = Sha256::new().chain_update("roster fingerprint key\n").chain_update(&*bytes).finalize();
+        let fingerprints = hmac::Key::new(hmac::HMAC_SHA256, &derived);
+        Some(Self { id: KeyId([digest[0], digest[1], digest[2], digest[3]]), aead, fingerprints })
+    }
+
+    fn fingerprint(&self, location: &[&str], secret: &[u8]) -> String {
+        let mut message = location.join("\n").into_bytes();
+        message.push(b'\n');
+        message.extend_from_slice(secret);
+        let tag = hmac::sign(&self.fingerprints, &message);
+        tag.as_ref().iter().fold(String::from("2.0$"), |text, byte| format!("{text}{byte:02x}"))
     }
 
     /// Opens a nonce and its ciphertext.
@@ -147,6 +162,17 @@ impl Vault {
         Ok([self.header().as_slice(), &nonce, &sealed].concat())
     }
 
+    /// A text that stands for a secret in answers, in the form that Auth0 gives encrypted values: the same for
+    /// the same secret at the same location under the same key. The secret does not follow from it.
+    pub fn fingerprint(&self, location: &[&str], secret: &[u8]) -> String {
+        self.key.fingerprint(location, secret)
+    }
+
+    /// Whether a text is the fingerprint of a secret, under any of the vault's keys.
+    pub fn is_fingerprint(&self, location: &[&str], secret: &[u8], text: &str) -> bool {
+        std::iter::once(&self.key).chain(&self.previous).any(|key| key.fingerprint(location, secret) == text)
+    }
+
     /// Opens a value that [`Vault::seal`] sealed for the same location with one of the vault's keys.
     pub fn open(&self, location: &[&str], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
         let mut keys = std::iter::once(&self.key).chain(&self.previous);
@@ -206,6 +232,25 @@ mod tests {
         let sealed = vault.seal(&LOCATION, b"hush").unwrap();
         assert!(sealed.starts_with(&vault.header()) && old_vault.open(&LOCATION, &sealed).is_err());
         assert_eq!(*Vault::new(&new).unwrap().open(&LOCATION, &sealed).unwrap(), b"hush");
+    }
+
+    #[test]
+    fn fingerprint_follows_from_key_location_and_secret() {
+        let (old, new) = (Vault::generate_key(), Vault::generate_key());
+        let old_vault = Vault::new(&old).unwrap();
+        let vault = Vault::new(&new).unwrap().with_previous(&old).unwrap();
+        let fingerprint = vault.fingerprint(&LOCATION, b"hush");
+        assert_eq!((fingerprint.len(), vault.fingerprint(&LOCATION, b"hush")), (68, fingerprint.clone()));
+        for other in [
+            vault.fingerprint(&["dev", "clients", "2"], b"hush"),
+            vault.fingerprint(&LOCATION, b"hush!"),
+            old_vault.fingerprint(&LOCATION, b"hush"),
+        ] {
+            assert_ne!(other, fingerprint);
+        }
+        assert!(vault.is_fingerprint(&LOCATION, b"hush", &fingerprint));
+        assert!(vault.is_fingerprint(&LOCATION, b"hush", &old_vault.fingerprint(&LOCATION, b"hush")));
+        assert!(!old_vault.is_fingerprint(&LOCATION, b"hush", &fingerprint));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::auth::Claims;
 use crate::auth::scopes::Scope;
 use crate::base::error::{Error, codes};
 use crate::base::rate_limits::{self, Limited};
+use crate::http::cors::IsTokenOfUser;
 use crate::http::rate_limit;
 use crate::journal::Author;
 use crate::tenancy::{Tenant, host_of, stays_on_this_machine};
@@ -47,6 +48,8 @@ pub(super) async fn authorize(request: &HttpRequest, scopes: &[&str], all: bool)
     let visitor = Visitor::find(request).await?;
     let token = bearer(request)?;
     let claims = visitor.app.tokens.verify(&visitor.tenant, token, visitor.now.unix_timestamp())?;
+    let is_of_user = claims.scope.split(' ').any(|scope| scope.contains("current_user"));
+    request.extensions_mut().insert(IsTokenOfUser(is_of_user));
     let limits = (&*visitor.app, &*visitor.tenant);
     rate_limit::count(request, limits, Limited::ManagementApi, || claims.azp.clone())?;
     let (word, is_sufficient) =

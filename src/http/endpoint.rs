@@ -4,6 +4,7 @@ use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, Route, guard, web};
 
 use super::caller::authorize;
+use super::cors::Sharing;
 use super::params::Params;
 use super::{Body, Caller};
 use crate::auth::scopes::Scope;
@@ -18,7 +19,22 @@ pub struct Endpoint {
     pub scopes: Option<&'static [&'static str]>,
     /// Whether the handler takes a body.
     pub takes_body: bool,
+    /// Which web pages may read its responses; `None` for none but its own.
+    pub sharing: Option<Sharing>,
     pub route: Route,
+}
+
+impl Endpoint {
+    /// The endpoint with responses that other web pages may read.
+    pub fn shared(self, sharing: Sharing) -> Self {
+        Self { sharing: Some(sharing), ..self }
+    }
+}
+
+/// Users may call the routes of their own scopes from web pages.
+fn sharing_of(scopes: Option<&[&str]>) -> Option<Sharing> {
+    let is_of_user = |scope: &&str| scope.contains("current_user");
+    scopes?.iter().any(is_of_user).then_some(Sharing::ListedForUsers)
 }
 
 /// Properties of a route from its handler's arguments.
@@ -97,6 +113,7 @@ where
         path,
         scopes: Args::SCOPES,
         takes_body: Args::TAKES_BODY,
+        sharing: sharing_of(Args::SCOPES),
         route: route(&method).to(handler),
         method,
     }
@@ -117,6 +134,7 @@ pub fn read_only(
         path,
         scopes: Some(scopes),
         takes_body: false,
+        sharing: sharing_of(Some(scopes)),
         route: route(&Method::GET).to(handler),
     }
 }

@@ -45,6 +45,8 @@ pub async fn line<B: MessageBody + 'static>(
         response.headers_mut().insert(X_REQUEST_ID, value);
     }
     super::rate_limit::write_headers(&mut response);
+    super::headers::write(&mut response);
+    super::cors::share(&mut response).await;
     let (method, status) = (response.request().method().as_str(), response.status().as_u16());
     let route = response.request().app_data::<Route>().map_or("-", |route| route.0);
     let tenant = response

@@ -5,7 +5,9 @@
 pub mod body;
 pub mod caller;
 pub mod conditional;
+pub mod cors;
 pub mod endpoint;
+pub mod headers;
 pub mod load;
 pub mod log;
 pub mod page;

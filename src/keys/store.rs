@@ -29,22 +29,22 @@ impl SealedColumn {
 }
 
 macro_rules! sealed_columns {
-    ($($location:ident $table:literal $column:literal;)+) => {
+    ($($location:ident $name:literal $column:literal;)+) => {
         /// All sealed columns.
-        pub(crate) static SEALED_COLUMNS: [SealedColumn; [$($table),+].len()] = [$(SealedColumn {
+        pub(crate) static SEALED_COLUMNS: [SealedColumn; [$($name),+].len()] = [$(SealedColumn {
             column: $column,
             location: Location::$location,
             count: Statement::global(
-                concat!("keys.count_", $table),
-                include_str!(concat!("sql/count_", $table, ".sql")),
+                concat!("keys.count_", $name),
+                include_str!(concat!("sql/count_", $name, ".sql")),
             ),
             page: Statement::global(
-                concat!("keys.page_", $table),
-                include_str!(concat!("sql/page_", $table, ".sql")),
+                concat!("keys.page_", $name),
+                include_str!(concat!("sql/page_", $name, ".sql")),
             ),
             reseal: Statement::new(
-                concat!("keys.reseal_", $table),
-                include_str!(concat!("sql/reseal_", $table, ".sql")),
+                concat!("keys.reseal_", $name),
+                include_str!(concat!("sql/reseal_", $name, ".sql")),
             ),
         }),+];
     };
@@ -53,6 +53,7 @@ macro_rules! sealed_columns {
 sealed_columns! {
     SigningKeys "signing_keys" "private_key";
     Clients "clients" "client_secret";
+    ClientSettings "client_settings" "secrets";
     Connections "connections" "secrets";
     ResourceServers "resource_servers" "signing_secret";
     Mails "mails" "content";
@@ -136,7 +137,7 @@ mod tests {
 
     #[test]
     fn statements_differ_in_table_key_and_column_only() {
-        let ids = ["kid", "client_id", "connection_id", "resource_server_id", "mail_id"];
+        let ids = ["kid", "client_id", "client_id", "connection_id", "resource_server_id", "mail_id"];
         let model = &SEALED_COLUMNS[0];
         for (column, id) in SEALED_COLUMNS.iter().zip(ids) {
             let adapted = |statement: &Statement| {

@@ -12,15 +12,17 @@ use super::parameters::Parameters;
 use super::{OAuthError, discovery};
 use crate::base::error::Error;
 use crate::base::rate_limits::Limited;
+use crate::http::cors::Sharing;
 use crate::http::endpoint::endpoint;
 use crate::http::render::{error_response, json_value, not_stored};
 use crate::http::{Body, Endpoint, Visitor};
 
 pub fn routes() -> Vec<Endpoint> {
     vec![
-        endpoint(Method::POST, "/oauth/token", token),
-        endpoint(Method::GET, "/.well-known/jwks.json", jwks),
-        endpoint(Method::GET, "/.well-known/openid-configuration", openid_configuration),
+        endpoint(Method::POST, "/oauth/token", token).shared(Sharing::Listed),
+        endpoint(Method::GET, "/.well-known/jwks.json", jwks).shared(Sharing::Public),
+        endpoint(Method::GET, "/.well-known/openid-configuration", openid_configuration)
+            .shared(Sharing::Public),
     ]
 }
 
@@ -53,6 +55,6 @@ impl ResponseError for OAuthError {
 
     fn error_response(&self) -> HttpResponse {
         let body = json!({ "error": self.error, "error_description": self.description });
-        not_stored(error_response(self.status, &body, self.cause.as_ref()))
+        error_response(self.status, &body, self.cause.as_ref())
     }
 }

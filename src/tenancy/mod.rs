@@ -5,6 +5,7 @@
 //! the number of tenants is limited by the database alone.
 
 pub mod keys;
+pub mod origins;
 pub mod settings;
 pub(crate) mod store;
 
@@ -16,6 +17,7 @@ use moka::future::Cache;
 use serde::Serialize;
 
 use self::keys::{Jwk, SigningKey};
+use self::origins::Origins;
 pub use self::settings::Settings;
 use self::settings::{Compat, Limits, Search};
 pub use self::store::Listed;
@@ -124,9 +126,17 @@ pub fn stays_on_this_machine(host: &str) -> bool {
     is_loopback(host) || host.ends_with(".localhost")
 }
 
+/// The number of different origins of a tenant that CORS considers.
+const MAX_ORIGINS: usize = 10_000;
+
+/// The number of cached origins of all tenants.
+const MAX_CACHED_ORIGINS: u64 = 1_000_000;
+
 /// Finds the tenants of hosts, and caches them.
 pub struct Tenancy {
     by_host: Cache<String, Option<Arc<Tenant>>>,
+    /// The origins of a tenant's clients, for those tenants that web pages call.
+    origins: Cache<Arc<str>, Arc<Origins>>,
     /// The tenant of loopback hosts: only in `roster dev` and with `serve --loopback-tenant`.
     loopback: Option<String>,
 }
@@ -135,7 +145,29 @@ impl Tenancy {
     /// A cache of at most `size` hosts. A change of a tenant takes effect on every instance within
     /// `time_to_live`.
     pub fn new(size: u64, time_to_live: Duration, loopback: Option<String>) -> Self {
-        Self { by_host: Cache::builder().max_capacity(size).time_to_live(time_to_live).build(), loopback }
+        let by_host = Cache::builder().max_capacity(size).time_to_live(time_to_live).build();
+        let origins = Cache::builder()
+            .max_capacity(MAX_CACHED_ORIGINS)
+            .weigher(|_, origins: &Arc<Origins>| u32::try_from(origins.len() + 1).unwrap_or(u32::MAX))
+            .time_to_live(time_to_live)
+            .build();
+        Self { by_host, origins, loopback }
+    }
+
+    /// The origins that the clients of a tenant list, at most [`MAX_ORIGINS`]. Requests that miss the cache at the same
+    /// time share one query.
+    pub async fn origins(&self, db: &Db, tenant: &str) -> Result<Arc<Origins>, Error> {
+        let read = async {
+            let listed = store::list_origins(db, tenant, MAX_ORIGINS + 1).await?;
+            if listed.len() > MAX_ORIGINS {
+                tracing::warn!(
+                    tenant,
+                    "the clients list more than {MAX_ORIGINS} origins; CORS ignores the rest"
+                );
+            }
+            Ok::<_, Error>(Arc::new(Origins::new(listed.into_iter().take(MAX_ORIGINS))))
+        };
+        self.origins.try_get_with(Arc::from(tenant), read).await.map_err(|error| Error::clone(&error))
     }
 
     /// The tenant of an authority (`HOST` or `HOST:PORT`).

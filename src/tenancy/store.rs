@@ -1,5 +1,6 @@
 //! `tenants`, `tenant_hosts` and `signing_keys`, read only and without locks. `tenant_files` writes them;
-//! `resources/tenant_settings` writes the part of `tenants` that the API has.
+//! `resources/tenant_settings` writes the part of `tenants` that the API has. `client_origins` follows the clients
+//! by a trigger.
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use crate::base::error::Error;
 use crate::base::vault::{Location, Vault};
 use crate::db::{Db, Statement};
 
-pub(crate) const STATEMENTS: &[&Statement] = &[&BY_HOST, &BY_ID, &LIST, &SHOW];
+pub(crate) const STATEMENTS: &[&Statement] = &[&BY_HOST, &BY_ID, &LIST, &SHOW, &LIST_ORIGINS];
 
 #[derive(sqlx::FromRow)]
 struct TenantRow {
@@ -89,4 +90,13 @@ static SHOW: Statement = Statement::new("tenancy.show", include_str!("sql/show.s
 pub(crate) async fn show(db: &Db, tenant: &str) -> Result<Option<Value>, Error> {
     let row: Option<(Value,)> = SHOW.bind("tenant_id", tenant).fetch_optional(db).await?;
     Ok(row.map(|(document,)| document))
+}
+
+static LIST_ORIGINS: Statement = Statement::new("tenancy.list_origins", include_str!("sql/list_origins.sql"));
+
+pub(crate) async fn list_origins(db: &Db, tenant: &str, limit: usize) -> Result<Vec<String>, Error> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows: Vec<(String,)> =
+        LIST_ORIGINS.bind("tenant_id", tenant).bind("limit", limit).fetch_all(db).await?;
+    Ok(rows.into_iter().map(|(origin,)| origin).collect())
 }

@@ -6,12 +6,15 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use crate::base::error::Error;
 use crate::base::rate_limits::Limited;
+use crate::http::cors::Sharing;
 use crate::http::endpoint::endpoint;
 use crate::http::render::json_value;
 use crate::http::{Endpoint, Visitor};
 
 pub fn routes() -> Vec<Endpoint> {
-    vec![endpoint(Method::GET, "/userinfo", fetch), endpoint(Method::POST, "/userinfo", fetch)]
+    [Method::GET, Method::POST]
+        .map(|method| endpoint(method, "/userinfo", fetch).shared(Sharing::Listed))
+        .into()
 }
 
 async fn fetch(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, Error> {

@@ -7,21 +7,11 @@ use super::credentials::model::{Credential, NewCredential};
 use super::model::for_each_credential;
 use crate::base::error::{Error, Result, codes};
 use crate::base::fields::Fields;
+use crate::base::secrets::looks_secret;
 
 /// The properties that only callers with a scope for keys see.
 const SECRETS: [&str; 5] =
     ["client_secret", "encryption_key", "signing_key", "signing_keys", "client_authentication_methods"];
-
-/// The properties of add-ons that only callers with a scope for keys see: add-on, property.
-const ADDON_SECRETS: [(&str, &str); 7] = [
-    ("azure_blob", "storageAccessKey"),
-    ("azure_sb", "sasKey"),
-    ("firebase", "private_key"),
-    ("firebase", "secret"),
-    ("layer", "privateKey"),
-    ("sap_api", "servicePassword"),
-    ("wams", "masterkey"),
-];
 
 /// The part of a client that a caller can see.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +70,18 @@ pub struct Client {
     pub created_at: OffsetDateTime,
 }
 
+/// Removes the members that look like secrets.
+fn remove_secrets(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|name, _| !looks_secret(name));
+            members.values_mut().for_each(remove_secrets);
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(remove_secrets),
+        _ => {}
+    }
+}
+
 impl Client {
     /// The answer to the creation, which has the credentials in full.
     pub fn with_credentials(mut self, new: Vec<NewCredential>) -> Result<Self> {
@@ -114,9 +116,7 @@ impl Client {
         let oidc_logout = self.settings.get("oidc_logout").cloned();
         self.settings.extend(oidc_logout.map(|value| ("oidc_backchannel_logout".to_owned(), value)));
         if let Some(addons) = self.settings.get_mut("addons").filter(|_| !view.secrets) {
-            for (addon, name) in ADDON_SECRETS {
-                addons.get_mut(addon).and_then(Value::as_object_mut).map(|addon| addon.remove(name));
-            }
+            remove_secrets(addons);
         }
         let keeps = |name: &str| view.keep_tenant && name == "tenant";
         self.settings.retain(|name, _| view.shows(name) && (fields.wants(name) || keeps(name)));

@@ -13,10 +13,12 @@
 //! marks as merged merge at their first level: a key that is not sent stays, `null` deletes a key, `{}`
 //! clears. Other settings are replaced: arrays, plain values, and `client_authentication_methods`, which
 //! holds only one method. `null` removes a setting. Every client but the global one has a secret, sealed by
-//! the vault. The deletion of a client deletes its grants and credentials.
+//! the vault, as the values among `addons` and `encryption_key` are ([`crate::base::secrets`]). A PATCH of these
+//! two is a transaction, because a sealed value cannot merge inside Postgres. The deletion of a client deletes
+//! its grants and credentials.
 //!
-//! `client_secret`, `encryption_key`, `signing_keys`, `client_authentication_methods` and the keys and
-//! passwords among `addons` are answered to callers with `read:client_keys` or `read:client_credentials`, and
+//! `client_secret`, `encryption_key`, `signing_keys`, `client_authentication_methods` and what looks like a
+//! secret among `addons` are answered to callers with `read:client_keys` or `read:client_credentials`, and
 //! to the request that creates the client. A new `client_secret` is answered to the request that sets it.
 //! `read:client_summary` alone shows id, name, description and type. Answers have `tenant` even if `fields`
 //! excludes it, unless `compat.clients_keep_tenant` of the tenant is false. The journal records a change of
@@ -35,7 +37,6 @@
 //!   `pkcs7` and, in the answer to a creation, no private key.
 //! - `oidc_backchannel_logout` is an alias of `oidc_logout`: a request can send either (`oidc_logout` wins
 //!   over the other), an answer has both.
-//! - Keys and passwords among `addons` are stored as sent; only `client_secret` is sealed.
 //! - A PATCH can set every object to null, as recorded, even where Auth0's schema does not say so.
 //!   `refresh_token` can be sent in part.
 //! - URLs can have placeholders and wildcards, so their formats require little more than a scheme.
@@ -56,17 +57,20 @@ use crate::app::Context;
 use crate::base::error::{Error, Result, codes};
 use crate::base::ids;
 use crate::base::page::{List, Page};
+use crate::base::secrets::{self, Secrets};
 use crate::base::vault::Location;
 use credentials::signing_certificate;
 use document::{Client, View};
 use filter::Filter;
-use model::{ClientPatch, NewClient, too_many_merged_keys};
-use store::{DeleteOutcome, Stored, UpdateOutcome};
+use model::{ClientPatch, NewClient, settings_with_changed_secrets, take_secrets, too_many_merged_keys};
+use store::{DeleteOutcome, SealedChange, Stored, UpdateOutcome};
 
-pub async fn create(ctx: &Context, new: NewClient) -> Result<Client> {
+pub async fn create(ctx: &Context, mut new: NewClient) -> Result<Client> {
     let (id, secret) = (ids::client(), ids::client_secret());
     let sealed = seal(ctx, &id, &secret)?;
-    let stored = store::create(ctx.db(), &ctx.tenant.id, &id, &new, &sealed, &ctx.author).await?;
+    let secrets = seal_secrets(ctx, &id, &take_secrets(&mut new.settings))?;
+    let (db, tenant) = (ctx.db(), &ctx.tenant.id);
+    let stored = store::create(db, tenant, &id, &new, &sealed, secrets.as_deref(), &ctx.author).await?;
     open(ctx, stored, true)?.with_credentials(new.credentials)
 }
 
@@ -91,15 +95,32 @@ pub async fn list(ctx: &Context, filter: &Filter, page: &Page) -> Result<List<Cl
 pub async fn update(
     ctx: &Context,
     id: &str,
-    patch: ClientPatch,
+    mut patch: ClientPatch,
     if_match: Option<Vec<String>>,
 ) -> Result<Client> {
     if !patch.is_allowed(|scope| ctx.has(scope)) {
         return Err(codes::FIELDS_BEYOND_SCOPE.into());
     }
-    let sealed = patch.client_secret.as_deref().map(|secret| seal(ctx, id, secret)).transpose()?;
-    let tags = if_match.as_deref();
-    match store::update(ctx.db(), &ctx.tenant.id, id, &patch, sealed.as_deref(), tags, &ctx.author).await? {
+    let client_secret = patch.client_secret.as_deref().map(|secret| seal(ctx, id, secret)).transpose()?;
+    let mut sealed = SealedChange { client_secret, ..SealedChange::default() };
+    let (tags, tenant) = (if_match.as_deref(), &ctx.tenant.id);
+    let outcome = if patch.changes_secrets() {
+        let mut tx = ctx.db().begin().await?;
+        let locked = store::lock(&mut tx, tenant, id).await?.ok_or(codes::UNKNOWN_CLIENT)?;
+        let stored = open_secrets(ctx, id, locked.secrets.as_deref())?;
+        let mut secrets = stored.clone();
+        secrets.retain(|pointer, _| patch.keeps_secret(pointer));
+        secrets.append(&mut take_secrets(&mut patch.set));
+        sealed.changed = settings_with_changed_secrets(&stored, &secrets);
+        sealed.replaces_secrets = true;
+        sealed.secrets = seal_secrets(ctx, id, &secrets)?;
+        let outcome = store::update(&mut tx, tenant, id, &patch, sealed, tags, &ctx.author).await?;
+        tx.commit().await?;
+        outcome
+    } else {
+        store::update(ctx.db(), tenant, id, &patch, sealed, tags, &ctx.author).await?
+    };
+    match outcome {
         UpdateOutcome::Updated(stored) => {
             open(ctx, *stored, view(ctx).secrets || patch.client_secret.is_some())
         }
@@ -145,7 +166,29 @@ fn seal(ctx: &Context, id: &str, secret: &str) -> Result<Vec<u8>> {
     ctx.app.vault.seal(&Location::Clients.row(&ctx.tenant.id, id), secret.as_bytes())
 }
 
-fn open(ctx: &Context, stored: Stored, with_secret: bool) -> Result<Client> {
+fn seal_secrets(ctx: &Context, id: &str, secrets: &Secrets) -> Result<Option<Vec<u8>>> {
+    if secrets.is_empty() {
+        return Ok(None);
+    }
+    let text = serde_json::to_vec(secrets).map_err(Error::internal)?;
+    ctx.app.vault.seal(&Location::ClientSettings.row(&ctx.tenant.id, id), &text).map(Some)
+}
+
+fn open_secrets(ctx: &Context, id: &str, sealed: Option<&[u8]>) -> Result<Secrets> {
+    let Some(sealed) = sealed else { return Ok(Secrets::new()) };
+    let text = ctx.app.vault.open(&Location::ClientSettings.row(&ctx.tenant.id, id), sealed)?;
+    serde_json::from_slice(&text).map_err(Error::internal)
+}
+
+fn open(ctx: &Context, mut stored: Stored, with_secret: bool) -> Result<Client> {
+    let secrets = open_secrets(ctx, &stored.client_id, stored.secrets.as_deref())?;
+    if !secrets.is_empty() {
+        let mut settings = Value::Object(std::mem::take(&mut stored.settings));
+        secrets::unmask(&mut settings, secrets);
+        if let Value::Object(settings) = settings {
+            stored.settings = settings;
+        }
+    }
     let sealed = stored.client_secret.filter(|_| with_secret);
     let location = Location::Clients.row(&ctx.tenant.id, &stored.client_id);
     let secret = sealed.map(|sealed| ctx.app.vault.open(&location, &sealed)).transpose()?;

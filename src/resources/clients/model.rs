@@ -9,6 +9,7 @@ use crate::base::error::{Error, Result};
 use crate::base::json::{FromBody, Object};
 use crate::base::metadata::{self, MetadataPatch};
 use crate::base::schema::{Part, Schema, Violation, reject, validation_error};
+use crate::base::secrets::{self, Secrets};
 
 /// The maximum number of keys of `client_metadata`.
 pub const METADATA_KEYS: usize = 10;
@@ -21,6 +22,34 @@ pub const CREDENTIALS: [&str; 5] = [
     "/signed_request_object/credentials",
     "/token_vault_privileged_access/credentials",
 ];
+
+/// The settings that can hold secrets, under names that their schemas do not list. Both merge, so each of their
+/// members is replaced as a whole.
+const WITH_SECRETS: [&str; 2] = ["addons", "encryption_key"];
+
+/// Takes the secrets out of settings.
+pub(super) fn take_secrets(settings: &mut Map<String, Value>) -> Secrets {
+    let mut taken = Secrets::new();
+    for setting in WITH_SECRETS {
+        if let Some(Value::Object(members)) = settings.get_mut(setting) {
+            for (name, value) in members {
+                let pointer = secrets::member(&secrets::member("", setting), name);
+                secrets::mask(&pointer, name, value, &mut taken);
+            }
+        }
+    }
+    taken
+}
+
+/// The settings whose secrets differ.
+pub(super) fn settings_with_changed_secrets(old: &Secrets, new: &Secrets) -> Vec<&'static str> {
+    let differs = |setting: &&str| {
+        let start = format!("/{setting}/");
+        let is_below = |(pointer, _): &(&String, &Value)| pointer.starts_with(&start);
+        !old.iter().filter(is_below).eq(new.iter().filter(is_below))
+    };
+    WITH_SECRETS.into_iter().filter(differs).collect()
+}
 
 /// The scopes of which one is required to change a property. `update:clients` is required for any other
 /// property.
@@ -247,6 +276,24 @@ impl FromBody for ClientPatch {
 }
 
 impl ClientPatch {
+    /// Whether the change replaces or removes secrets.
+    pub(super) fn changes_secrets(&self) -> bool {
+        let is_changed = |name: &&str| self.set.contains_key(*name) || self.unset.iter().any(|n| n == name);
+        WITH_SECRETS.iter().any(is_changed)
+    }
+
+    /// Whether a stored secret stays, as its place does in the merge of the settings.
+    pub(super) fn keeps_secret(&self, pointer: &str) -> bool {
+        let mut names = pointer.split('/').skip(1).map(|name| name.replace("~1", "/").replace("~0", "~"));
+        let (setting, member) = (names.next().unwrap_or_default(), names.next().unwrap_or_default());
+        !self.unset.contains(&setting)
+            && match self.set.get(&setting) {
+                Some(Value::Object(members)) => !members.is_empty() && !members.contains_key(&member),
+                Some(_) => false,
+                None => true,
+            }
+    }
+
     /// True if a caller with these scopes can change every property that the body names.
     pub fn is_allowed(&self, has: impl Fn(&str) -> bool) -> bool {
         self.names.iter().all(|name| {

@@ -17,7 +17,7 @@ use super::filter::{Filter, Granted};
 use super::model::{ClientPatch, METADATA_KEYS, NewClient, default_objects};
 use crate::base::error::{Error, ErrorKind, codes};
 use crate::base::page::{List, Page};
-use crate::db::{self, Db, Nullable, Statement};
+use crate::db::{self, Db, Nullable, Session, Statement, Tx};
 use crate::journal::Author;
 
 pub(crate) const STATEMENTS: &[&Statement] =
@@ -31,6 +31,8 @@ pub(super) struct Stored {
     pub(super) settings: Map<String, Value>,
     pub(super) client_metadata: Option<Value>,
     pub(super) client_secret: Option<Vec<u8>>,
+    /// The secrets that are masked in `settings`, sealed.
+    pub(super) secrets: Option<Vec<u8>>,
     pub(super) created_at: OffsetDateTime,
     /// Without quotes.
     pub(super) etag: String,
@@ -49,6 +51,7 @@ pub(super) async fn create(
     id: &str,
     new: &NewClient,
     sealed_secret: &[u8],
+    secrets: Option<&[u8]>,
     author: &Author,
 ) -> Result<Stored, Error> {
     let (mut ids, mut documents, mut public_keys, mut expiries) = (vec![], vec![], vec![], vec![]);
@@ -69,6 +72,7 @@ pub(super) async fn create(
         .bind("credential_public_keys", public_keys)
         .bind("credential_expiries", expiries)
         .bind("author", author.literal())
+        .bind("secrets", secrets)
         .fetch_one(db)
         .await;
     created.map_err(|error| db::constraint_error(error, &CONFLICTS))
@@ -165,12 +169,25 @@ struct UpdatedRow {
 
 static UPDATE: Statement = Statement::new("clients.update", include_str!("sql/update.sql"));
 
+/// The sealed part of a change.
+#[derive(Default)]
+pub(super) struct SealedChange {
+    /// `None` keeps the stored one.
+    pub(super) client_secret: Option<Vec<u8>>,
+    /// Whether `secrets` replace the stored secrets among the settings.
+    pub(super) replaces_secrets: bool,
+    /// `None` without any.
+    pub(super) secrets: Option<Vec<u8>>,
+    /// The settings with a changed secret.
+    pub(super) changed: Vec<&'static str>,
+}
+
 pub(super) async fn update(
-    db: &Db,
+    session: impl Into<Session<'_>>,
     tenant: &str,
     id: &str,
     patch: &ClientPatch,
-    sealed_secret: Option<&[u8]>,
+    sealed: SealedChange,
     if_match: Option<&[String]>,
     author: &Author,
 ) -> Result<UpdateOutcome, Error> {
@@ -181,14 +198,17 @@ pub(super) async fn update(
         .bind("set_settings", Json(&patch.set))
         .bind("unset_settings", &patch.unset)
         .bind("client_metadata_patch", metadata_patch.map_err(Error::internal)?.map(Json))
-        .bind("client_secret", sealed_secret)
+        .bind("client_secret", sealed.client_secret)
         .bind("if_match", if_match)
         .bind("max_metadata_keys", i64::try_from(METADATA_KEYS).unwrap_or(i64::MAX))
         .bind("credential_ids", &patch.credentials)
         .bind("merged_settings", merged_names())
         .bind("default_settings", Json(default_objects()))
         .bind("author", author.literal())
-        .fetch_optional(db)
+        .bind("replaces_secrets", sealed.replaces_secrets)
+        .bind("secrets", sealed.secrets)
+        .bind("changed_secrets", sealed.changed)
+        .fetch_optional(session)
         .await;
     let updated: Option<UpdatedRow> = updated.map_err(|error| db::constraint_error(error, &CONFLICTS))?;
     let Some(updated) = updated else { return Ok(UpdateOutcome::NoSuchClient) };
@@ -224,6 +244,18 @@ pub(super) async fn rotate_secret(
 
 static LOCK: Statement = Statement::new("clients.lock", include_str!("sql/lock.sql"));
 
+/// A locked client.
+#[derive(FromRow)]
+pub(super) struct Locked {
+    /// The secrets among the settings, sealed.
+    pub(super) secrets: Option<Vec<u8>>,
+}
+
+/// Locks a client until the transaction ends; `None` without the client.
+pub(super) async fn lock(tx: &mut Tx, tenant: &str, id: &str) -> Result<Option<Locked>, Error> {
+    Ok(LOCK.bind("tenant_id", tenant).bind("client_id", id).fetch_optional(tx).await?)
+}
+
 static DELETE: Statement = Statement::new("clients.delete", include_str!("sql/delete.sql"));
 
 #[derive(Debug, PartialEq, Eq)]
@@ -236,7 +268,7 @@ pub(super) enum DeleteOutcome {
 /// connections.
 pub(super) async fn delete(db: &Db, tenant: &str, id: &str, author: &Author) -> Result<DeleteOutcome, Error> {
     let mut tx = db.begin().await?;
-    LOCK.bind("tenant_id", tenant).bind("client_id", id).execute(&mut tx).await?;
+    lock(&mut tx, tenant, id).await?;
     let found = DELETE
         .bind("tenant_id", tenant)
         .bind("client_id", id)

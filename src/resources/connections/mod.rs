@@ -18,9 +18,10 @@
 //! they wrote. It has no logins. The Management API creates users in it if it is passwordless (`email`,
 //! `sms`).
 //!
-//! Secrets among the options (`secrets.rs`) are sealed by the vault, all of a connection together, and
-//! answered to every caller that may read connections, as Auth0 does. The journal shows `*****`. Connections
-//! are not cached: the next request on any instance sees a change.
+//! Secrets among the options ([`crate::base::secrets`]) are sealed by the vault, all of a connection together,
+//! and answered to every caller that may read connections, as Auth0 does. The journal shows `*****`. The values
+//! of a database's `configuration` are answered as fingerprints only; a request that sends one back keeps the
+//! stored value. Connections are not cached: the next request on any instance sees a change.
 //!
 //! Lists are in the order of the names. `fields` always includes `is_domain_connection`, as recorded. The
 //! deletion of a client disables it for all connections.
@@ -51,7 +52,6 @@ mod fields;
 pub mod model;
 mod options;
 pub mod routes;
-mod secrets;
 pub(crate) mod store;
 
 pub use model::Connection;
@@ -59,22 +59,23 @@ pub use options::{
     Active, Attribute, Attributes, Lengths, Options, PasswordComplexity, Range, Signup, Validation,
 };
 
+use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::app::Context;
 use crate::base::error::{Error, Result, codes};
 use crate::base::ids;
 use crate::base::page::{List, Page};
+use crate::base::secrets::{self, Secrets};
 use crate::base::vault::Location;
 use crate::db::Db;
-use model::{ConnectionPatch, Document, Filter, NewConnection};
-use secrets::Secrets;
+use model::{ConnectionPatch, DATABASE, Document, Filter, NewConnection};
 use store::{Change, Stored};
 
 /// Creates a connection.
 pub async fn create(ctx: &Context, mut new: NewConnection) -> Result<Document> {
     let id = ids::prefixed("con");
-    let secrets = seal(ctx, &id, &secrets::mask(&new.strategy, &mut new.options))?;
+    let secrets = seal(ctx, &id, &taken_secrets(&mut new.options))?;
     let stored = store::create(ctx.db(), &ctx.tenant.id, &id, &new, secrets.as_deref(), &ctx.author).await?;
     open(ctx, stored)
 }
@@ -99,13 +100,21 @@ pub async fn update(
     if_match: Option<Vec<String>>,
 ) -> Result<Document> {
     let mut tx = ctx.db().begin().await?;
-    let strategy = store::lock(&mut tx, &ctx.tenant.id, id).await?.ok_or(codes::UNKNOWN_CONNECTION)?;
+    let locked = store::lock(&mut tx, &ctx.tenant.id, id).await?.ok_or(codes::UNKNOWN_CONNECTION)?;
     let options = match &patch.options {
         None => None,
         Some(sent) => {
-            let mut options = options::of_replacement(&strategy, sent)?;
-            let secrets = seal(ctx, id, &secrets::mask(&strategy, &mut options))?;
-            Some((options, secrets))
+            let mut options = options::of_replacement(&locked.strategy, sent)?;
+            let mut secrets = taken_secrets(&mut options);
+            if locked.strategy == DATABASE {
+                keep_fingerprinted(
+                    ctx,
+                    id,
+                    &stored_secrets(ctx, id, locked.secrets.as_deref())?,
+                    &mut secrets,
+                );
+            }
+            Some((options, seal(ctx, id, &secrets)?))
         }
     };
     let change = Change {
@@ -152,12 +161,48 @@ fn seal(ctx: &Context, id: &str, secrets: &Secrets) -> Result<Option<Vec<u8>>> {
     ctx.app.vault.seal(&Location::Connections.row(&ctx.tenant.id, id), &text).map(Some)
 }
 
-fn open(ctx: &Context, mut stored: Stored) -> Result<Document> {
-    if let Some(sealed) = &stored.secrets {
-        let location = Location::Connections.row(&ctx.tenant.id, &stored.connection_id);
-        let text = ctx.app.vault.open(&location, sealed)?;
-        secrets::unmask(&mut stored.options, serde_json::from_slice(&text).map_err(Error::internal)?);
+/// Takes the secrets out of options.
+fn taken_secrets(options: &mut Value) -> Secrets {
+    let mut secrets = Secrets::new();
+    secrets::mask("", "", options, &mut secrets);
+    secrets
+}
+
+fn stored_secrets(ctx: &Context, id: &str, sealed: Option<&[u8]>) -> Result<Secrets> {
+    let Some(sealed) = sealed else { return Ok(Secrets::new()) };
+    let text = ctx.app.vault.open(&Location::Connections.row(&ctx.tenant.id, id), sealed)?;
+    serde_json::from_slice(&text).map_err(Error::internal)
+}
+
+/// The secrets that answers contain as fingerprints.
+fn is_fingerprinted(pointer: &str) -> bool {
+    pointer.starts_with("/configuration/")
+}
+
+/// Replaces each secret that is the fingerprint of the stored secret at its place by the stored one.
+fn keep_fingerprinted(ctx: &Context, id: &str, stored: &Secrets, secrets: &mut Secrets) {
+    for (pointer, secret) in secrets.iter_mut().filter(|(pointer, _)| is_fingerprinted(pointer)) {
+        let [tenant, table, id] = Location::Connections.row(&ctx.tenant.id, id);
+        let location = [tenant, table, id, pointer];
+        if let (Some(text), Some(kept)) = (secret.as_str(), stored.get(pointer))
+            && ctx.app.vault.is_fingerprint(&location, kept.to_string().as_bytes(), text)
+        {
+            *secret = kept.clone();
+        }
     }
+}
+
+fn open(ctx: &Context, mut stored: Stored) -> Result<Document> {
+    let id = &stored.connection_id;
+    let mut secrets = stored_secrets(ctx, id, stored.secrets.as_deref())?;
+    if stored.strategy == DATABASE {
+        let [tenant, table, id] = Location::Connections.row(&ctx.tenant.id, id);
+        for (pointer, secret) in secrets.iter_mut().filter(|(pointer, _)| is_fingerprinted(pointer)) {
+            let location = [tenant, table, id, pointer];
+            *secret = ctx.app.vault.fingerprint(&location, secret.to_string().as_bytes()).into();
+        }
+    }
+    secrets::unmask(&mut stored.options, secrets);
     Ok(Document {
         id: stored.connection_id,
         name: stored.name,
@@ -171,4 +216,33 @@ fn open(ctx: &Context, mut stored: Stored) -> Result<Document> {
 
 fn quoted(etag: &str) -> String {
     format!("\"{etag}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn enforced_options_stay_readable() {
+        let attribute = json!({
+            "identifier": { "active": true }, "signup": { "status": "required" },
+            "validation": { "min_length": 2, "max_length": 30 },
+        });
+        let original = json!({
+            "requires_username": true, "passwordPolicy": "low", "disable_signup": true, "brute_force_protection": true,
+            "password_complexity_options": { "min_length": 3 }, "password_options": { "complexity": { "min_length": 4 } },
+            "validation": { "username": { "min": 2, "max": 30 } },
+            "attributes": { "email": attribute, "username": attribute, "phone_number": attribute },
+        });
+        let mut masked = original.clone();
+        assert_eq!(taken_secrets(&mut masked), Secrets::new());
+        assert_eq!(masked, original);
+        let options: Options = serde_json::from_value(original).unwrap();
+        let unset = serde_json::to_value(Options::default()).unwrap();
+        for (name, value) in serde_json::to_value(&options).unwrap().as_object().unwrap() {
+            assert_ne!(Some(value), unset.get(name), "{name} is in the test");
+        }
+    }
 }

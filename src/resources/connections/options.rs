@@ -1,7 +1,7 @@
 //! The options of a connection: how they are stored, and which of them are enforced.
 //!
 //! Options of a database are checked, completed with defaults and stored; [`Options`] is the part that Roster
-//! enforces. Options of other strategies are stored as they are sent.
+//! enforces. Options of other strategies are stored as they are sent, if those that are links are web addresses.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -12,7 +12,7 @@ use crate::base::error::{Result, codes};
 use crate::base::identifiers::{Identifier, Requirement};
 use crate::base::json::Object;
 use crate::base::passwords::Policy;
-use crate::base::schema::{Part, reject};
+use crate::base::schema::{Format, Part, Text, Violation, reject};
 
 /// The options of a database that are enforced, under Auth0's names.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
@@ -147,7 +147,7 @@ impl Default for Lengths {
 /// The options of a new connection as they are stored; 400 if they violate the schema or exclude each other.
 pub(super) fn of_new(strategy: &str, sent: &Object<'_>) -> Result<Value> {
     if strategy != DATABASE {
-        return Ok(Value::Object(values(sent)));
+        return of_other(sent);
     }
     let mut defaults = permanent_defaults();
     defaults.extend(initial_defaults());
@@ -156,11 +156,26 @@ pub(super) fn of_new(strategy: &str, sent: &Object<'_>) -> Result<Value> {
 
 /// The same for options that replace those of a connection.
 pub(super) fn of_replacement(strategy: &str, sent: &Object<'_>) -> Result<Value> {
-    if strategy == DATABASE {
-        of_database(sent, permanent_defaults())
-    } else {
-        Ok(Value::Object(values(sent)))
-    }
+    if strategy == DATABASE { of_database(sent, permanent_defaults()) } else { of_other(sent) }
+}
+
+/// Options that the browser of a person shows or follows.
+const LINKS: [&str; 5] =
+    ["authorizationURL", "authorization_endpoint", "icon_url", "signInEndpoint", "signOutEndpoint"];
+
+fn of_other(sent: &Object<'_>) -> Result<Value> {
+    let options = values(sent);
+    check_links(&options)?;
+    Ok(Value::Object(options))
+}
+
+fn check_links(options: &Map<String, Value>) -> Result<()> {
+    let violation = |name: &&str| {
+        let link = options.get(*name)?.as_str().filter(|link| !link.is_empty())?;
+        let reason = Text::format(Format::StrictUri).violation(link)?;
+        Some(Violation::of(format!("options.{name}"), "", reason))
+    };
+    reject(Part::Payload, &LINKS.iter().filter_map(violation).collect::<Vec<_>>())
 }
 
 /// Defaults that return when a replacement leaves them out.
@@ -197,6 +212,7 @@ fn values(sent: &Object<'_>) -> Map<String, Value> {
 fn of_database(sent: &Object<'_>, mut defaults: Map<String, Value>) -> Result<Value> {
     reject(Part::Payload, &OPTIONS.violations_at("options", sent))?;
     let mut options = values(sent);
+    check_links(&options)?;
     check_combination(&options)?;
     if let Some(Value::Object(attributes)) = options.get_mut("attributes")
         && let Some(Value::Object(email)) = attributes.get_mut("email")

@@ -7,14 +7,15 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
 use super::model::{PasswordChange, Signup, SignupError, answer};
 use crate::base::rate_limits::Limited;
+use crate::http::cors::Sharing;
 use crate::http::endpoint::endpoint;
 use crate::http::render::{error_response, json_value};
 use crate::http::{Body, Endpoint, Visitor};
 
 pub fn routes() -> Vec<Endpoint> {
     vec![
-        endpoint(Method::POST, "/dbconnections/signup", signup),
-        endpoint(Method::POST, "/dbconnections/change_password", change_password),
+        endpoint(Method::POST, "/dbconnections/signup", signup).shared(Sharing::Listed),
+        endpoint(Method::POST, "/dbconnections/change_password", change_password).shared(Sharing::Listed),
     ]
 }
 

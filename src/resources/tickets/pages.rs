@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
+use url::Url;
 
 use super::model::{Kind, State, Ticket};
 use crate::base::passwords::Policy;
@@ -24,7 +25,7 @@ pub struct Page {
 }
 
 impl Page {
-    fn new(status: u16, title: &str, body: &str, form_target: Option<&str>) -> Self {
+    fn new(status: u16, title: &str, body: &str, form_target: Option<&Url>) -> Self {
         let html = format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n{body}\n</main>\n</body>\n</html>\n"
         );
@@ -32,10 +33,18 @@ impl Page {
         let policy = format!(
             "default-src 'none'; style-src 'sha256-{}'; form-action 'self'{}; base-uri 'none'; frame-ancestors 'none'",
             *STYLE_HASH,
-            form_target.map(|origin| format!(" {origin}")).unwrap_or_default()
+            form_target.and_then(source).map(|source| format!(" {source}")).unwrap_or_default()
         );
         Self { status, html, policy }
     }
+}
+
+/// The origin of a URL as a source of a Content-Security-Policy; `None` for one with other characters than an
+/// origin needs: a host can contain `;`, which would begin another directive.
+fn source(url: &Url) -> Option<String> {
+    let origin = url.origin().ascii_serialization();
+    let is_safe = origin.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:/[]".contains(&b));
+    (is_safe && matches!(url.scheme(), "http" | "https")).then_some(origin)
 }
 
 fn title(kind: Kind) -> &'static str {
@@ -93,13 +102,12 @@ pub fn form(kind: Kind, token: &str, ticket: &Ticket, connection: &Connection, e
         kind.path(),
         escape(token)
     );
-    let origin = ticket.result_url.as_ref().map(|url| url.origin().ascii_serialization());
     let (status, title) = match error {
         None => (200, title(kind).to_owned()),
         // A screen reader reads the title first.
         Some(_) => (400, format!("Error: {}", title(kind))),
     };
-    Page::new(status, &title, &body, origin.as_deref())
+    Page::new(status, &title, &body, ticket.result_url.as_ref())
 }
 
 fn password_fields(connection: &Connection, error: Option<&str>) -> String {

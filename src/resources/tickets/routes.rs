@@ -2,8 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, X_FRAME_OPTIONS,
 };
 use actix_web::http::{Method, StatusCode};
 use serde_json::json;
@@ -84,7 +83,6 @@ async fn use_ticket(visitor: Visitor, kind: Kind, body: Body) -> Result<HttpResp
             Some(url) => HttpResponse::SeeOther()
                 .insert_header((LOCATION, url))
                 .insert_header((REFERRER_POLICY, "no-referrer"))
-                .insert_header((CACHE_CONTROL, "no-store"))
                 .finish(),
         },
     })
@@ -95,8 +93,6 @@ fn html(page: Page) -> HttpResponse {
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
         .insert_header((CONTENT_SECURITY_POLICY, page.policy))
         .insert_header((REFERRER_POLICY, "no-referrer"))
-        .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((X_FRAME_OPTIONS, "DENY"))
-        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .body(page.html)
 }

@@ -251,7 +251,7 @@ async fn errors_have_the_form_and_texts_of_oauth() {
         let answer = token(&tenant, more.clone()).await;
         assert_eq!(answer.status, status, "{more}: {}", answer.text);
         assert_eq!(answer.json, json!({ "error": error, "error_description": description }), "{more}");
-        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        assert!(answer.header("cache-control").unwrap().contains("no-store"));
     }
 }
 

@@ -65,18 +65,20 @@ fn start() -> Server {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (app, address) = runtime.block_on(async {
         migrate::run(&database).await.expect("the migrations");
-        instance(&database, &key)
+        instance(&database, &key, NO_CACHE)
     });
     Server { app, address, database, key, runtime }
 }
 
+/// The lifetime of cached tenants, so that a changed tenant takes effect immediately.
+const NO_CACHE: Duration = Duration::from_millis(1);
+
 /// Starts an instance. To be called on the server's runtime.
-fn instance(database: &Options, key: &str) -> (Arc<App>, SocketAddr) {
+fn instance(database: &Options, key: &str, cached: Duration) -> (Arc<App>, SocketAddr) {
     let app = Arc::new(App {
         db: Db::open(database, roster::server::COMPONENTS).unwrap(),
         vault: Arc::new(Vault::new(key).unwrap()),
-        // No cache, so that a changed tenant takes effect immediately.
-        tenancy: Tenancy::new(1000, Duration::from_millis(1), None),
+        tenancy: Tenancy::new(1000, cached, None),
         tokens: Tokens::default(),
         buckets: Buckets::default(),
         hasher: Hasher::new(2),
@@ -105,7 +107,13 @@ pub(crate) async fn another_instance() -> SocketAddr {
 
 /// The same with other options of the database.
 pub(crate) async fn instance_on(database: Options) -> SocketAddr {
-    on_server(async move { instance(&database, &server().key).1 }).await
+    on_server(async move { instance(&database, &server().key, NO_CACHE).1 }).await
+}
+
+/// The same with tenants that it caches as long as a test runs.
+pub(crate) async fn caching_instance() -> SocketAddr {
+    let hour = Duration::from_secs(3600);
+    on_server(async move { instance(&server().database, &server().key, hour).1 }).await
 }
 
 /// The server of this run.

@@ -10,8 +10,8 @@ mod objects;
 use addons::ADDONS;
 use credentials::{METHODS, NEW_METHODS, NEW_REQUEST_OBJECT, NEW_VAULT_ACCESS, REQUEST_OBJECT, VAULT_ACCESS};
 use kinds::{
-    ANY, APP_TYPES, AUTHENTICATION, BEHAVIOR, CALLBACK, CHANNELS, COMPLIANCE, DISCOVERY, HTTPS, NON_EMPTY,
-    PLAIN_URL, URI, URL, USAGE, merged, switch, texts,
+    ANY, APP_TYPES, AUTHENTICATION, BEHAVIOR, CALLBACK, CHANNELS, COMPLIANCE, DISCOVERY, HTTPS, LOGO,
+    NON_EMPTY, PLAIN_URL, URL, USAGE, merged, switch, texts,
 };
 pub use objects::TOKEN_QUOTA;
 use objects::{
@@ -38,7 +38,7 @@ macro_rules! schema {
         Schema::closed(&[
             $($own,)+
             Field::new("description", Kind::Text(Text::between(0, 140)), "Free text description of this client"),
-            Field::new("logo_uri", URI, "URL of the logo to display for this client"),
+            Field::new("logo_uri", LOGO, "URL of the logo to display for this client"),
             texts("callbacks", &CALLBACK, "Allowed callback URLs"),
             merged("oidc_logout", &OIDC_LOGOUT, "Configuration for OIDC backchannel logout")$(.$may())?,
             merged("oidc_backchannel_logout", &OIDC_LOGOUT, "Configuration for OIDC backchannel logout")$(.$may())?,

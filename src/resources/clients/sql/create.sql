@@ -2,7 +2,7 @@
 -- `addons` and `encryption_key` can hold a secret under any key, so the journal masks their values.
 -- $1 tenant_id text
 -- $2 client_id text
--- $3 settings jsonb
+-- $3 settings jsonb: secrets masked
 -- $4 client_metadata jsonb: null without metadata
 -- $5 client_secret bytea: sealed
 -- $6 credential_ids text[]
@@ -10,9 +10,10 @@
 -- $8 credential_public_keys jsonb[]: JSON Web Keys; null for a credential without one
 -- $9 credential_expiries timestamptz[]: null for a credential that does not expire
 -- $10 author text: a journal_author
+-- $11 secrets bytea: the secrets among the settings, sealed; null without any
 with created as (
-    insert into clients (tenant_id, client_id, settings, client_metadata, client_secret)
-    values ($1, $2, $3, $4, $5)
+    insert into clients (tenant_id, client_id, settings, client_metadata, client_secret, secrets)
+    values ($1, $2, $3, $4, $5, $11)
  returning *
 ), created_credential as (
     insert into client_credentials (tenant_id, client_id, credential_id, document, public_key, expires_at)
@@ -51,6 +52,7 @@ select c.client_id,
        c.settings,
        c.client_metadata,
        c.client_secret,
+       c.secrets,
        c.created_at,
        etag(c.version, c.created_at) as etag
   from created c

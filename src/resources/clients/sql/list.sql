@@ -24,6 +24,7 @@ select case when $9::boolean then (select count(*) from matching) end as total,
        c.settings,
        c.client_metadata,
        c.client_secret,
+       c.secrets,
        c.created_at,
        etag(c.version, c.created_at) as etag
   from (values (1)) as one

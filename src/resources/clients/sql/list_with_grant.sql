@@ -9,6 +9,7 @@ select null::bigint as total,
        c.settings,
        c.client_metadata,
        c.client_secret,
+       c.secrets,
        c.created_at,
        etag(c.version, c.created_at) as etag
   from clients c

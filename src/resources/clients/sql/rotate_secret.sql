@@ -25,6 +25,7 @@ select c.client_id,
        c.settings,
        c.client_metadata,
        c.client_secret,
+       c.secrets,
        c.created_at,
        etag(c.version, c.created_at) as etag
   from changed c

@@ -6,7 +6,7 @@
 -- `addons` and `encryption_key` can hold a secret under any key, so the journal masks their values.
 -- $1 tenant_id text
 -- $2 client_id text
--- $3 set_settings jsonb: settings to replace or to merge
+-- $3 set_settings jsonb: settings to replace or to merge, secrets masked
 -- $4 unset_settings text[]: settings to remove
 -- $5 client_metadata_patch jsonb: to merge, or null
 -- $6 client_secret bytea: sealed; null to keep the present one
@@ -16,6 +16,9 @@
 -- $10 merged_settings text[]: the settings that merge
 -- $11 default_settings jsonb: the defaults of created objects
 -- $12 author text: a journal_author
+-- $13 replaces_secrets boolean: whether $14 replaces the stored secrets; the transaction has read them under its lock
+-- $14 secrets bytea: the secrets among the new settings, sealed; null without any
+-- $15 changed_secrets text[]: settings with a changed secret, which their masked values may not show
 with before as (
     select c.*
       from clients c
@@ -55,6 +58,7 @@ with before as (
            ), '{}')) - $4::text[],
            client_metadata = b.new_client_metadata,
            client_secret = coalesce($6::bytea, b.client_secret),
+           secrets = case when $13 then $14::bytea else b.secrets end,
            version = b.version + 1,
            updated_at = clock_timestamp()
       from checked b
@@ -71,7 +75,9 @@ with before as (
     select c.tenant_id,
            'client.updated',
            c.client_id,
-           coalesce(masked_changes(
+           coalesce((select jsonb_object_agg(s.name, '{"before": "*****", "after": "*****"}'::jsonb)
+                       from unnest($15::text[]) as s(name)), '{}')
+           || coalesce(masked_changes(
                journal_changes(c.old_settings, c.settings), array['addons', 'encryption_key']
            ), '{}')
            || case when c.client_metadata is distinct from c.old_client_metadata
@@ -90,6 +96,7 @@ select b.etag as old_etag,
        c.settings,
        c.client_metadata,
        c.client_secret,
+       c.secrets,
        c.created_at,
        etag(c.version, c.created_at) as etag
   from checked b

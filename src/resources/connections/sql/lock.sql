@@ -2,7 +2,8 @@
 -- snapshot from after the wait: one from before it misses the clients that a concurrent change enabled.
 -- $1 tenant_id text
 -- $2 connection_id text
-select c.strategy
+select c.strategy,
+       c.secrets
   from connections c
  where c.tenant_id = $1
    and c.connection_id = $2
