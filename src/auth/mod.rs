@@ -4,6 +4,7 @@
 //! fixed: a token with another `alg` is rejected.
 
 pub mod link;
+pub mod published_scopes;
 pub mod scopes;
 
 use std::sync::Arc;
