@@ -172,10 +172,17 @@ pub(super) async fn list(
 
 static LOCK: Statement = Statement::new("connections.lock", include_str!("sql/lock.sql"));
 
-/// Locks a connection until the transaction ends; its strategy, or `None` without the connection.
-pub(super) async fn lock(tx: &mut Tx, tenant: &str, id: &str) -> Result<Option<String>, Error> {
-    let locked = LOCK.bind("tenant_id", tenant).bind("connection_id", id).fetch_optional(tx).await?;
-    Ok(locked.map(|(strategy,)| strategy))
+/// A connection before its change.
+#[derive(sqlx::FromRow)]
+pub(super) struct Locked {
+    pub(super) strategy: String,
+    /// With masked secrets.
+    pub(super) options: Value,
+}
+
+/// Locks a connection until the transaction ends; `None` without the connection.
+pub(super) async fn lock(tx: &mut Tx, tenant: &str, id: &str) -> Result<Option<Locked>, Error> {
+    Ok(LOCK.bind("tenant_id", tenant).bind("connection_id", id).fetch_optional(tx).await?)
 }
 
 static UPDATE: Statement = Statement::new("connections.update", include_str!("sql/update.sql"));
