@@ -12,8 +12,8 @@
 //! A PATCH is one statement that merges inside Postgres. `client_metadata` and every setting that [`fields`]
 //! marks as merged merge at their first level: a key that is not sent stays, `null` deletes a key, `{}`
 //! clears. Other settings are replaced: arrays, plain values, and `client_authentication_methods`, which
-//! holds only one method. `null` removes a setting. Every client but the global one has a secret, sealed by
-//! the vault. The deletion of a client deletes its grants and credentials.
+//! holds only one method. `null` removes a setting. Every client but the global one and those of type
+//! `express_configuration` has a secret, sealed by the vault. The deletion of a client deletes its grants and credentials.
 //!
 //! `client_secret`, `encryption_key`, `signing_keys`, `client_authentication_methods` and the keys and
 //! passwords among `addons` are answered to callers with `read:client_keys` or `read:client_credentials`, and
@@ -30,16 +30,20 @@
 //! - `client_metadata` has at most 10 keys, in a request and after the merge. A key with `null` is not
 //!   stored; `null` for the whole field clears it.
 //! - Settings for logins, quotas, add-ons and the like are stored and answered without effect. References in
-//!   them, such as `default_organization`, are not checked.
+//!   them, such as `default_organization`, are not checked, except the APIs in `refresh_token.policies`.
+//! - A PATCH ignores `fields`, as recorded.
 //! - `signing_keys` are the certificates of the tenant, newest first, with `cert` and `subject`. They have no
 //!   `pkcs7` and, in the answer to a creation, no private key.
-//! - `oidc_backchannel_logout` is an alias of `oidc_logout`: a request can send either (`oidc_logout` wins
-//!   over the other), an answer has both.
+//! - `oidc_backchannel_logout` and `cross_origin_auth` are former names of `oidc_logout` and
+//!   `cross_origin_authentication`: a request can send either (the present name wins over the other), an
+//!   answer has both.
+//! - Grant types are checked against Auth0's list ([`model::GRANT_TYPES`]), whether Roster issues tokens for
+//!   them or not.
 //! - Keys and passwords among `addons` are stored as sent; only `client_secret` is sealed.
 //! - A PATCH can set every object to null, as recorded, even where Auth0's schema does not say so.
 //!   `refresh_token` can be sent in part.
 //! - URLs can have placeholders and wildcards, so their formats require little more than a scheme.
-//! - `q` supports the two queries that Auth0 documents. `external_client_id` matches no client, since clients
+//! - `q` supports the two queries that Auth0 documents, in numbered pages too, as recorded. `external_client_id` matches no client, since clients
 //!   are not registered elsewhere.
 
 pub mod credentials;
@@ -60,14 +64,16 @@ use crate::base::vault::Location;
 use credentials::signing_certificate;
 use document::{Client, View};
 use filter::Filter;
-use model::{ClientPatch, NewClient, too_many_merged_keys};
+use model::{ClientPatch, NewClient, is_express_configuration, is_strict, too_many_merged_keys};
 use store::{DeleteOutcome, Stored, UpdateOutcome};
 
-pub async fn create(ctx: &Context, new: NewClient) -> Result<Client> {
-    let (id, secret) = (ids::client(), ids::client_secret());
-    let sealed = seal(ctx, &id, &secret)?;
-    let stored = store::create(ctx.db(), &ctx.tenant.id, &id, &new, &sealed, &ctx.author).await?;
-    open(ctx, stored, true)?.with_credentials(new.credentials)
+pub async fn create(ctx: &Context, mut new: NewClient) -> Result<Client> {
+    let id = if is_strict(&new.settings) { ids::third_party_client() } else { ids::client() };
+    let has_secret = !is_express_configuration(&new.settings);
+    let sealed = has_secret.then(|| seal(ctx, &id, &ids::client_secret())).transpose()?;
+    new.policy_audiences.retain(|audience| !ctx.tenant.is_management(audience));
+    let stored = store::create(ctx.db(), &ctx.tenant.id, &id, &new, sealed.as_deref(), &ctx.author).await?;
+    open(ctx, stored.ok_or(codes::UNKNOWN_POLICY_API)?, true)?.with_credentials(new.credentials)
 }
 
 /// The client with an id, with its secret if the caller can see it.
@@ -91,13 +97,14 @@ pub async fn list(ctx: &Context, filter: &Filter, page: &Page) -> Result<List<Cl
 pub async fn update(
     ctx: &Context,
     id: &str,
-    patch: ClientPatch,
+    mut patch: ClientPatch,
     if_match: Option<Vec<String>>,
 ) -> Result<Client> {
     if !patch.is_allowed(|scope| ctx.has(scope)) {
         return Err(codes::FIELDS_BEYOND_SCOPE.into());
     }
     let sealed = patch.client_secret.as_deref().map(|secret| seal(ctx, id, secret)).transpose()?;
+    patch.policy_audiences.retain(|audience| !ctx.tenant.is_management(audience));
     let tags = if_match.as_deref();
     match store::update(ctx.db(), &ctx.tenant.id, id, &patch, sealed.as_deref(), tags, &ctx.author).await? {
         UpdateOutcome::Updated(stored) => {
@@ -105,6 +112,7 @@ pub async fn update(
         }
         UpdateOutcome::TooManyMetadataKeys(count) => Err(too_many_merged_keys(count)),
         UpdateOutcome::NoSuchCredential => Err(codes::UNKNOWN_CREDENTIAL.into()),
+        UpdateOutcome::NoSuchApi => Err(codes::UNKNOWN_POLICY_API.into()),
         UpdateOutcome::Mismatch(etag) => Err(Error::precondition_failed(quoted(&etag))),
         UpdateOutcome::NoSuchClient => Err(codes::UNKNOWN_CLIENT.into()),
     }
