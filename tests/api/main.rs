@@ -23,6 +23,7 @@ mod permissions;
 mod rate_limits;
 mod resource_servers;
 mod roles;
+mod round_trip;
 mod search;
 mod statements;
 mod stubs;
