@@ -494,13 +494,14 @@ CREATE TABLE client_credentials (
 CREATE TABLE client_grants (
     tenant_id text NOT NULL,
     grant_id text NOT NULL,
-    client_id text NOT NULL,
+    client_id text,
     audience text NOT NULL,
     scope text[] NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     subject_type text DEFAULT 'client'::text NOT NULL,
     settings jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT client_grants_client_check CHECK (((client_id IS NULL) = (settings ? 'default_for'::text))),
     CONSTRAINT client_grants_subject_type_check CHECK ((subject_type = ANY (ARRAY['client'::text, 'user'::text])))
 );
 
@@ -679,7 +680,10 @@ CREATE TABLE roles (
     name text NOT NULL,
     description text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    type text DEFAULT 'tenant'::text NOT NULL,
+    owner_id text,
+    CONSTRAINT roles_type_check CHECK (((type = ANY (ARRAY['tenant'::text, 'organization'::text])) AND ((type = 'organization'::text) = (owner_id IS NOT NULL))))
 );
 
 CREATE TABLE signing_keys (
@@ -901,11 +905,15 @@ CREATE INDEX client_aliases_client_id_idx ON client_aliases USING btree (tenant_
 
 CREATE INDEX client_grants_audience_idx ON client_grants USING btree (tenant_id, audience, grant_id);
 
+CREATE UNIQUE INDEX client_grants_default_key ON client_grants USING btree (tenant_id, audience, subject_type) WHERE (client_id IS NULL);
+
 CREATE UNIQUE INDEX client_grants_subject_type_key ON client_grants USING btree (tenant_id, client_id, audience, subject_type);
 
 CREATE INDEX client_origins_client_id_idx ON client_origins USING btree (tenant_id, client_id);
 
 CREATE UNIQUE INDEX clients_global_key ON clients USING btree (tenant_id) WHERE ((settings -> 'global'::text) = 'true'::jsonb);
+
+CREATE INDEX clients_resource_server_identifier_idx ON clients USING btree (tenant_id, ((settings ->> 'resource_server_identifier'::text))) WHERE (settings ? 'resource_server_identifier'::text);
 
 CREATE INDEX connection_clients_client_id_idx ON connection_clients USING btree (tenant_id, client_id);
 
@@ -936,6 +944,8 @@ CREATE INDEX organization_client_grants_grant_id_idx ON organization_client_gran
 CREATE INDEX role_members_role_id_idx ON role_members USING btree (tenant_id, role_id, assigned_at, user_id);
 
 CREATE INDEX role_permissions_permission_idx ON role_permissions USING btree (tenant_id, resource_server_id, permission_name);
+
+CREATE INDEX roles_owner_id_idx ON roles USING btree (tenant_id, owner_id) WHERE (owner_id IS NOT NULL);
 
 CREATE INDEX tenant_hosts_tenant_id_idx ON tenant_hosts USING btree (tenant_id);
 
@@ -1072,6 +1082,9 @@ ALTER TABLE ONLY role_permissions
 
 ALTER TABLE ONLY role_permissions
     ADD CONSTRAINT role_permissions_permission_fkey FOREIGN KEY (tenant_id, resource_server_id, permission_name) REFERENCES permissions(tenant_id, resource_server_id, permission_name) ON DELETE CASCADE;
+
+ALTER TABLE ONLY roles
+    ADD CONSTRAINT roles_owner_fkey FOREIGN KEY (tenant_id, owner_id) REFERENCES organizations(tenant_id, organization_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY roles
     ADD CONSTRAINT roles_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(tenant_id) ON DELETE CASCADE;

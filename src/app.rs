@@ -60,6 +60,11 @@ impl Context {
         format!("https://{}/", self.host)
     }
 
+    /// The identifier of the Management API at the request's host.
+    pub fn management_audience(&self) -> String {
+        self.tenant.management_audience_at(&self.host)
+    }
+
     /// Whether the token has a scope.
     pub fn has(&self, scope: &str) -> bool {
         self.claims.has_any(&[scope])

@@ -695,7 +695,7 @@ fn mistakes_of_all_tenant_files_are_reported_at_once() {
     a.toml:16: clients[0].app_type: found "web", expected one of non_interactive, regular_web, spa, native
     a.toml:17: clients[0].client_id: found "a-b", expected letters and digits, at most 64
     a.toml:18: clients[0].client_secret: found a value that is not shown, expected a text
-    a.toml:19: clients[0].grant_types[0]: found "", expected the name of a grant type
+    a.toml:19: clients[0].grant_types[0]: found "", expected a grant type of Auth0, such as client_credentials
     a.toml:20: clients[0].client_metadata.a.b: found 1, expected a text of at most 255 characters
     a.toml:21: clients[0].grants[0].scope: found nothing, expected this key to be set
     a.toml:25: clients[0].grants[1].scope[1]: found "*", expected the name of a scope ("*" alone means all)

@@ -14,6 +14,7 @@
 //! the clocks of instances and database differ.
 
 pub mod link;
+pub mod published_scopes;
 pub mod scopes;
 
 use std::sync::Arc;

@@ -99,7 +99,8 @@ pub const CURRENT_USER: &[&str] = &[
 /// The scopes of OpenID Connect, which select claims of the user (OIDC Core 1.0, 5.4).
 pub const STANDARD: &[&str] = &["openid", "profile", "email", "address", "phone"];
 
-/// All other scopes of the Management API: the scopes of a grant of `*`.
+/// All other scopes that routes require: the scopes of a grant of `*`. The published list
+/// ([`super::published_scopes`]) has more, which would only make tokens longer.
 pub const ALL: &[&str] = &[
     "create:client_credentials",
     "create:client_grants",
@@ -164,13 +165,18 @@ pub const ALL: &[&str] = &[
     "read:user_attribute_profiles",
     "read:user_idp_tokens",
     "read:users",
+    "update:attack_protection",
+    "update:branding",
     "update:client_credentials",
     "update:client_grants",
     "update:client_keys",
     "update:client_token_vault_privileged_access",
     "update:clients",
     "update:connections",
+    "update:guardian_factors",
+    "update:mfa_policies",
     "update:organizations",
+    "update:prompts",
     "update:resource_servers",
     "update:roles",
     "update:tenant_settings",

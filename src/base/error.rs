@@ -77,6 +77,8 @@ pub mod codes {
         UNKNOWN_CONNECTION = 404, Some("inexistent_connection"), "The connection does not exist";
         CONNECTION_EXISTS = 409, Some("connection_conflict"), "A connection with the same name already exists";
         CONNECTION_BEING_DELETED = 409, Some("connection_conflict"), "A connection with the same name is being deleted, try again later";
+        DATABASE_AS_REQUESTING_APP = 400, Some("operation_not_supported"), "cross_app_access_requesting_app is not supported by connections of strategy auth0.";
+        NON_UNIQUE_EMAIL = 400, Some("invalid_body"), "cannot add non-unique email attribute";
         NO_DATABASE_CONNECTION = 400, Some("operation_not_supported"), "Connection must be a database connection";
         CONNECTION_WITHOUT_USERS = 400, Some("operation_not_supported"), "Connection does not support user creation through the API. It must either be a database or passwordless connection.";
         CONNECTION_DISABLED = 400, Some("operation_not_supported"), "Connection is disabled.";
@@ -113,7 +115,14 @@ pub mod codes {
         ORGANIZATION_EXISTS = 409, None, "An organization with this name already exists.";
         ORGANIZATION_HAS_GRANT = 409, None, "The client grant has already been added to this organization.";
         TOO_MANY_ORGANIZATION_GRANTS = 409, None, "Quota exceeded; cannot add more than 100 client grants to a single organization";
+        GRANT_OF_EXPRESS_CONFIGURATION = 400, Some("validation_error"), "A client of type express_configuration cannot have client grants.";
+        UNKNOWN_POLICY_API = 400, Some("invalid_body"), "Payload validation error: 'refresh_token.policies name a resource server that does not exist'.";
         SCOPE_BEYOND_API = 400, Some("invalid_body"), "Payload validation error: scope must be a subset of resource server scopes";
+        NO_LOGIN_TEMPLATE = 404, None, "The template does not exist.";
+        NO_THEME = 404, Some("theme_not_found"), "The theme does not exist.";
+        NO_EMAIL_TEMPLATE = 404, Some("inexistent_email_template"), "The template does not exist.";
+        NO_EMAIL_PROVIDER = 404, Some("inexistent_email_provider"), "There is not a configured email provider.";
+        FIXED_VALUES = 400, Some("operation_not_supported"), "Roster does not have this resource: its values are fixed and cannot be changed.";
         INEXISTENT_ROLE = 404, None, "The role does not exist.";
         INEXISTENT_MEMBER = 404, None, "One or more of the users do not exist.";
         ROLE_EXISTS = 409, None, "The role already exists.";

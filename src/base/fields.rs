@@ -20,6 +20,11 @@ impl Fields {
         Self { exclude: !include, names: (!names.is_empty()).then_some(names) }
     }
 
+    /// Whether the response contains all fields but the named ones.
+    pub fn exclude(&self) -> bool {
+        self.exclude
+    }
+
     /// Whether the response contains the field.
     pub fn wants(&self, name: &str) -> bool {
         self.names.as_ref().is_none_or(|names| names.iter().any(|n| n == name) != self.exclude)

@@ -96,6 +96,11 @@ pub fn client() -> String {
     letters_and_digits(32)
 }
 
+/// The id of a new third-party client under the strict mode: `tpc_` and 22 letters and digits.
+pub fn third_party_client() -> String {
+    format!("tpc_{}", letters_and_digits(22))
+}
+
 /// The secret of a new client, 64 characters.
 pub fn client_secret() -> String {
     use base64::Engine;

@@ -95,6 +95,8 @@ pub enum Kind {
     Boolean,
     /// An integer between two bounds, both included.
     Integer(i64, i64),
+    /// A number of hours from 1, or a fraction of at least one minute.
+    Hours,
     Text(Text),
     /// One of these texts.
     OneOf(&'static [&'static str]),
@@ -158,11 +160,11 @@ pub enum Format {
     Url,
     /// An email address, or empty.
     EmailOrEmpty,
-    /// An absolute http or https URI, or empty.
+    /// An absolute URI ([`is_absolute_uri`]), or empty.
     AbsoluteUriOrEmpty,
-    /// An absolute https URI, or empty.
+    /// The same with https.
     AbsoluteHttpsUriOrEmpty,
-    /// An absolute URI with placeholders, `*` and `{names}`, of any scheme that browsers do not run.
+    /// An absolute URI ([`is_absolute_uri`]).
     UrlWithPlaceholders,
     /// `provider|id`.
     UserId,
@@ -194,15 +196,11 @@ impl Format {
             Self::Email => is_email(text),
             Self::StrictUri => is_web_url(text) && !text.contains(char::is_whitespace),
             Self::EmailOrEmpty => text.is_empty() || is_email(text),
-            Self::AbsoluteUriOrEmpty => text.is_empty() || Self::StrictUri.matches(text),
+            Self::AbsoluteUriOrEmpty => text.is_empty() || is_absolute_uri(text),
             Self::AbsoluteHttpsUriOrEmpty => {
-                text.is_empty() || (Self::StrictUri.matches(text) && text.starts_with("https://"))
+                text.is_empty() || (text.starts_with("https://") && is_absolute_uri(text))
             }
-            Self::UrlWithPlaceholders => {
-                !text.contains(char::is_whitespace)
-                    && url::Url::parse(&text.replace(['*', '{', '}'], "x"))
-                        .is_ok_and(|url| !is_run_by_browsers(url.scheme()))
-            }
+            Self::UrlWithPlaceholders => is_absolute_uri(text),
             Self::Url => is_web_url(text),
             Self::UserId => UserId::parse(text).is_some(),
             Self::ClientId => {
@@ -227,6 +225,23 @@ pub fn is_web_url(text: &str) -> bool {
 pub fn is_run_by_browsers(scheme: &str) -> bool {
     let schemes = ["blob", "data", "filesystem", "javascript", "vbscript"];
     schemes.iter().any(|known| scheme.eq_ignore_ascii_case(known))
+}
+
+/// Whether a text is an absolute URI, in which `*` and `{names}` may replace any part, the port included: a
+/// scheme that browsers do not run, and for http and https a host. RFC 3986 does not allow such URIs, so no parser of URLs reads them.
+pub fn is_absolute_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-._".contains(c));
+    let is_web = ["http", "https"].iter().any(|web| scheme.eq_ignore_ascii_case(web));
+    let has_host = rest
+        .strip_prefix("//")
+        .is_some_and(|host| !host.is_empty() && !host.starts_with(['/', '?', '#', ':']));
+    is_scheme
+        && !is_run_by_browsers(scheme)
+        && !rest.is_empty()
+        && (has_host || !is_web)
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
 /// Whether a text is an email address: RFC 5321's lengths, and a domain of at least two labels.
@@ -395,7 +410,7 @@ impl Kind {
     fn type_name(&self) -> &'static str {
         match self {
             Self::Boolean => "boolean",
-            Self::Integer(..) => "integer",
+            Self::Integer(..) | Self::Hours => "integer",
             Self::Text(_) | Self::OneOf(_) | Self::TextOrInteger => "string",
             Self::Object(_) | Self::Merged(_) | Self::AnyObject => "object",
             Self::Array(..) => "array",
@@ -420,6 +435,14 @@ impl Kind {
         if let (Self::TextOrInteger, "integer") = (self, found) {
             return;
         }
+        if let (Self::Hours, "number") = (self, found) {
+            let hours = value.get().parse::<f64>().unwrap_or(f64::NAN);
+            if !(1.0 / 60.0..=f64::from(i32::MAX)).contains(&hours) {
+                violations
+                    .push(violation(format!("Value {} is not a number of minutes in hours", value.get())));
+            }
+            return;
+        }
         if found != self.type_name() {
             let or_null = if field.nullable { ",null" } else { "" };
             violations.push(violation(format!(
@@ -431,6 +454,7 @@ impl Kind {
         let text = || serde_json::from_str::<String>(value.get()).unwrap_or_default();
         match self {
             Self::Boolean | Self::AnyObject | Self::Any(_) => {}
+            Self::Hours => Self::Integer(1, i64::from(i32::MAX)).collect(path, field, value, violations),
             Self::Integer(min, max) => {
                 let number = value.get().parse::<f64>().unwrap_or(f64::NAN);
                 #[expect(clippy::cast_precision_loss, reason = "bounds are far below 2^52")]
@@ -525,6 +549,38 @@ mod tests {
         assert_eq!(message(r#"{"connection":"c","email":null,"identity":{"user_id":5}}"#), "fine");
         insta::assert_snapshot!(message(r#"{"connection":"","identity":{"x":5},"roles":[1]}"#), @"Payload validation error: 'Expected type string but found type integer' on property roles.0 (Roles). (also) Payload validation error: 'Missing required property: user_id' on property identity. (also) Payload validation error: 'Additional properties not allowed: x' on property identity. (also) Payload validation error: 'String is too short (0 chars), minimum 1' on property connection (Name of the connection).");
         insta::assert_snapshot!(message(r#"{"connection":null,"email":1,"app":"toaster"}"#), @"Payload validation error: 'No enum match for: toaster' on property app (Type). (also) Payload validation error: 'Expected type string,null but found type integer' on property email (The user's email). (also) Payload validation error: 'Expected type string but found type null' on property connection (Name of the connection).");
+    }
+
+    #[test]
+    fn is_absolute_uri_allows_placeholders_and_custom_schemes() {
+        for good in [
+            "http://localhost:*",
+            "http://localhost:*/callback",
+            "https://*.example.com/*",
+            "https://{organization_name}.example.com:{port}/x",
+            "http://[::1]:3000",
+            "com.example.app://host/ios/callback",
+            "capacitor:back",
+            "HTTPS://example.com",
+        ] {
+            assert!(is_absolute_uri(good), "{good}");
+        }
+        for bad in [
+            "",
+            "x",
+            "/path",
+            "example.com",
+            "https://",
+            "http:///x",
+            "https:x",
+            "http://:80",
+            "1a://x",
+            "app:",
+            "https://a b",
+            "https://a\n",
+        ] {
+            assert!(!is_absolute_uri(bad), "{bad}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::web::{self, Bytes, BytesMut};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::time::timeout_at;
 
@@ -19,6 +20,8 @@ use crate::http::caller::app;
 
 /// Time limit for receiving a body.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// Maximum number of lists in a form, and of members of an object in them. Names are compared one by one.
+const MAX_NAMES: usize = 50;
 /// Maximum size of the buffer before the first byte arrives, whatever `Content-Length` says.
 const INITIAL_CAPACITY: usize = 16 * 1024;
 
@@ -49,7 +52,8 @@ impl FromRequest for Body {
 }
 
 impl Body {
-    /// Reads a JSON or form body. A form becomes a JSON object of texts, except for `true` and `false`.
+    /// Reads a JSON or form body. A form becomes a JSON object of texts, except for `true` and `false`, and of
+    /// lists where names have brackets.
     ///
     /// # Errors
     /// 415 for another content type, 413 above the size limit, 408 after the time limit.
@@ -138,16 +142,64 @@ fn form_fields(bytes: &[u8]) -> Result<Vec<(String, String)>, Error> {
     serde_urlencoded::from_str(text).map_err(|_| invalid_form())
 }
 
+/// A form as a JSON object. `name[]` is an element of a list, `name[][key]` a member of an object in a list: a
+/// key that the last object has begins the next one.
 fn form_as_json(bytes: &[u8]) -> Result<Bytes, Error> {
-    let fields = form_fields(bytes)?;
-    let member = |(key, value): &(String, String)| {
-        let value = if value == "true" || value == "false" {
-            value.clone()
-        } else {
-            serde_json::Value::from(value.as_str()).to_string()
+    let (mut members, mut lists) = (Vec::new(), Vec::<(String, Vec<Element>)>::new());
+    for (key, value) in form_fields(bytes)? {
+        let value = match value.as_str() {
+            "true" | "false" => value,
+            text => Value::from(text).to_string(),
         };
-        format!("{}:{value}", serde_json::Value::from(key.as_str()))
-    };
-    let members: Vec<String> = fields.iter().map(member).collect();
-    Ok(Bytes::from(format!("{{{}}}", members.join(","))))
+        let Some((name, brackets)) = key.split_once("[]") else {
+            members.push((key, value));
+            continue;
+        };
+        let index = lists.iter().position(|(list, _)| list == name).unwrap_or(lists.len());
+        if index == lists.len() {
+            lists.push((name.to_owned(), Vec::new()));
+        }
+        let list = &mut lists[index].1;
+        match brackets.strip_prefix('[').and_then(|key| key.strip_suffix(']')) {
+            None if brackets.is_empty() => list.push(Element::Value(value)),
+            Some(key) if !key.contains(['[', ']']) => match list.last_mut() {
+                Some(Element::Object(object)) if object.iter().all(|(other, _)| other != key) => {
+                    object.push((key.to_owned(), value));
+                }
+                _ => list.push(Element::Object(vec![(key.to_owned(), value)])),
+            },
+            _ => return Err(invalid_form()),
+        }
+        let is_large = matches!(list.last(), Some(Element::Object(members)) if members.len() > MAX_NAMES);
+        if is_large || lists.len() > MAX_NAMES {
+            return Err(invalid_form());
+        }
+    }
+    let lists = lists.into_iter().map(|(name, list)| {
+        let elements: Vec<String> = list.into_iter().map(Element::json).collect();
+        (name, format!("[{}]", elements.join(",")))
+    });
+    members.extend(lists);
+    Ok(Bytes::from(object(members)))
+}
+
+/// An element of a list in a form; values are JSON text.
+enum Element {
+    Value(String),
+    Object(Vec<(String, String)>),
+}
+
+impl Element {
+    fn json(self) -> String {
+        match self {
+            Self::Value(value) => value,
+            Self::Object(members) => object(members),
+        }
+    }
+}
+
+/// A JSON object of members whose values are JSON text.
+fn object(members: Vec<(String, String)>) -> String {
+    let members = members.into_iter().map(|(name, value)| format!("{}:{value}", Value::from(name)));
+    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
 }

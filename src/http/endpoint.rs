@@ -3,6 +3,7 @@
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, Route, guard, web};
 
+use super::body::Read;
 use super::caller::authorize;
 use super::cors::Sharing;
 use super::params::Params;
@@ -114,6 +115,27 @@ where
         scopes: Args::SCOPES,
         takes_body: Args::TAKES_BODY,
         sharing: sharing_of(Args::SCOPES),
+        route: route(&method).to(handler),
+        method,
+    }
+}
+
+/// A route with a body whose required scopes come from a table instead of a signature.
+pub fn with_body(
+    method: Method,
+    path: &'static str,
+    scopes: &'static [&'static str],
+    answer: impl Fn(Params, Read) -> Result<HttpResponse, Error> + Copy + 'static,
+) -> Endpoint {
+    let handler = move |request: HttpRequest, params: Params, body: Body| async move {
+        authorize(&request, scopes, false).await?;
+        answer(params, body.read().await?)
+    };
+    Endpoint {
+        path,
+        scopes: Some(scopes),
+        takes_body: true,
+        sharing: sharing_of(Some(scopes)),
         route: route(&method).to(handler),
         method,
     }

@@ -76,7 +76,7 @@ pub fn listed_with_length(plural: &str, page: &Page, list: &List<String>) -> Htt
     answer(plural, page, list, &format!("\"length\":{},", list.items.len()))
 }
 
-/// The same with a `Link` header to the first, previous, next and last page (RFC 8288), as lists of
+/// The same with a `Link` header to the first, previous, next and last page (RFC 8288), as lists of clients,
 /// connections, client grants and resource servers have it. `origin` is the scheme and host of the links. The
 /// last page needs a total.
 pub fn listed_with_links(
@@ -93,9 +93,9 @@ pub fn listed_with_links(
         let is_followed = last.map_or(full, |last| number < last);
         let pages = [
             (Some(0), "first"),
-            (last, "last"),
-            (is_followed.then_some(number + 1), "next"),
             ((number > 0).then_some(number - 1), "prev"),
+            (is_followed.then_some(number + 1), "next"),
+            (last, "last"),
         ];
         let links = pages.into_iter().filter_map(|(number, rel)| {
             Some(format!("<{origin}{}>; rel=\"{rel}\"", params.of_page(number?, per_page)))

@@ -6,7 +6,8 @@
 //!
 //! Deviations and decisions:
 //! - The issuer is `https://HOST/` and the Management API's audience `https://HOST/api/v2/` for any host of
-//!   the tenant, with or without a port: an SDK pointed at a host requests exactly that.
+//!   the tenant, with or without a port: an SDK pointed at a host requests exactly that. The lists of APIs and
+//!   of grants show that identifier, too.
 //! - A client sends its secret or, if its `client_authentication_methods` say so, an [`assertion`]; its
 //!   secret is not valid then. Mutual TLS is not supported: a client that requires it gets no token.
 //! - A `scope` in a client credentials request narrows the grant (RFC 6749, 3.3); it cannot widen it.

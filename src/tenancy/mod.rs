@@ -74,6 +74,19 @@ impl Tenant {
         audience == self.audience || self.is_at_own_host(audience, "/api/v2/")
     }
 
+    /// The identifier of the Management API for callers of a host: `/api/v2/` at that host, which tools derive
+    /// from it. An identifier at none of the tenant's hosts was chosen by the operator and is the only one.
+    pub fn management_audience_at(&self, host: &str) -> String {
+        let at_host = format!("https://{host}/api/v2/");
+        let is_chosen = !self.is_at_own_host(&self.audience, "/api/v2/");
+        if is_chosen || !self.is_management(&at_host) { self.audience.clone() } else { at_host }
+    }
+
+    /// Whether an identifier is the API for users' own accounts, at a host of the tenant.
+    pub fn is_my_account(&self, identifier: &str) -> bool {
+        self.is_at_own_host(identifier, "/me/")
+    }
+
     /// Whether an audience is `/userinfo` at a host of the tenant.
     pub fn is_userinfo(&self, audience: &str) -> bool {
         self.is_at_own_host(audience, "/userinfo")

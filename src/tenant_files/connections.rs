@@ -1,5 +1,7 @@
 //! The connections of a tenant.
 
+use serde_json::Value;
+
 use super::model::{ConnectionConfig, Selection};
 use super::store::ConnectionOptions;
 use super::{Application, named_part, store};
@@ -7,6 +9,7 @@ use crate::base::error::{Error, Result};
 use crate::base::identifiers::Requirement;
 use crate::resources::connections::{
     Active, Attribute, Attributes, Lengths, Options, PasswordComplexity, Range, Signup, Validation,
+    database_defaults,
 };
 
 /// Keys of a file at another path in a connection's options.
@@ -48,7 +51,11 @@ impl Application<'_> {
 }
 
 fn connection_options(config: &ConnectionConfig) -> Result<ConnectionOptions> {
-    let options = serde_json::to_value(options(config)).map_err(Error::internal)?;
+    let mut options = Value::Object(database_defaults());
+    let own = serde_json::to_value(self::options(config)).map_err(Error::internal)?;
+    if let (Value::Object(options), Value::Object(own)) = (&mut options, own) {
+        options.extend(own);
+    }
     // `attributes` excludes `requires_username` and `validation`, so naming one side removes the other.
     let removed: &[&str] = match config.attributes {
         Some(_) => &["requires_username", "validation"],

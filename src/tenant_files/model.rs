@@ -12,6 +12,7 @@ use url::Url;
 use crate::base::identifiers::Requirement;
 use crate::base::passwords::Policy;
 use crate::base::rate_limits::{FULL, Limit, RateLimits, Refill};
+use crate::resources::clients::model::GRANT_TYPES;
 use crate::search::indexed::IndexedPath;
 use crate::settings::layer::Layer;
 use crate::settings::mistake::{Mistake, Mistakes, Report, distinct};
@@ -397,7 +398,9 @@ fn client(t: &mut Section<'_>) -> ClientConfig {
         client_secret: t.secret("client_secret", "a text", |text| !text.is_empty()),
         app_type: t.one_of("app_type", &app_types).unwrap_or_default().to_owned(),
         token_endpoint_auth_method: t.one_of("token_endpoint_auth_method", &methods).map(str::to_owned),
-        grant_types: t.list("grant_types", "the name of a grant type", |text| !text.is_empty()),
+        grant_types: t.list("grant_types", "a grant type of Auth0, such as client_credentials", |text| {
+            GRANT_TYPES.contains(&text)
+        }),
         client_metadata: t
             .map("client_metadata", "a text of at most 255 characters", |text| text.chars().count() <= 255),
         grants: t.tables("grants", |t| {

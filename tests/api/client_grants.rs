@@ -115,12 +115,12 @@ async fn grant_for_the_management_api_is_one_under_all_names() {
     let client = create_client(&tenant).await;
     let ported = format!("https://{}:8443/api/v2/", tenant.host);
     let body = |audience: &str| json!({ "client_id": client["client_id"], "audience": audience, "scope": ["read:users"] });
-    assert_eq!(create(&tenant, PATH, body(&ported)).await["audience"], ported.as_str());
+    assert_eq!(create(&tenant, PATH, body(&ported)).await["audience"], tenant.audience.as_str());
     assert_eq!(tenant.post(PATH, body(&tenant.audience)).await.status, 409);
     let of_client = format!("{PATH}?client_id={}", client["client_id"].as_str().unwrap());
     assert_eq!(tenant.get(&of_client).await.json[0]["audience"], tenant.audience.as_str());
     let named = format!("{of_client}&audience={}", ported.replace(':', "%3A").replace('/', "%2F"));
-    assert_eq!(tenant.get(&named).await.json[0]["audience"], ported.as_str());
+    assert_eq!(tenant.get(&named).await.json[0]["audience"], tenant.audience.as_str());
     assert_eq!(request_token(&tenant, &client, &tenant.audience).await.status, 200);
 }
 
@@ -208,8 +208,8 @@ async fn create_refuses_invalid_bodies() {
             "String is too short (0 chars)",
         ),
         (
-            json!({ "audience": "x", "default_for": "third_party_clients" }),
-            "Additional properties not allowed: default_for",
+            json!({ "client_id": "x", "audience": "x", "default_for": "third_party_clients" }),
+            "Cannot set both client_id and default_for",
         ),
         (
             json!({ "client_id": "x", "audience": "x", "extra": 1 }),
@@ -326,7 +326,9 @@ async fn allow_all_scopes_gives_the_present_scopes_of_the_api() {
     let client = create_client(&tenant).await;
     let api = create_api(&tenant).await;
     let all = |audience: &str| json!({ "client_id": client["client_id"], "audience": audience, "allow_all_scopes": true });
-    create(&tenant, PATH, all(API)).await;
+    let grant = create(&tenant, PATH, all(API)).await;
+    assert_eq!((grant.get("scope"), &grant["allow_all_scopes"]), (None, &json!(true)));
+    assert_eq!(tenant.get(&path_of(&grant)).await.json, grant);
     assert_eq!(request_token(&tenant, &client, API).await.json["scope"], "read write");
     let path = format!("/api/v2/resource-servers/{}", api["id"].as_str().unwrap());
     tenant.patch(&path, json!({ "scopes": [{ "value": "sing" }] })).await;
@@ -408,4 +410,47 @@ async fn concurrent_deletion_of_api_or_client_deletes_the_grant() {
     }
     let entries = "select kind from journal where tenant_id = $1 and kind = 'client_grant.deleted'";
     assert_eq!(sql(entries, &[&tenant.name]).await.len(), 2);
+}
+
+#[tokio::test]
+async fn default_grant_has_no_client() {
+    let tenant = Tenant::new().await;
+    create_api(&tenant).await;
+    let body = json!({ "audience": API, "scope": ["read"], "default_for": "third_party_clients" });
+    let grant = create(&tenant, PATH, body.clone()).await;
+    let mut expected = body.clone();
+    (expected["id"], expected["subject_type"]) = (grant["id"].clone(), json!("client"));
+    assert_eq!(grant, expected);
+    assert_eq!(tenant.get(&path_of(&grant)).await.json, grant);
+    let listed = tenant.get(&format!("{PATH}?audience=https%3A%2F%2Fapi.example.com%2F")).await.json;
+    assert_eq!(listed, json!([grant]));
+    assert_eq!(tenant.post(PATH, body).await.status, 409);
+    let unknown = json!({ "audience": "urn:none", "default_for": "third_party_clients" });
+    assert_eq!(tenant.post(PATH, unknown).await.status, 404);
+    // It gives no client a token.
+    let client = create_client(&tenant).await;
+    assert_eq!(request_token(&tenant, &client, API).await.status, 403);
+    assert_eq!(tenant.delete(&path_of(&grant)).await.status, 204);
+}
+
+#[tokio::test]
+async fn grant_for_the_management_api_takes_every_published_scope() {
+    let tenant = Tenant::new().await;
+    let client = create_client(&tenant).await;
+    let scopes: Vec<&str> = roster::auth::published_scopes::PUBLISHED.iter().map(|(name, _)| *name).collect();
+    assert!(scopes.len() > 270);
+    let grant = create(
+        &tenant,
+        PATH,
+        json!({ "client_id": client["client_id"], "audience": tenant.audience, "scope": scopes }),
+    )
+    .await;
+    assert_eq!(grant["scope"], json!(scopes));
+    let apis = tenant.get("/api/v2/resource-servers").await.json;
+    let listed: Vec<&str> =
+        apis[0]["scopes"].as_array().unwrap().iter().map(|s| s["value"].as_str().unwrap()).collect();
+    assert_eq!(listed, scopes);
+    assert!(apis[0]["scopes"].as_array().unwrap().contains(
+        &json!({ "value": "read:guardian_factors", "description": "Read Guardian factors configuration" })
+    ));
 }

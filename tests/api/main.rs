@@ -28,6 +28,7 @@ mod permissions;
 mod rate_limits;
 mod resource_servers;
 mod roles;
+mod round_trip;
 mod search;
 mod secrets;
 mod statements;

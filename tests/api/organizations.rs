@@ -67,15 +67,14 @@ async fn organization_is_answered_as_sent_until_its_deletion() {
     let id = organization["id"].as_str().unwrap();
     assert!(id.len() == 20 && id.starts_with("org_"), "{id}");
     expected["id"] = json!(id);
+    (expected["third_party_client_access"], expected["is_app_entitlement_active"]) =
+        (json!("block"), json!(false));
     assert_eq!(organization, expected);
     assert_eq!(tenant.get(&path_of(&organization)).await.json, expected);
     assert_eq!(tenant.get(&format!("{PATH}/name/acme-1_x")).await.json, expected);
     assert_eq!(tenant.get(&format!("{PATH}/acme-1_x")).await.error(), UNKNOWN);
     assert_eq!(tenant.delete(&path_of(&organization)).await.status, 204);
-    assert_eq!(
-        tenant.delete(&path_of(&organization)).await.error(),
-        (404, None, "The organization does not exist.")
-    );
+    assert_eq!(tenant.delete(&path_of(&organization)).await.error(), UNKNOWN);
     for path in [path_of(&organization), format!("{PATH}/name/acme-1_x")] {
         assert_eq!(tenant.get(&path).await.error(), UNKNOWN);
     }
@@ -103,6 +102,7 @@ async fn update_replaces_named_members_and_metadata_as_a_whole() {
     let changed = tenant.patch(&path, patch).await;
     let expected = json!({
         "id": organization["id"], "name": "second", "display_name": "First", "metadata": { "b": "3" }, "branding": { "logo_url": null },
+        "third_party_client_access": "block", "is_app_entitlement_active": false,
     });
     assert_eq!((changed.status, &changed.json), (200, &expected));
     assert_eq!(tenant.patch(&path, json!({})).await.json, expected);
@@ -111,7 +111,10 @@ async fn update_replaces_named_members_and_metadata_as_a_whole() {
         tenant.patch(&path, json!({ "metadata": null, "token_quota": null, "branding": {} })).await.json;
     assert_eq!(
         cleared,
-        json!({ "id": organization["id"], "name": "second", "display_name": "First", "branding": {} })
+        json!({
+            "id": organization["id"], "name": "second", "display_name": "First", "branding": {},
+            "third_party_client_access": "block", "is_app_entitlement_active": false,
+        })
     );
     let journal = tenant.journal(organization["id"].as_str().unwrap()).await;
     assert_eq!(journal.len(), 3, "an update without effect has no entry");
@@ -412,4 +415,29 @@ async fn clients_are_found_by_organizations_of_their_grants() {
         assert!(clients.iter().any(|client| is(client, grant)), "{clients:?}");
     }
     assert!(rest.get("next").is_none());
+    let numbered = found(&query.replace("take=1", "per_page=1&page=1&include_totals=true")).await;
+    assert_eq!((&numbered["total"], &numbered["clients"]), (&json!(2), &rest["clients"]));
+}
+
+#[tokio::test]
+async fn access_of_third_parties_and_entitlements_are_stored() {
+    let tenant = Tenant::new().await;
+    let sent =
+        json!({ "name": "acme", "third_party_client_access": "allow", "is_app_entitlement_active": true });
+    let organization = created(&tenant, PATH, sent.clone()).await;
+    for (name, value) in sent.as_object().unwrap() {
+        assert_eq!(&organization[name], value, "{name}");
+    }
+    let patch = json!({ "third_party_client_access": "block", "is_app_entitlement_active": false });
+    let changed = tenant.patch(&path_of(&organization), patch.clone()).await.json;
+    for (name, value) in patch.as_object().unwrap() {
+        assert_eq!(&changed[name], value, "{name}");
+    }
+    assert_eq!(tenant.get(PATH).await.json, json!([changed]));
+    assert_eq!(tenant.get(&format!("{PATH}/name/acme")).await.json, changed);
+    for body in
+        [json!({ "third_party_client_access": "maybe" }), json!({ "is_app_entitlement_active": null })]
+    {
+        assert_eq!(tenant.patch(&path_of(&organization), body).await.error().1, Some("invalid_body"));
+    }
 }

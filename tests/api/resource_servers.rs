@@ -34,10 +34,17 @@ async fn create_answers_defaults_and_fetch_takes_both_ids() {
       "allow_offline_access": false,
       "id": "[id]",
       "identifier": "https://api.example.com/",
-      "is_system": false,
       "name": "API",
       "signing_alg": "RS256",
       "skip_consent_for_verifiable_first_party_clients": false,
+      "subject_type_authorization": {
+        "client": {
+          "policy": "require_client_grant"
+        },
+        "user": {
+          "policy": "allow_all"
+        }
+      },
       "token_lifetime": 86400,
       "token_lifetime_for_web": 7200
     }
@@ -492,4 +499,157 @@ async fn delete_deletes_the_client_grants_for_the_api() {
     .await;
     assert_eq!(grants.len(), 1);
     assert_eq!(grants[0][0]["audience"], json!({ "before": API }));
+}
+
+#[tokio::test]
+async fn policies_that_are_not_sent_are_those_of_auth0() {
+    let tenant = Tenant::new().await;
+    let of_user = |policy: &str| json!({ "client": { "policy": "require_client_grant" }, "user": { "policy": policy } });
+    let server = create(&tenant, json!({ "identifier": API })).await;
+    assert_eq!(server["subject_type_authorization"], of_user("allow_all"));
+    let patch = json!({ "subject_type_authorization": { "user": { "policy": "deny_all" } } });
+    let changed = tenant.patch(&path_of(&server), patch).await.json;
+    assert_eq!(changed["subject_type_authorization"], of_user("deny_all"));
+    // An API of an earlier version.
+    let text =
+        "update resource_servers set settings = settings - 'subject_type_authorization' where tenant_id = $1";
+    crate::support::execute(text, &[&tenant.name]).await;
+    let listed = tenant.get(PATH).await.json;
+    let found = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .all(|api| api["subject_type_authorization"] == of_user("allow_all"));
+    assert!(found, "{listed}");
+    assert!(
+        listed.as_array().unwrap().iter().all(|api| api.get("is_system").is_none_or(|is| *is == true)),
+        "{listed}"
+    );
+}
+
+#[tokio::test]
+async fn client_that_names_the_api_is_answered() {
+    let tenant = Tenant::new().await;
+    let server = create(&tenant, json!({ "identifier": API })).await;
+    assert_eq!(server.get("client_id"), None);
+    let body =
+        json!({ "name": "API client", "app_type": "resource_server", "resource_server_identifier": API });
+    let client = tenant.post("/api/v2/clients", body).await.json;
+    let path = path_of(&server);
+    let answers = [
+        tenant.get(&path).await.json,
+        tenant.patch(&path, json!({ "name": "API" })).await.json,
+        tenant.get(&format!("{PATH}?identifiers=https%3A%2F%2Fapi.example.com%2F")).await.json[0].clone(),
+    ];
+    for answer in answers {
+        assert_eq!(answer["client_id"], client["client_id"], "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn identifier_may_be_encoded_twice() {
+    let tenant = Tenant::new().await;
+    let server = create(&tenant, json!({ "identifier": API })).await;
+    let twice = format!("{PATH}/https:%252F%252Fapi.example.com%252F");
+    assert_eq!(tenant.get(&twice).await.json, server);
+    assert_eq!(tenant.patch(&twice, json!({ "name": "API" })).await.json["name"], "API");
+    // An identifier that has percent signs of its own comes first.
+    let own = create(&tenant, json!({ "identifier": "https:%2F%2Fapi.example.com%2F" })).await;
+    assert_eq!(tenant.get(&twice).await.json, own);
+    assert_eq!(tenant.delete(&twice).await.status, 204);
+    assert_eq!(tenant.delete(&twice).await.status, 204);
+    assert_eq!(tenant.get(&path_of(&server)).await.error(), UNKNOWN);
+    assert_eq!(tenant.get(&format!("{PATH}/%2500")).await.error(), UNKNOWN);
+    let management = tenant.audience.replace('/', "%252F");
+    assert_eq!(tenant.get(&format!("{PATH}/{management}")).await.json["is_system"], true);
+}
+
+#[tokio::test]
+async fn api_of_auth0_has_fixed_settings_and_cannot_be_changed() {
+    let tenant = Tenant::new().await;
+    let identifier = format!("https://{}/me/", tenant.host);
+    let policy = json!({ "policy_id": "019b76da-a800-73c9-b656-b349ae415c17" });
+    let sent = json!({
+        "name": "Mine", "identifier": identifier, "token_lifetime": 5, "signing_alg": "HS256", "scopes": [],
+        "authorization_policy": policy,
+    });
+    let api = create(&tenant, sent).await;
+    for (name, value) in [
+        ("name", json!("Auth0 My Account API")),
+        ("is_system", json!(true)),
+        ("token_lifetime", json!(600)),
+        ("token_lifetime_for_web", json!(600)),
+        ("signing_alg", json!("RS256")),
+        ("allow_offline_access", json!(true)),
+        ("skip_consent_for_verifiable_first_party_clients", json!(true)),
+        (
+            "subject_type_authorization",
+            json!({ "client": { "policy": "deny_all" }, "user": { "policy": "require_client_grant" } }),
+        ),
+        ("proof_of_possession", json!({ "mechanism": "dpop", "required": false })),
+        ("authorization_policy", policy),
+    ] {
+        assert_eq!(api[name], value, "{name}");
+    }
+    assert_eq!((api["scopes"].as_array().unwrap().len(), api.get("signing_secret")), (8, None));
+    let express = create(&tenant, json!({ "identifier": "urn:auth0:express-configure", "name": "x" })).await;
+    assert_eq!(
+        (&express["name"], &express["is_system"]),
+        (&json!("Okta OIN Express Configuration API"), &json!(true))
+    );
+    for api in [&api, &express] {
+        let refused = tenant.patch(&path_of(api), json!({ "name": "x" })).await;
+        assert_eq!(
+            refused.error(),
+            (400, Some("operation_not_supported"), "System resource servers cannot be patched.")
+        );
+        assert_eq!(tenant.get(&path_of(api)).await.json, *api);
+        assert_eq!(tenant.delete(&path_of(api)).await.status, 204);
+        assert_eq!(tenant.get(&path_of(api)).await.error(), UNKNOWN);
+    }
+    let other = create(&tenant, json!({ "identifier": "https://other.example/me/", "name": "Mine" })).await;
+    assert_eq!((&other["name"], other.get("is_system")), (&json!("Mine"), None));
+}
+
+#[tokio::test]
+async fn management_api_has_one_identifier_at_a_host() {
+    let tenant = Tenant::with(|config| config.hosts.push(format!("second-{}.test", config.name))).await;
+    let client = tenant
+        .post("/api/v2/clients", json!({ "name": "App", "grant_types": ["client_credentials"] }))
+        .await
+        .json;
+    for host in [tenant.host.clone(), format!("{}:8443", tenant.host), format!("second-{}.test", tenant.name)]
+    {
+        let identifier = format!("https://{host}/api/v2/");
+        let ask = async |method: &str, path: &str, body: Option<Value>| {
+            let request = tenant.authorized(method, path);
+            let request = body.iter().fold(request, reqwest::RequestBuilder::json);
+            let mut request = request.build().unwrap();
+            request.headers_mut().insert("host", host.parse().unwrap());
+            let answer = reqwest::Client::new().execute(request).await.unwrap();
+            serde_json::from_str::<Value>(&answer.text().await.unwrap()).unwrap_or_default()
+        };
+        let list = ask("GET", PATH, None).await;
+        assert_eq!(list[0]["identifier"], identifier.as_str());
+        let grant =
+            json!({ "client_id": client["client_id"], "audience": identifier, "scope": ["read:users"] });
+        let grant = ask("POST", "/api/v2/client-grants", Some(grant)).await;
+        assert_eq!(grant["audience"], identifier.as_str(), "{grant}");
+        let path = format!("/api/v2/client-grants/{}", grant["id"].as_str().unwrap());
+        assert_eq!(ask("GET", &path, None).await["audience"], identifier.as_str());
+        let settings =
+            ask("PATCH", "/api/v2/tenants/settings", Some(json!({ "default_audience": identifier }))).await;
+        assert_eq!(settings["default_audience"], identifier.as_str());
+        for audience in [Some(&identifier), None] {
+            let mut body = json!({
+                "grant_type": "client_credentials", "client_id": client["client_id"], "client_secret": client["client_secret"],
+            });
+            body.as_object_mut()
+                .unwrap()
+                .extend(audience.map(|audience| ("audience".to_owned(), json!(audience))));
+            let token = ask("POST", "/oauth/token", Some(body)).await;
+            assert_eq!(crate::oauth::claims(&token["access_token"])["aud"], identifier.as_str());
+        }
+        assert_eq!(tenant.delete(&path).await.status, 204);
+    }
 }

@@ -116,6 +116,7 @@ async fn update_answers_more_flags_and_no_sandbox_versions() {
     let answer = updated(&tenant, json!({ "friendly_name": "Acme" })).await;
     assert_eq!(answer["flags"]["cannot_change_enforce_client_authentication_on_passwordless_start"], true);
     assert_eq!(answer["universal_login"]["is_custom_template_set"], false);
+    assert_eq!(answer["universal_login"]["identifier_first"], true);
     assert!(answer.get("sandbox_versions_available").is_none());
     let now = settings(&tenant).await;
     assert_eq!(now["friendly_name"], "Acme");
@@ -163,7 +164,8 @@ async fn invalid_body_is_rejected_and_changes_nothing() {
     let before = settings(&tenant).await;
     for (body, reason) in [
         (json!({}), "Too few properties defined (0), minimum 1"),
-        (json!({ "universal_login": {} }), "Additional properties not allowed: universal_login"),
+        (json!({ "universal_login": { "theme": {} } }), "Additional properties not allowed: theme"),
+        (json!({ "universal_login": null }), "Expected type object but found type null"),
         (
             json!({ "sandbox_versions_available": [] }),
             "Additional properties not allowed: sandbox_versions_available",
@@ -179,7 +181,9 @@ async fn invalid_body_is_rejected_and_changes_nothing() {
         (json!({ "default_redirection_uri": "http://a.example" }), "format absolute-https-uri-or-empty"),
         (json!({ "allowed_logout_urls": ["a b"] }), "format url-with-placeholders: a b"),
         (json!({ "session_lifetime": 0 }), "Value 0 is less than minimum 1"),
-        (json!({ "session_lifetime": 1.5 }), "Expected type integer but found type number"),
+        (json!({ "session_lifetime": 0.01 }), "Value 0.01 is not a number of minutes in hours"),
+        (json!({ "session_lifetime": -1.5 }), "Value -1.5 is not a number of minutes in hours"),
+        (json!({ "session_lifetime_in_minutes": 1.5 }), "Expected type integer but found type number"),
         (
             json!({ "session_lifetime": 3_000_000_000_i64 }),
             "Value 3000000000 is greater than maximum 2147483647",
@@ -406,4 +410,32 @@ async fn default_directory_applies_to_a_login_without_a_realm() {
     let answer = token(&tenant, &client, &person).await;
     let expected = "Authorization server not configured with default connection.";
     assert_eq!((answer.status, &answer.json["error_description"]), (403, &json!(expected)));
+}
+
+#[tokio::test]
+async fn universal_login_and_recorded_flags_are_taken() {
+    let tenant = Tenant::new().await;
+    let colors = json!({ "primary": "#2A2E35", "page_background": "#FF4F40" });
+    updated(&tenant, json!({ "universal_login": {} })).await;
+    assert_eq!(settings(&tenant).await["universal_login"], json!({}));
+    let answer = updated(&tenant, json!({ "universal_login": { "colors": colors }, "flags": { "use_scope_descriptions_for_consent": true } })).await;
+    assert_eq!(
+        (&answer["universal_login"]["colors"], &answer["universal_login"]["identifier_first"]),
+        (&colors, &json!(true))
+    );
+    let now = settings(&tenant).await;
+    assert_eq!(now["universal_login"], json!({ "colors": colors }));
+    assert_eq!(now["flags"]["use_scope_descriptions_for_consent"], true);
+    // Additions of an answer change nothing where they are sent back, not even alone.
+    updated(&tenant, json!({ "universal_login": { "identifier_first": true }, "flags": { "cannot_change_enforce_client_authentication_on_passwordless_start": true } })).await;
+    assert_eq!(settings(&tenant).await, now);
+}
+
+#[tokio::test]
+async fn empty_redirection_uri_removes_the_setting() {
+    let tenant = Tenant::new().await;
+    updated(&tenant, json!({ "default_redirection_uri": "https://a.example/login" })).await;
+    let answer = updated(&tenant, json!({ "default_redirection_uri": "" })).await;
+    assert_eq!(answer.get("default_redirection_uri"), None);
+    assert_eq!(settings(&tenant).await.get("default_redirection_uri"), None);
 }

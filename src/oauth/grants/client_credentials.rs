@@ -32,7 +32,11 @@ pub(super) async fn issue(ctx: &Context, request: &TokenRequest<'_>) -> Result<T
     let denied = |description: String| OAuthError::new(403, "access_denied", description);
     let api = api.ok_or_else(|| denied(format!("Service not enabled within domain: {audience}")))?;
     api.ensure_plain_tokens()?;
-    let audience = requested.unwrap_or(&audience);
+    let audience = match requested {
+        Some(requested) => requested.to_owned(),
+        None if is_management => ctx.management_audience(),
+        None => audience,
+    };
     let Some(grant) = client.grant.filter(|_| api.allows_clients) else {
         return Err(denied(format!("Client is not authorized to access \"{audience}\". {MISSING_GRANT}")));
     };
@@ -52,7 +56,7 @@ pub(super) async fn issue(ctx: &Context, request: &TokenRequest<'_>) -> Result<T
     let claims = Claims {
         iss: ctx.issuer(),
         sub: format!("{}@clients", request.client.id),
-        aud: Audience::One(audience.to_owned()),
+        aud: Audience::One(audience),
         iat: now,
         exp: now + api.token_lifetime,
         scope: scope.join(" "),

@@ -99,7 +99,11 @@ pub(super) async fn issue(ctx: &Context, request: &TokenRequest<'_>) -> Result<T
     let requested_scope = parameters.scope()?;
     let client = authenticate_client(ctx, &request.client, audience.as_deref()).await?;
     request.ensure_grant_type(&client)?;
-    let target = Target::of(tenant, client.audience, client.api)?;
+    let target = match Target::of(tenant, client.audience, client.api)? {
+        // The tenant's default.
+        Target::Management(_) if audience.is_none() => Target::Management(ctx.management_audience()),
+        target => target,
+    };
     let name = realm.as_deref().or(client.default_directory.as_deref());
     let connection = connections::for_client(ctx.db(), &tenant.id, client_id, name)
         .await?

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::base::error::{Error, Result};
 use crate::base::json::{FromBody, Object};
 use crate::base::patch::Patch;
-use crate::base::schema::{Field, Kind, Schema, Text};
+use crate::base::schema::{Field, Kind, Part, Schema, Text, Violation, reject};
 use crate::db::FromRow;
 
 const SCOPE: Kind = Kind::Array(0, &Kind::Text(Text::between(1, 280)));
@@ -52,7 +52,12 @@ macro_rules! schema {
 
 /// The body of `POST /api/v2/client-grants`.
 pub static CREATE: Schema = schema!([
-    Field::new("client_id", Kind::Text(Text::at_least(1)), "ID of the client").required(),
+    Field::new("client_id", Kind::Text(Text::at_least(1)), "ID of the client"),
+    Field::new(
+        "default_for",
+        Kind::OneOf(&["third_party_clients"]),
+        "Clients that have the grant by default"
+    ),
     Field::new(
         "audience",
         Kind::Text(Text::at_least(1)),
@@ -68,7 +73,8 @@ pub static UPDATE: Schema = schema!([] nullable).at_least(1);
 /// A new grant.
 #[derive(Debug)]
 pub struct NewClientGrant {
-    pub client_id: String,
+    /// `None` for a default grant.
+    pub client_id: Option<String>,
     /// The identifier of an API.
     pub audience: String,
     /// One of [`SUBJECT_TYPES`].
@@ -81,9 +87,17 @@ pub struct NewClientGrant {
 
 impl FromBody for NewClientGrant {
     fn from_body(body: &Object<'_>) -> Result<Self> {
-        CREATE.check(body)?;
+        let mut violations = CREATE.violations(body);
+        match (body.get("client_id"), body.get("default_for")) {
+            (None, None) => violations.insert(0, Violation::of_root("Missing required property: client_id")),
+            (Some(_), Some(_)) => {
+                violations.push(Violation::of_root("Cannot set both client_id and default_for"));
+            }
+            _ => {}
+        }
+        reject(Part::Payload, &violations)?;
         Ok(Self {
-            client_id: body.value("client_id").unwrap_or_default(),
+            client_id: body.value("client_id"),
             audience: body.value("audience").unwrap_or_default(),
             subject_type: body.value("subject_type").unwrap_or_else(|| "client".to_owned()),
             scope: unique_scopes(body).set().cloned().unwrap_or_default(),
@@ -141,7 +155,8 @@ pub struct ClientGrant {
     /// `cgr_` and 16 letters and digits.
     #[sqlx(rename = "grant_id")]
     pub id: String,
-    pub client_id: String,
+    /// `None` for a default grant.
+    pub client_id: Option<String>,
     /// The identifier of the API.
     pub audience: String,
     /// One of [`SUBJECT_TYPES`].
@@ -160,14 +175,15 @@ impl ClientGrant {
 
     /// The members of the document.
     pub fn members(mut self) -> Map<String, Value> {
+        let has_all_scopes = self.settings.get("allow_all_scopes") == Some(&json!(true));
         let columns = [
-            ("id", json!(self.id)),
-            ("client_id", json!(self.client_id)),
-            ("audience", json!(self.audience)),
-            ("scope", json!(self.scope)),
-            ("subject_type", json!(self.subject_type)),
+            ("id", Some(json!(self.id))),
+            ("client_id", self.client_id.map(Value::from)),
+            ("audience", Some(json!(self.audience))),
+            ("scope", (!has_all_scopes).then(|| json!(self.scope))),
+            ("subject_type", Some(json!(self.subject_type))),
         ];
-        self.settings.extend(columns.map(|(name, value)| (name.to_owned(), value)));
+        self.settings.extend(columns.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
         self.settings
     }
 }

@@ -18,6 +18,7 @@ pub(crate) const STATEMENTS: &[&Statement] =
 
 pub(super) enum CreateOutcome {
     Created(ClientGrant),
+    IsExpressConfiguration,
     NoSuchClient,
     NoSuchApi,
 }
@@ -25,6 +26,7 @@ pub(super) enum CreateOutcome {
 #[derive(FromRow)]
 struct CreatedRow {
     has_client: bool,
+    is_express_configuration: bool,
     #[sqlx(flatten)]
     grant: Nullable<ClientGrant>,
 }
@@ -51,11 +53,15 @@ pub(super) async fn create(
         .bind("author", author.literal())
         .fetch_one(db)
         .await;
-    let conflicts = [("client_grants_subject_type_key", codes::CLIENT_GRANT_EXISTS)];
-    let CreatedRow { has_client, grant } =
+    let conflicts = [
+        ("client_grants_subject_type_key", codes::CLIENT_GRANT_EXISTS),
+        ("client_grants_default_key", codes::CLIENT_GRANT_EXISTS),
+    ];
+    let CreatedRow { has_client, is_express_configuration, grant } =
         created.map_err(|error| db::constraint_error(error, &conflicts))?;
     Ok(match grant.0 {
         Some(grant) => CreateOutcome::Created(grant),
+        None if is_express_configuration => CreateOutcome::IsExpressConfiguration,
         None if has_client => CreateOutcome::NoSuchApi,
         None => CreateOutcome::NoSuchClient,
     })

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use super::credentials::model::{Credential, NewCredential};
-use super::model::for_each_credential;
+use super::model::{FORMER_NAMES, for_each_credential};
 use crate::base::error::{Error, Result, codes};
 use crate::base::fields::Fields;
 use crate::base::secrets::looks_secret;
@@ -91,7 +91,7 @@ impl Client {
             .map(|NewCredential { id, document, expires_at, .. }| {
                 let credential =
                     Credential { id: id.clone(), document, created_at: at, updated_at: at, expires_at };
-                (id, credential.document(true))
+                (id, credential.document())
             })
             .collect();
         for_each_credential(&mut self.settings, |_, credential| {
@@ -113,8 +113,12 @@ impl Client {
         insert("tenant", Some(self.tenant.into()));
         insert("client_id", Some(self.client_id.into()));
         insert("signing_keys", Some(signing_keys.clone()));
-        let oidc_logout = self.settings.get("oidc_logout").cloned();
-        self.settings.extend(oidc_logout.map(|value| ("oidc_backchannel_logout".to_owned(), value)));
+        for (former, present) in FORMER_NAMES {
+            // Clients of earlier versions have both stored.
+            self.settings.remove(former);
+            let value = self.settings.get(present).cloned();
+            self.settings.extend(value.map(|value| (former.to_owned(), value)));
+        }
         if let Some(addons) = self.settings.get_mut("addons").filter(|_| !view.secrets) {
             remove_secrets(addons);
         }

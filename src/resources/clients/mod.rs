@@ -12,8 +12,8 @@
 //! A PATCH is one statement that merges inside Postgres. `client_metadata` and every setting that [`fields`]
 //! marks as merged merge at their first level: a key that is not sent stays, `null` deletes a key, `{}`
 //! clears. Other settings are replaced: arrays, plain values, and `client_authentication_methods`, which
-//! holds only one method. `null` removes a setting. Every client but the global one has a secret, sealed by
-//! the vault, as the values among `addons` and `encryption_key` are ([`crate::base::secrets`]). A PATCH of these
+//! holds only one method. `null` removes a setting. Every client but the global one and those of type
+//! `express_configuration` has a secret, sealed by the vault, as the values among `addons` and `encryption_key` are ([`crate::base::secrets`]). A PATCH of these
 //! two is a transaction, because a sealed value cannot merge inside Postgres. The deletion of a client deletes
 //! its grants and credentials.
 //!
@@ -32,15 +32,19 @@
 //! - `client_metadata` has at most 10 keys, in a request and after the merge. A key with `null` is not
 //!   stored; `null` for the whole field clears it.
 //! - Settings for logins, quotas, add-ons and the like are stored and answered without effect. References in
-//!   them, such as `default_organization`, are not checked.
+//!   them, such as `default_organization`, are not checked, except the APIs in `refresh_token.policies`.
+//! - A PATCH ignores `fields`, as recorded.
 //! - `signing_keys` are the certificates of the tenant, newest first, with `cert` and `subject`. They have no
 //!   `pkcs7` and, in the answer to a creation, no private key.
-//! - `oidc_backchannel_logout` is an alias of `oidc_logout`: a request can send either (`oidc_logout` wins
-//!   over the other), an answer has both.
+//! - `oidc_backchannel_logout` and `cross_origin_auth` are former names of `oidc_logout` and
+//!   `cross_origin_authentication`: a request can send either (the present name wins over the other), an
+//!   answer has both.
+//! - Grant types are checked against Auth0's list ([`model::GRANT_TYPES`]), whether Roster issues tokens for
+//!   them or not.
 //! - A PATCH can set every object to null, as recorded, even where Auth0's schema does not say so.
 //!   `refresh_token` can be sent in part.
 //! - URLs can have placeholders and wildcards, so their formats require little more than a scheme.
-//! - `q` supports the two queries that Auth0 documents. `external_client_id` matches no client, since clients
+//! - `q` supports the two queries that Auth0 documents, in numbered pages too, as recorded. `external_client_id` matches no client, since clients
 //!   are not registered elsewhere.
 
 pub mod credentials;
@@ -62,16 +66,22 @@ use crate::base::vault::Location;
 use credentials::signing_certificate;
 use document::{Client, View};
 use filter::Filter;
-use model::{ClientPatch, NewClient, settings_with_changed_secrets, take_secrets, too_many_merged_keys};
+use model::{
+    ClientPatch, NewClient, is_express_configuration, is_strict, settings_with_changed_secrets, take_secrets,
+    too_many_merged_keys,
+};
 use store::{DeleteOutcome, SealedChange, Stored, UpdateOutcome};
 
 pub async fn create(ctx: &Context, mut new: NewClient) -> Result<Client> {
-    let (id, secret) = (ids::client(), ids::client_secret());
-    let sealed = seal(ctx, &id, &secret)?;
+    let id = if is_strict(&new.settings) { ids::third_party_client() } else { ids::client() };
+    let has_secret = !is_express_configuration(&new.settings);
+    let sealed = has_secret.then(|| seal(ctx, &id, &ids::client_secret())).transpose()?;
     let secrets = seal_secrets(ctx, &id, &take_secrets(&mut new.settings))?;
+    new.policy_audiences.retain(|audience| !ctx.tenant.is_management(audience));
     let (db, tenant) = (ctx.db(), &ctx.tenant.id);
-    let stored = store::create(db, tenant, &id, &new, &sealed, secrets.as_deref(), &ctx.author).await?;
-    open(ctx, stored, true)?.with_credentials(new.credentials)
+    let stored =
+        store::create(db, tenant, &id, &new, sealed.as_deref(), secrets.as_deref(), &ctx.author).await?;
+    open(ctx, stored.ok_or(codes::UNKNOWN_POLICY_API)?, true)?.with_credentials(new.credentials)
 }
 
 /// The client with an id, with its secret if the caller can see it.
@@ -101,6 +111,7 @@ pub async fn update(
     if !patch.is_allowed(|scope| ctx.has(scope)) {
         return Err(codes::FIELDS_BEYOND_SCOPE.into());
     }
+    patch.policy_audiences.retain(|audience| !ctx.tenant.is_management(audience));
     let client_secret = patch.client_secret.as_deref().map(|secret| seal(ctx, id, secret)).transpose()?;
     let mut sealed = SealedChange { client_secret, ..SealedChange::default() };
     let (tags, tenant) = (if_match.as_deref(), &ctx.tenant.id);
@@ -126,6 +137,7 @@ pub async fn update(
         }
         UpdateOutcome::TooManyMetadataKeys(count) => Err(too_many_merged_keys(count)),
         UpdateOutcome::NoSuchCredential => Err(codes::UNKNOWN_CREDENTIAL.into()),
+        UpdateOutcome::NoSuchApi => Err(codes::UNKNOWN_POLICY_API.into()),
         UpdateOutcome::Mismatch(etag) => Err(Error::precondition_failed(quoted(&etag))),
         UpdateOutcome::NoSuchClient => Err(codes::UNKNOWN_CLIENT.into()),
     }

@@ -1,11 +1,13 @@
 //! The requests that create and change a client, and the defaults of a new one.
 
+use std::collections::BTreeSet;
+
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
 use super::credentials::model::NewCredential;
 use super::fields::{CREATE, METADATA, UPDATE};
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, Result, codes};
 use crate::base::json::{FromBody, Object};
 use crate::base::metadata::{self, MetadataPatch};
 use crate::base::schema::{Part, Schema, Violation, reject, validation_error};
@@ -60,23 +62,60 @@ const SCOPES: [(&str, &[&str]); 4] = [
     ("token_vault_privileged_access", &["update:clients", "update:client_token_vault_privileged_access"]),
 ];
 
-/// The grant types of a confidential client.
-const GRANT_TYPES: [&str; 4] = ["authorization_code", "implicit", "refresh_token", "client_credentials"];
+/// The grant types that Auth0 takes: those of specifications, its extensions, and its legacy ones
+/// (<https://auth0.com/docs/get-started/applications/application-grant-types>).
+pub const GRANT_TYPES: &[&str] = &[
+    "authorization_code",
+    "implicit",
+    "refresh_token",
+    "client_credentials",
+    "password",
+    "urn:ietf:params:oauth:grant-type:device_code",
+    "urn:ietf:params:oauth:grant-type:jwt-bearer",
+    "urn:ietf:params:oauth:grant-type:token-exchange",
+    "urn:openid:params:grant-type:ciba",
+    "urn:okta:params:oauth:grant-type:webauthn",
+    "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token",
+    "http://auth0.com/oauth/grant-type/password-realm",
+    "http://auth0.com/oauth/grant-type/passwordless/otp",
+    "http://auth0.com/oauth/grant-type/mfa-oob",
+    "http://auth0.com/oauth/grant-type/mfa-otp",
+    "http://auth0.com/oauth/grant-type/mfa-recovery-code",
+    "http://auth0.com/oauth/legacy/grant-type/ro",
+    "http://auth0.com/oauth/legacy/grant-type/ro/jwt-bearer",
+    "http://auth0.com/oauth/legacy/grant-type/delegation/refresh_token",
+    "http://auth0.com/oauth/legacy/grant-type/delegation/id_token",
+    "http://auth0.com/oauth/legacy/grant-type/access_token",
+];
+
+/// Members of bodies under a former name: former name, present name, which wins if both are sent. Only the
+/// present name is stored; an answer has both.
+pub const FORMER_NAMES: [(&str, &str); 2] =
+    [("oidc_backchannel_logout", "oidc_logout"), ("cross_origin_auth", "cross_origin_authentication")];
+
+/// The callback of a client of type `express_configuration`.
+const EXPRESS_CONFIGURATION_CALLBACK: &str =
+    "https://system-admin.okta.com/admin/app/generic/oauth20redirect";
+
+/// The default grant types of a confidential client.
+const DEFAULT_GRANT_TYPES: [&str; 4] =
+    ["authorization_code", "implicit", "refresh_token", "client_credentials"];
 
 /// The default settings of a new client. Most depend on the authentication method that was sent, not on the
 /// type of application, as recorded answers show.
 pub fn defaults(sent: &Map<String, Value>) -> Map<String, Value> {
     let text = |name: &str| sent.get(name).and_then(Value::as_str);
     let is_third_party = sent.get("is_first_party") == Some(&json!(false));
-    let is_strict = is_third_party && text("third_party_security_mode") == Some("strict");
+    let is_strict = is_strict(sent);
     let is_public = text("token_endpoint_auth_method") == Some("none");
-    let is_special = matches!(text("app_type"), Some("resource_server" | "express_configuration"));
+    let is_express = is_express_configuration(sent);
+    let is_special = is_express || text("app_type") == Some("resource_server");
     let grant_types: &[&str] = match text("app_type") {
         Some("resource_server") => &[],
         Some("express_configuration") => &["authorization_code", "client_credentials"],
         _ if is_strict => &["authorization_code"],
-        _ if is_public => &GRANT_TYPES[..3],
-        _ => &GRANT_TYPES,
+        _ if is_public => &DEFAULT_GRANT_TYPES[..3],
+        _ => &DEFAULT_GRANT_TYPES,
     };
     let has_key =
         sent.get("client_authentication_methods").is_some_and(|m| m.get("private_key_jwt").is_some());
@@ -91,9 +130,8 @@ pub fn defaults(sent: &Map<String, Value>) -> Map<String, Value> {
         "global": false,
         "is_token_endpoint_ip_header_trusted": false,
         "is_first_party": true,
-        "oidc_conformant": is_special,
+        "oidc_conformant": is_special || is_third_party,
         "sso_disabled": false,
-        "cross_origin_auth": false,
         "cross_origin_authentication": false,
         "refresh_token": default_refresh_token(sent, is_third_party && is_public, is_strict),
         "callback_url_template": false,
@@ -105,7 +143,26 @@ pub fn defaults(sent: &Map<String, Value>) -> Map<String, Value> {
     if is_third_party {
         settings.insert("third_party_security_mode".into(), "permissive".into());
     }
+    if is_express {
+        settings.extend([
+            ("callbacks".to_owned(), json!([EXPRESS_CONFIGURATION_CALLBACK])),
+            ("organization_usage".to_owned(), json!("require")),
+            ("organization_require_behavior".to_owned(), json!("pre_login_prompt")),
+            ("client_authentication_methods".to_owned(), json!({ "private_key_jwt": { "credentials": [] } })),
+        ]);
+    }
     settings
+}
+
+/// Whether Okta's integration network configures connections with a client. It has no secret and no grants.
+pub fn is_express_configuration(settings: &Map<String, Value>) -> bool {
+    settings.get("app_type").is_some_and(|app_type| app_type == "express_configuration")
+}
+
+/// Whether a client is a third party under the strict mode. Its id has another form.
+pub fn is_strict(settings: &Map<String, Value>) -> bool {
+    settings.get("is_first_party") == Some(&json!(false))
+        && settings.get("third_party_security_mode").is_some_and(|mode| mode == "strict")
 }
 
 fn default_refresh_token(sent: &Map<String, Value>, rotates: bool, is_strict: bool) -> Value {
@@ -119,7 +176,7 @@ fn default_refresh_token(sent: &Map<String, Value>, rotates: bool, is_strict: bo
     json!({
         "expiration_type": if expires { "expiring" } else { "non-expiring" },
         "leeway": 0,
-        "infinite_token_lifetime": !expires,
+        "infinite_token_lifetime": !expires || is_strict,
         "infinite_idle_token_lifetime": !expires,
         "token_lifetime": token_lifetime,
         "idle_token_lifetime": idle_token_lifetime,
@@ -135,8 +192,22 @@ pub fn default_objects() -> Map<String, Value> {
         "allowed_authentication_methods": [],
         "enforce_device_binding": "ip",
         "allow_refresh_token": false,
+        "enforce_online_refresh_tokens": true,
+        "enforce_cascade_revocation": true,
     });
     Map::from_iter([("session_transfer".to_owned(), session_transfer)])
+}
+
+/// What a creation makes of an empty `oidc_logout`, as recorded.
+fn default_oidc_logout() -> Value {
+    json!({ "backchannel_logout_initiators": { "mode": "custom", "selected_initiators": ["rp-logout", "idp-logout"] } })
+}
+
+/// The identifiers of the APIs that `refresh_token.policies` name, each once.
+fn policy_audiences(settings: &Map<String, Value>) -> Vec<String> {
+    let policies = settings.get("refresh_token").and_then(|token| token["policies"].as_array());
+    let audiences = policies.into_iter().flatten().filter_map(|policy| policy["audience"].as_str());
+    audiences.map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The body of `POST /api/v2/clients`.
@@ -148,6 +219,8 @@ pub struct NewClient {
     pub client_metadata: Option<Map<String, Value>>,
     /// The credentials that the settings name by id.
     pub credentials: Vec<NewCredential>,
+    /// The APIs that the settings name.
+    pub policy_audiences: Vec<String>,
 }
 
 impl FromBody for NewClient {
@@ -176,17 +249,22 @@ impl FromBody for NewClient {
             };
             settings.insert(name, value);
         }
-        Ok(Self { settings, client_metadata, credentials })
+        if settings.get("oidc_logout") == Some(&json!({})) {
+            settings.insert("oidc_logout".into(), default_oidc_logout());
+        }
+        let policy_audiences = policy_audiences(&settings);
+        Ok(Self { settings, client_metadata, credentials, policy_audiences })
     }
 }
 
-/// The members of a body, with `oidc_backchannel_logout` under its present name `oidc_logout`, which wins if
-/// both are sent.
+/// The members of a body under their present names.
 fn members<'a>(body: &'a Object<'_>) -> impl Iterator<Item = (&'a str, &'a RawValue)> {
-    body.members().filter_map(|(name, value)| match name {
-        "oidc_backchannel_logout" if body.get("oidc_logout").is_some() => None,
-        "oidc_backchannel_logout" => Some(("oidc_logout", value)),
-        _ => Some((name, value)),
+    body.members().filter_map(|(name, value)| {
+        match FORMER_NAMES.into_iter().find(|(former, _)| *former == name) {
+            Some((_, present)) if body.get(present).is_some() => None,
+            Some((_, present)) => Some((present, value)),
+            None => Some((name, value)),
+        }
     })
 }
 
@@ -243,6 +321,8 @@ pub struct ClientPatch {
     pub client_secret: Option<String>,
     /// The ids of the credentials that the settings name, each once.
     pub credentials: Vec<String>,
+    /// The APIs that the settings name.
+    pub policy_audiences: Vec<String>,
     names: Vec<String>,
 }
 
@@ -265,11 +345,12 @@ impl FromBody for ClientPatch {
         credentials.sort_unstable();
         credentials.dedup();
         Ok(Self {
-            set,
-            unset,
             client_metadata: metadata::patch(body, "client_metadata"),
             client_secret: body.value("client_secret"),
             credentials,
+            policy_audiences: policy_audiences(&set),
+            set,
+            unset,
             names: body.members().map(|(name, _)| name.to_owned()).collect(),
         })
     }
@@ -306,7 +387,19 @@ impl ClientPatch {
 fn check(schema: &Schema, body: &Object<'_>) -> Result<()> {
     let mut violations = schema.violations(body);
     violations.extend(metadata_violations(body));
-    reject(Part::Payload, &violations)
+    reject(Part::Payload, &violations)?;
+    check_grant_types(&body.value::<Vec<String>>("grant_types").unwrap_or_default())
+}
+
+/// 400 if a grant type is none of [`GRANT_TYPES`].
+fn check_grant_types(sent: &[String]) -> Result<()> {
+    let shown = |name: &String| name.chars().take(200).collect::<String>();
+    let unknown = sent.iter().filter(|name| !GRANT_TYPES.contains(&name.as_str()));
+    let unknown: Vec<String> = unknown.take(10).map(shown).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    Err(codes::INVALID_BODY.with_message(format!("Invalid grant types: {}", unknown.join(", "))))
 }
 
 /// The limits of `client_metadata`

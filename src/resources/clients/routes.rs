@@ -9,11 +9,10 @@ use crate::auth::scopes::{CreateClients, DeleteClients, ReadClients, RotateClien
 use crate::base::error::{Error, Result};
 use crate::base::fields::Fields;
 use crate::base::json::{FromBody, Object};
-use crate::base::page::Page;
 use crate::base::schema::{Part, Text, Violation, reject};
 use crate::http::conditional::Preconditions;
 use crate::http::endpoint::endpoint;
-use crate::http::page::listed;
+use crate::http::page::listed_with_links;
 use crate::http::params::Params;
 use crate::http::render::{json_text, no_content, tagged};
 use crate::http::{Body, Caller, Endpoint};
@@ -66,9 +65,10 @@ async fn create(caller: Caller<CreateClients>, body: Body) -> Result<HttpRespons
 
 async fn list(caller: Caller<ReadClients>, params: Params) -> Result<HttpResponse> {
     let (page, view, keys) = (params.page(0)?, super::view(&caller), super::signing_keys(&caller));
-    let (filter, fields) = (filter(&params, &page)?, visible_fields(&params, view)?);
+    let (filter, fields) = (filter(&params)?, visible_fields(&params, view)?);
     let found = super::list(&caller, &filter, &page).await?;
-    Ok(listed("clients", &page, &found.try_map(|client| client.document(view, &fields, &keys))?))
+    let found = found.try_map(|client| client.document(view, &fields, &keys))?;
+    Ok(listed_with_links(&caller.origin, &params, "clients", &page, &found))
 }
 
 async fn fetch(
@@ -90,10 +90,9 @@ async fn update(
     body: Body,
 ) -> Result<HttpResponse> {
     let (id, view) = (params.path("id")?, View { all: true, ..super::view(&caller) });
-    let fields = visible_fields(&params, view)?;
     let patch = parse::<ClientPatch>(body).await?;
     let updated = super::update(&caller, &id, patch, conditions.if_match).await?;
-    answer(200, &caller, view, &fields, updated)
+    answer(200, &caller, view, &Fields::default(), updated)
 }
 
 async fn rotate_secret(caller: Caller<RotateClientSecrets>, params: Params) -> Result<HttpResponse> {
@@ -120,7 +119,7 @@ fn visible_fields(params: &Params, view: View) -> Result<Fields> {
 }
 
 /// The filter parameters of a list. An empty parameter counts as absent.
-fn filter(params: &Params, page: &Page) -> Result<Filter> {
+fn filter(params: &Params) -> Result<Filter> {
     let text = |name| Ok::<_, Error>(params.query(name)?.filter(|text| !text.is_empty()));
     let app_types = text("app_type")?.map(|types| types.split(',').map(|t| t.trim().to_owned()).collect());
     let is_global = params.boolean("is_global", "Optional filter on the global client parameter")?;
@@ -130,13 +129,10 @@ fn filter(params: &Params, page: &Page) -> Result<Filter> {
     check_external_client_id(external_client_id.as_deref())?;
     let granted = text("q")?.as_deref().map(Granted::parse).transpose()?;
     if granted.is_some() {
-        let refuse = |reason: &str| reject(Part::Query, &[Violation::of("q", "", reason)]);
         let has_other = app_types.is_some() || is_first_party.is_some() || external_client_id.is_some();
         if has_other || is_global.is_some() {
-            refuse("Cannot be used in combination with other filters")?;
-        }
-        if !matches!(page, Page::Checkpoint { .. }) {
-            refuse("Requires the from and take paging parameters")?;
+            let reason = "Cannot be used in combination with other filters";
+            reject(Part::Query, &[Violation::of("q", "", reason)])?;
         }
     }
     let is_global = is_global.unwrap_or(false);

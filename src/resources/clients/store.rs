@@ -45,15 +45,16 @@ const CONFLICTS: [(&str, ErrorKind); 2] = [
 
 static CREATE: Statement = Statement::new("clients.create", include_str!("sql/create.sql"));
 
+/// Creates a client; `None` if it names an API that does not exist.
 pub(super) async fn create(
     db: &Db,
     tenant: &str,
     id: &str,
     new: &NewClient,
-    sealed_secret: &[u8],
+    sealed_secret: Option<&[u8]>,
     secrets: Option<&[u8]>,
     author: &Author,
-) -> Result<Stored, Error> {
+) -> Result<Option<Stored>, Error> {
     let (mut ids, mut documents, mut public_keys, mut expiries) = (vec![], vec![], vec![], vec![]);
     for credential in &new.credentials {
         ids.push(credential.id.as_str());
@@ -73,7 +74,8 @@ pub(super) async fn create(
         .bind("credential_expiries", expiries)
         .bind("author", author.literal())
         .bind("secrets", secrets)
-        .fetch_one(db)
+        .bind("policy_audiences", &new.policy_audiences)
+        .fetch_optional(db)
         .await;
     created.map_err(|error| db::constraint_error(error, &CONFLICTS))
 }
@@ -105,6 +107,7 @@ pub(super) async fn list(db: &Db, tenant: &str, filter: &Filter, page: &Page) ->
 
 static LIST: Statement = Statement::new("clients.list", include_str!("sql/list.sql"));
 
+/// A numbered page always has the total, which its `Link` header needs.
 async fn list_filtered(
     db: &Db,
     tenant: &str,
@@ -119,7 +122,7 @@ async fn list_filtered(
         .bind("from", page.from())
         .bind("limit", page.fetched())
         .bind("offset", page.start())
-        .bind("with_total", page.include_totals())
+        .bind("with_total", matches!(page, Page::Offset { .. }))
         .fetch_all(db)
         .await
 }
@@ -142,6 +145,8 @@ async fn list_with_grant(
         .bind("organization_id", organization_id)
         .bind("from", page.from())
         .bind("limit", page.fetched())
+        .bind("offset", page.start())
+        .bind("with_total", matches!(page, Page::Offset { .. }))
         .fetch_all(db)
         .await
 }
@@ -152,6 +157,8 @@ pub(super) enum UpdateOutcome {
     TooManyMetadataKeys(usize),
     /// The settings would name a credential that the client does not have.
     NoSuchCredential,
+    /// The settings would name an API that does not exist.
+    NoSuchApi,
     /// The present tag, without quotes.
     Mismatch(String),
     NoSuchClient,
@@ -162,6 +169,7 @@ struct UpdatedRow {
     old_etag: String,
     matches: bool,
     has_credentials: bool,
+    has_apis: bool,
     metadata_keys: i64,
     #[sqlx(flatten)]
     client: Nullable<Stored>,
@@ -208,6 +216,7 @@ pub(super) async fn update(
         .bind("replaces_secrets", sealed.replaces_secrets)
         .bind("secrets", sealed.secrets)
         .bind("changed_secrets", sealed.changed)
+        .bind("policy_audiences", &patch.policy_audiences)
         .fetch_optional(session)
         .await;
     let updated: Option<UpdatedRow> = updated.map_err(|error| db::constraint_error(error, &CONFLICTS))?;
@@ -216,6 +225,7 @@ pub(super) async fn update(
         Some(client) => UpdateOutcome::Updated(Box::new(client)),
         None if !updated.matches => UpdateOutcome::Mismatch(updated.old_etag),
         None if !updated.has_credentials => UpdateOutcome::NoSuchCredential,
+        None if !updated.has_apis => UpdateOutcome::NoSuchApi,
         None => {
             UpdateOutcome::TooManyMetadataKeys(usize::try_from(updated.metadata_keys).unwrap_or(usize::MAX))
         }

@@ -12,7 +12,8 @@
 //! A connection of strategy `auth0` is a database of users. Its options are stored and answered as they are
 //! sent; the enforced ones are [`Options`]. A PATCH replaces `options` as a whole: of the members it leaves
 //! out, `authentication_methods`, `passkey_options` and `brute_force_protection` return to their defaults and
-//! the others are gone. It replaces the rest of the document member by member.
+//! the others are gone. `authentication_methods` and `attributes.email` are completed where they are sent in
+//! part, but not where a PATCH repeats what is stored: what a GET answers can be sent back without effect. It replaces the rest of the document member by member.
 //!
 //! A connection of another strategy is a document alone, so that tools that manage whole tenants read what
 //! they wrote. It has no logins. The Management API creates users in it if it is passwordless (`email`,
@@ -23,8 +24,9 @@
 //! of a database's `configuration` are answered as fingerprints only; a request that sends one back keeps the
 //! stored value. Connections are not cached: the next request on any instance sees a change.
 //!
-//! Lists are in the order of the names. `fields` always includes `is_domain_connection`, as recorded. The
-//! deletion of a client disables it for all connections.
+//! Lists are in the order of the names. `fields` always includes `id`, `is_domain_connection`,
+//! `authentication` and `connected_accounts`, as recorded. The deletion of a client disables it for all
+//! connections.
 //!
 //! The identifiers of users are the e-mail address and, with `requires_username`, the username; or those that
 //! `attributes` name ([`Connection::requirement`], [`Connection::identifies`]).
@@ -57,6 +59,7 @@ pub(crate) mod store;
 pub use model::Connection;
 pub use options::{
     Active, Attribute, Attributes, Lengths, Options, PasswordComplexity, Range, Signup, Validation,
+    database_defaults,
 };
 
 use serde_json::Value;
@@ -69,7 +72,7 @@ use crate::base::page::{List, Page};
 use crate::base::secrets::{self, Secrets};
 use crate::base::vault::Location;
 use crate::db::Db;
-use model::{ConnectionPatch, DATABASE, Document, Filter, NewConnection};
+use model::{ConnectionPatch, DATABASE, Document, Filter, NewConnection, check_settings};
 use store::{Change, Stored};
 
 /// Creates a connection.
@@ -101,10 +104,11 @@ pub async fn update(
 ) -> Result<Document> {
     let mut tx = ctx.db().begin().await?;
     let locked = store::lock(&mut tx, &ctx.tenant.id, id).await?.ok_or(codes::UNKNOWN_CONNECTION)?;
+    check_settings(&locked.strategy, &patch.settings)?;
     let options = match &patch.options {
         None => None,
         Some(sent) => {
-            let mut options = options::of_replacement(&locked.strategy, sent)?;
+            let mut options = options::of_replacement(&locked.strategy, sent, &locked.options)?;
             let mut secrets = taken_secrets(&mut options);
             if locked.strategy == DATABASE {
                 keep_fingerprinted(

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::fields::{CREATE, ENTERPRISE, MAX_METADATA_KEYS, MAX_METADATA_LENGTH, METADATA, UPDATE};
 use super::options::{self, Lengths, Options, Range};
-use crate::base::error::Result;
+use crate::base::error::{Result, codes};
 use crate::base::fields::Fields;
 use crate::base::identifiers::{Identifier, Requirement, is_username};
 use crate::base::json::{FromBody, Object, type_name};
@@ -126,9 +126,10 @@ impl FromBody for NewConnection {
         check(&CREATE, body)?;
         let text = |name| body.value::<String>(name).unwrap_or_default();
         let (name, strategy) = (text("name"), text("strategy"));
-        let sent = body.get("options").and_then(Object::of).unwrap_or_default();
-        let options = options::of_new(&strategy, &sent)?;
+        let sent = body.get("options").and_then(Object::of);
+        let options = options::of_new(&strategy, sent.as_ref())?;
         let mut settings = settings(body);
+        check_settings(&strategy, &settings)?;
         if ENTERPRISE.contains(&strategy.as_str()) {
             settings.entry("display_name").or_insert_with(|| json!(name));
             settings.entry("show_as_button").or_insert(json!(false));
@@ -158,6 +159,15 @@ impl<'a> ConnectionPatch<'a> {
             body.get("enabled_clients").map(|_| body.value("enabled_clients").unwrap_or_default());
         Ok(Self { options, settings: settings(body), enabled_clients })
     }
+}
+
+/// 400 for settings that a strategy does not have.
+pub(super) fn check_settings(strategy: &str, settings: &Map<String, Value>) -> Result<()> {
+    let requesting_app = settings.get("cross_app_access_requesting_app");
+    if strategy == DATABASE && requesting_app.is_some_and(|app| app["active"] == true) {
+        return Err(codes::DATABASE_AS_REQUESTING_APP.into());
+    }
+    Ok(())
 }
 
 /// The members of a body that have no column.
@@ -193,6 +203,10 @@ fn check(schema: &Schema, body: &Object<'_>) -> Result<()> {
     reject(Part::Payload, &violations)
 }
 
+/// The members of an answer that `fields` does not leave out, as recorded; `include_fields=false` leaves out
+/// the id.
+const ALWAYS: [&str; 4] = ["id", "is_domain_connection", "authentication", "connected_accounts"];
+
 /// The filter of a list.
 #[derive(Debug, Default)]
 pub struct Filter {
@@ -219,7 +233,7 @@ pub struct Document {
 }
 
 impl Document {
-    /// The JSON of the requested fields. `is_domain_connection` is always one of them, as recorded.
+    /// The JSON of the requested fields, which always include [`ALWAYS`].
     pub fn text(self, fields: &Fields) -> String {
         let mut document = self.settings;
         let realms = json!([self.name]);
@@ -229,8 +243,13 @@ impl Document {
         document.insert("options".into(), self.options);
         document.entry("is_domain_connection").or_insert(json!(false));
         document.entry("realms").or_insert(realms);
+        if document["strategy"] == DATABASE {
+            document.entry("authentication").or_insert_with(|| json!({ "active": true }));
+            document.entry("connected_accounts").or_insert_with(|| json!({ "active": false }));
+        }
         document.extend(self.enabled_clients.map(|clients| ("enabled_clients".to_owned(), json!(clients))));
-        document.retain(|name, _| name == "is_domain_connection" || fields.wants(name));
+        let is_always = |name: &str| ALWAYS.contains(&name) && !(fields.exclude() && name == "id");
+        document.retain(|name, _| fields.wants(name) || is_always(name));
         Value::Object(document).to_string()
     }
 }

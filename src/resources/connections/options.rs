@@ -145,18 +145,27 @@ impl Default for Lengths {
 }
 
 /// The options of a new connection as they are stored; 400 if they violate the schema or exclude each other.
-pub(super) fn of_new(strategy: &str, sent: &Object<'_>) -> Result<Value> {
-    if strategy != DATABASE {
-        return of_other(sent);
+pub(super) fn of_new(strategy: &str, sent: Option<&Object<'_>>) -> Result<Value> {
+    match sent {
+        None if strategy == DATABASE => Ok(Value::Object(database_defaults())),
+        Some(sent) if strategy == DATABASE => of_database(sent, &Value::Null, initial_defaults()),
+        Some(sent) => of_other(sent),
+        None => Ok(Value::Object(Map::new())),
     }
-    let mut defaults = permanent_defaults();
-    defaults.extend(initial_defaults());
-    of_database(sent, defaults)
 }
 
 /// The same for options that replace those of a connection.
-pub(super) fn of_replacement(strategy: &str, sent: &Object<'_>) -> Result<Value> {
-    if strategy == DATABASE { of_database(sent, permanent_defaults()) } else { of_other(sent) }
+pub(super) fn of_replacement(strategy: &str, sent: &Object<'_>, present: &Value) -> Result<Value> {
+    if strategy == DATABASE {
+        let is_unique = |email: &Value| email["unique"] != false;
+        let options = of_database(sent, present, Map::new())?;
+        if !is_unique(&options["attributes"]["email"]) && is_unique(&present["attributes"]["email"]) {
+            return Err(codes::NON_UNIQUE_EMAIL.into());
+        }
+        Ok(options)
+    } else {
+        of_other(sent)
+    }
 }
 
 /// Options that the browser of a person shows or follows.
@@ -178,10 +187,20 @@ fn check_links(options: &Map<String, Value>) -> Result<()> {
     reject(Part::Payload, &LINKS.iter().filter_map(violation).collect::<Vec<_>>())
 }
 
+/// The options of a new database for which none are sent.
+pub fn database_defaults() -> Map<String, Value> {
+    let mut defaults = permanent_defaults();
+    defaults.extend(initial_defaults());
+    defaults
+}
+
 /// Defaults that return when a replacement leaves them out.
 fn permanent_defaults() -> Map<String, Value> {
     object(json!({
-        "authentication_methods": { "password": { "enabled": true }, "passkey": { "enabled": false } },
+        "authentication_methods": {
+            "password": { "enabled": true, "api_behavior": "required" },
+            "passkey": { "enabled": false },
+        },
         "passkey_options": {
             "challenge_ui": "both",
             "progressive_enrollment_enabled": true,
@@ -209,22 +228,48 @@ fn values(sent: &Object<'_>) -> Map<String, Value> {
     sent.members().map(|(name, text)| (name.to_owned(), value(text))).collect()
 }
 
-fn of_database(sent: &Object<'_>, mut defaults: Map<String, Value>) -> Result<Value> {
+/// Completes the options of a database. `initial` are the defaults of a new one.
+fn of_database(sent: &Object<'_>, present: &Value, mut initial: Map<String, Value>) -> Result<Value> {
     reject(Part::Payload, &OPTIONS.violations_at("options", sent))?;
     let mut options = values(sent);
     check_links(&options)?;
     check_combination(&options)?;
-    if let Some(Value::Object(attributes)) = options.get_mut("attributes")
-        && let Some(Value::Object(email)) = attributes.get_mut("email")
-    {
-        email.entry("verification_method").or_insert(json!("link"));
-    }
     if options.contains_key("password_options") {
-        defaults.remove("passwordPolicy");
+        initial.remove("passwordPolicy");
     }
-    options.retain(|name, value| !(value.is_null() && defaults.contains_key(name)));
-    defaults.extend(options);
-    Ok(Value::Object(defaults))
+    // A null in place of a permanent default restores the default. Other nulls are stored as they are sent.
+    let permanent = permanent_defaults();
+    options.retain(|name, value| !(value.is_null() && permanent.contains_key(name)));
+    let are_methods_sent = options.contains_key("authentication_methods");
+    let mut complete = permanent;
+    complete.extend(initial);
+    complete.extend(options);
+    let is_new = |option: &Value, pointer: &str| present.pointer(pointer) != Some(option);
+    if let Some(email) = complete.get_mut("attributes").and_then(|attributes| attributes.get_mut("email"))
+        && is_new(email, "/attributes/email")
+    {
+        fill(email, json!({ "verification_method": "link", "unique": true }));
+    }
+    if let Some(methods) = complete.get_mut("authentication_methods")
+        && is_new(methods, "/authentication_methods")
+    {
+        if are_methods_sent {
+            let disabled = || json!({ "enabled": false });
+            fill(methods, json!({ "password": { "enabled": true } }));
+            fill(methods, json!({ "email_otp": disabled(), "phone_otp": disabled(), "passkey": disabled() }));
+        }
+        fill(&mut methods["password"], json!({ "api_behavior": "required", "signup_behavior": "allow" }));
+    }
+    Ok(Value::Object(complete))
+}
+
+/// Adds the members that an object lacks.
+fn fill(object: &mut Value, members: Value) {
+    if let (Value::Object(object), Value::Object(members)) = (object, members) {
+        for (name, value) in members {
+            object.entry(name).or_insert(value);
+        }
+    }
 }
 
 /// Rejects options that contradict each other.

@@ -216,10 +216,12 @@ pub(super) async fn list(
 
 static LOCK: Statement = Statement::new("connections.lock", include_str!("sql/lock.sql"));
 
-/// A locked connection.
+/// A connection before its change.
 #[derive(sqlx::FromRow)]
 pub(super) struct Locked {
     pub(super) strategy: String,
+    /// With masked secrets.
+    pub(super) options: Value,
     /// Sealed.
     pub(super) secrets: Option<Vec<u8>>,
 }

@@ -19,7 +19,8 @@
 //!
 //! Deviations and decisions:
 //! - Organizations have no members, connections, invitations and roles: these endpoints are 404, and
-//!   `enabled_connections` is rejected. Branding and token quota are stored without effect.
+//!   `enabled_connections` is rejected. Branding, token quota, `third_party_client_access` and
+//!   `is_app_entitlement_active` are stored without effect.
 //! - Lists are in the order of the ids; `sort` is ignored. Numbered pages have no upper bound.
 //! - Nulls among `metadata` are dropped.
 //! - The answer to a new association names the grant `grant_id`, as the recorded service does; Auth0's
@@ -69,7 +70,7 @@ pub async fn delete(ctx: &Context, id: &str) -> Result<()> {
     if store::delete(ctx.db(), &ctx.tenant.id, id, &ctx.author).await? {
         Ok(())
     } else {
-        Err(codes::UNKNOWN_ORGANIZATION.with_message("The organization does not exist."))
+        Err(codes::UNKNOWN_ORGANIZATION.into())
     }
 }
 
@@ -80,16 +81,15 @@ pub async fn list_grants(
     filter: &GrantFilter,
     page: &Page,
 ) -> Result<List<ClientGrant>> {
-    let named = filter.audience.as_deref();
-    let audience = named.map(|audience| canonical(ctx, audience));
+    let audience = filter.audience.as_deref().map(|audience| canonical(ctx, audience));
     let grants = store::list_grants(ctx.db(), &ctx.tenant.id, id, filter, audience, page).await?;
-    grants.ok_or_else(unknown)?.try_map(|grant| Ok(with_caller_audience(ctx, grant, named)))
+    grants.ok_or_else(unknown)?.try_map(|grant| Ok(with_caller_audience(ctx, grant)))
 }
 
 /// Associates a client grant with an organization.
 pub async fn add_grant(ctx: &Context, id: &str, grant_id: &str) -> Result<ClientGrant> {
     match store::add_grant(ctx.db(), &ctx.tenant.id, id, grant_id, &ctx.author).await? {
-        Association::Added(grant) => Ok(with_caller_audience(ctx, grant, None)),
+        Association::Added(grant) => Ok(with_caller_audience(ctx, grant)),
         Association::NoSuchGrant => Err(codes::INEXISTENT_CLIENT_GRANT.into()),
         Association::NoSuchOrganization => Err(unknown()),
     }

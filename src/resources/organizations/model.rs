@@ -44,6 +44,12 @@ macro_rules! schema {
             Field::new("display_name", DISPLAY_NAME, "Friendly name of this organization"),
             Field::new("branding", Kind::Object(&BRANDING), "Theme defines how to style the login pages"),
             Field::new("metadata", Kind::Object(&METADATA_KEYS), METADATA)$(.$nullable())?,
+            Field::new(
+                "third_party_client_access",
+                Kind::OneOf(&["block", "allow"]),
+                "Whether third-party clients have access",
+            ),
+            Field::new("is_app_entitlement_active", Kind::Boolean, "Whether members need an entitlement for a client"),
             Field::new("token_quota", Kind::Object(&TOKEN_QUOTA), "The token quota configuration")
                 $(.$nullable())?,
         ])

@@ -1,7 +1,7 @@
 //! `organizations` and `organization_client_grants`, their associations with client grants.
 //!
 //! A change locks the row of its organization. Associations are also deleted by the foreign keys' cascades,
-//! with a client grant or its client.
+//! with a client grant or its client. A deletion writes `roles` too.
 
 use sqlx::types::Json;
 

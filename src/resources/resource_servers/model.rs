@@ -5,12 +5,27 @@ use std::collections::HashSet;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::auth::scopes;
+use crate::auth::published_scopes::PUBLISHED;
 use crate::base::error::{Error, Result};
 use crate::base::fields::Fields;
 use crate::base::json::{FromBody, Object};
 use crate::base::schema::{Field, Kind, Part, Schema, Text, Violation, reject};
 use crate::tenancy::Tenant;
+
+/// The identifier of the API with which Okta's integration network configures connections.
+const EXPRESS_CONFIGURE: &str = "urn:auth0:express-configure";
+
+/// The scopes of the API for a user's own account, as recorded.
+const MY_ACCOUNT_SCOPES: [(&str, &str); 8] = [
+    ("create:me:connected_accounts", "Create Connected Accounts"),
+    ("read:me:connected_accounts", "Read Connected Accounts"),
+    ("delete:me:connected_accounts", "Delete Connected Accounts"),
+    ("read:me:authentication_methods", "Read Authentication Methods"),
+    ("delete:me:authentication_methods", "Delete Authentication Methods"),
+    ("update:me:authentication_methods", "Update Authentication Methods"),
+    ("read:me:factors", "Read Factors"),
+    ("create:me:authentication_methods", "Create Authentication Methods"),
+];
 
 /// The maximum number of `identifiers` of a list.
 const MAX_IDENTIFIERS: usize = 10;
@@ -43,6 +58,11 @@ static SUBJECT_TYPES: Schema = Schema::closed(&[
         Kind::Object(&Schema::open(&[policy(&["deny_all", "require_client_grant"])])),
         "Policy for clients",
     ),
+    Field::new(
+        "anonymous_user",
+        Kind::Object(&Schema::open(&[policy(&["allow_all", "deny_all", "require_client_grant"])])),
+        "Policy for anonymous users",
+    ),
 ]);
 
 const fn switch(name: &'static str, about: &'static str) -> Field {
@@ -72,6 +92,12 @@ macro_rules! schema {
             switch("allow_online_access_with_ephemeral_sessions", "The same with ephemeral sessions"),
             lifetime("token_lifetime", "Expiration value (in seconds) for access tokens issued for this API"),
             lifetime("token_lifetime_for_web", "The same for tokens issued via implicit or hybrid flows"),
+            Field::new(
+                "token_lifetime_for_anonymous_access_tokens",
+                Kind::Integer(0, 2_592_000),
+                "The same for tokens of anonymous users",
+            )
+            .nullable(),
             Field::new(
                 "token_dialect",
                 Kind::OneOf(&["access_token", "access_token_authz", "rfc9068_profile", "rfc9068_profile_authz"]),
@@ -149,7 +175,12 @@ pub fn is_symmetric(settings: &Map<String, Value>) -> bool {
 fn read(schema: &Schema, body: &Object<'_>) -> Result<ResourceServerPatch> {
     schema.check(body)?;
     check_scopes_are_unique(body)?;
-    let (set, unset) = body.set_and_unset(&["signing_secret"]);
+    let (mut set, unset) = body.set_and_unset(&["signing_secret"]);
+    if let Some(Value::Object(policies)) = set.get_mut(SUBJECT_TYPE_AUTHORIZATION) {
+        for (subject, policy) in default_policies() {
+            policies.entry(subject).or_insert(policy);
+        }
+    }
     Ok(ResourceServerPatch { set, unset, signing_secret: body.value("signing_secret") })
 }
 
@@ -163,14 +194,23 @@ fn check_scopes_are_unique(body: &Object<'_>) -> Result<()> {
     reject(Part::Payload, violation.as_slice())
 }
 
+/// The policies of tokens, by their subjects.
+const SUBJECT_TYPE_AUTHORIZATION: &str = "subject_type_authorization";
+
+/// The policies of an API that names none.
+fn default_policies() -> [(&'static str, Value); 2] {
+    [("client", json!({ "policy": "require_client_grant" })), ("user", json!({ "policy": "allow_all" }))]
+}
+
 /// The default settings.
-fn defaults() -> [(&'static str, Value); 5] {
+fn defaults() -> [(&'static str, Value); 6] {
     [
         ("signing_alg", json!("RS256")),
         ("allow_offline_access", json!(false)),
         ("token_lifetime", json!(86_400)),
         ("token_lifetime_for_web", json!(7200)),
         ("skip_consent_for_verifiable_first_party_clients", json!(false)),
+        (SUBJECT_TYPE_AUTHORIZATION, default_policies().into_iter().collect()),
     ]
 }
 
@@ -190,32 +230,31 @@ pub struct ResourceServer {
     pub id: String,
     /// The audience of its tokens.
     pub identifier: String,
-    /// True for the Management API.
+    /// True for the Management API and other APIs of Auth0.
     pub is_system: bool,
     /// The other properties, without the secret.
     pub settings: Map<String, Value>,
     /// The key that signs its tokens, in the clear.
     pub signing_secret: Option<String>,
+    /// The client that was made for it.
+    pub client_id: Option<String>,
 }
 
 impl ResourceServer {
-    /// The Management API of a tenant, which is not stored.
-    pub fn system(tenant: &Tenant) -> Self {
+    /// The Management API of a tenant under an identifier, which is not stored.
+    pub fn system(tenant: &Tenant, identifier: String) -> Self {
         let mut settings: Map<String, Value> =
             defaults().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let scopes: Vec<Value> = scopes::ALL
-            .iter()
-            .map(|scope| json!({ "value": scope, "description": describe(scope) }))
-            .collect();
         settings.insert("name".into(), json!("Auth0 Management API"));
         settings.insert("token_lifetime".into(), json!(tenant.token_lifetime));
-        settings.insert("scopes".into(), json!(scopes));
+        settings.insert("scopes".into(), described(PUBLISHED));
         Self {
             id: system_id(tenant),
-            identifier: tenant.audience.clone(),
+            identifier,
             is_system: true,
             settings,
             signing_secret: None,
+            client_id: None,
         }
     }
 
@@ -223,17 +262,55 @@ impl ResourceServer {
     pub fn document(mut self, fields: &Fields) -> Result<String> {
         self.settings.insert("id".into(), json!(self.id));
         self.settings.insert("identifier".into(), json!(self.identifier));
-        self.settings.insert("is_system".into(), json!(self.is_system));
+        if self.is_system {
+            self.settings.insert("is_system".into(), json!(true));
+        }
         if let Some(secret) = self.signing_secret {
             self.settings.insert("signing_secret".into(), json!(secret));
         }
+        if let Some(client_id) = self.client_id {
+            self.settings.insert("client_id".into(), json!(client_id));
+        }
+        // APIs of earlier versions have no policies stored.
+        let policies = || default_policies().into_iter().collect();
+        self.settings.entry(SUBJECT_TYPE_AUTHORIZATION).or_insert_with(policies);
         self.settings.retain(|name, _| fields.wants(name));
         serde_json::to_string(&self.settings).map_err(Error::internal)
     }
 }
 
+/// The settings of an API of Auth0 that a creation with its identifier makes, whatever else it sends;
+/// `None` for another identifier.
+pub fn system_settings(tenant: &Tenant, identifier: &str) -> Option<Map<String, Value>> {
+    let settings = if tenant.is_my_account(identifier) {
+        json!({
+            "name": "Auth0 My Account API",
+            "allow_offline_access": true,
+            "skip_consent_for_verifiable_first_party_clients": true,
+            SUBJECT_TYPE_AUTHORIZATION: {
+                "client": { "policy": "deny_all" },
+                "user": { "policy": "require_client_grant" },
+            },
+            "token_lifetime": 600,
+            "token_lifetime_for_web": 600,
+            "signing_alg": "RS256",
+            "scopes": described(&MY_ACCOUNT_SCOPES),
+            "proof_of_possession": { "mechanism": "dpop", "required": false },
+        })
+    } else if identifier == EXPRESS_CONFIGURE {
+        let mut settings: Map<String, Value> =
+            defaults().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        settings.insert("name".into(), json!("Okta OIN Express Configuration API"));
+        settings.insert("scopes".into(), described(&[]));
+        Value::Object(settings)
+    } else {
+        return None;
+    };
+    if let Value::Object(settings) = settings { Some(settings) } else { None }
+}
+
 /// True for the id and the identifiers of the tenant's Management API.
-pub fn is_system(tenant: &Tenant, id: &str) -> bool {
+pub fn is_management(tenant: &Tenant, id: &str) -> bool {
     tenant.is_management(id) || id == system_id(tenant)
 }
 
@@ -244,14 +321,6 @@ pub fn system_id(tenant: &Tenant) -> String {
     format!("{number:024x}")
 }
 
-/// `read:client_grants` becomes "Read Client Grants".
-fn describe(scope: &str) -> String {
-    let word = |word: &str| {
-        let mut letters = word.chars();
-        letters
-            .next()
-            .map(|first| first.to_ascii_uppercase().to_string() + letters.as_str())
-            .unwrap_or_default()
-    };
-    scope.split([':', '_']).map(word).collect::<Vec<_>>().join(" ")
+fn described(scopes: &[(&str, &str)]) -> Value {
+    scopes.iter().map(|(value, description)| json!({ "value": value, "description": description })).collect()
 }

@@ -1,6 +1,6 @@
 //! `resource_servers`, whose scopes a trigger keeps as rows of `permissions`.
 //!
-//! A change locks the row `for update`; creators of client grants lock it `for key share`. A deletion writes
+//! Answers have the id of a client that names the API (`resource_server_identifier`). A change locks the row `for update`; creators of client grants lock it `for key share`. A deletion writes
 //! `client_grants` too. Other writers: the rotation of the vault's key (`signing_secret`).
 
 use serde_json::{Map, Value};
@@ -24,6 +24,8 @@ pub(super) struct Stored {
     #[sqlx(json)]
     pub(super) settings: Map<String, Value>,
     pub(super) signing_secret: Option<Vec<u8>>,
+    /// The client that was made for the API.
+    pub(super) client_id: Option<String>,
 }
 
 static CREATE: Statement = Statement::new("resource_servers.create", include_str!("sql/create.sql"));

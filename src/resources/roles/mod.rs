@@ -21,7 +21,10 @@
 //! - Auth0's documentation also requires `read:role_members` for `GET /users/{id}/roles`. That scope is
 //!   younger than the other two, and the tokens of the SDKs lack it, so the two are enough.
 //! - A name has 1 to 300 characters and is case-sensitive. Roles are listed by name.
-//! - A role without a description is answered without the attribute.
+//! - The answer to the creation of a role without a description lacks the attribute; later answers have `""`,
+//!   as recorded.
+//! - A role of type `organization` belongs to the organization `owner_id` and is deleted with it. Otherwise it
+//!   is a role like any other: organizations have no members.
 //! - Lists of members end at the tenant's `offset_cap`, as lists of users do.
 
 pub mod model;

@@ -17,6 +17,8 @@ const DESCRIPTION: Kind = Kind::Text(Text::ANY);
 static CREATE: Schema = Schema::closed(&[
     Field::new("name", NAME, "Name of the role").required(),
     Field::new("description", DESCRIPTION, "Description of the role"),
+    Field::new("type", Kind::OneOf(&["tenant", "organization"]), "The type of the role"),
+    Field::new("owner_id", Kind::Text(Text::at_least(1)), "The ID of the organization that owns this role"),
 ]);
 
 static UPDATE: Schema = Schema::closed(&[
@@ -44,12 +46,26 @@ pub struct NewRole {
     /// Unique in the tenant.
     pub name: String,
     pub description: Option<String>,
+    /// The id of the organization that owns it; `None` for a role of the whole tenant.
+    pub owner_id: Option<String>,
 }
 
 impl FromBody for NewRole {
     fn from_body(body: &Object<'_>) -> Result<Self> {
-        CREATE.check(body)?;
-        Ok(Self { name: body.value("name").unwrap_or_default(), description: body.value("description") })
+        let mut violations = CREATE.violations(body);
+        let (kind, owner_id) = (body.value::<String>("type"), body.value::<String>("owner_id"));
+        match (kind.as_deref(), &owner_id) {
+            (Some("organization"), None) => {
+                violations.insert(0, Violation::of_root("Missing required property: owner_id"));
+            }
+            (None | Some("tenant"), Some(_)) => {
+                violations.push(Violation::of_root("Only a role of type organization has an owner_id"));
+            }
+            _ => {}
+        }
+        reject(Part::Payload, &violations)?;
+        let name = body.value("name").unwrap_or_default();
+        Ok(Self { name, description: body.value("description"), owner_id })
     }
 }
 

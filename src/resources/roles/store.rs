@@ -1,5 +1,5 @@
 //! Tables `roles` and `role_members`. Deletions of users (`users`) and of roles delete members by foreign
-//! key.
+//! key. Other writers: the deletion of an organization deletes its roles.
 //!
 //! Locks: `create` locks the tenant; `assign` locks the users, in the order of their ids. Both locks (`for no
 //! key update`) are those of the triggers that limit the rows. `update` locks the role.
@@ -43,11 +43,17 @@ pub(crate) async fn create(
         .bind("role_id", id)
         .bind("name", &new.name)
         .bind("description", &new.description)
+        .bind("type", if new.owner_id.is_some() { "organization" } else { "tenant" })
+        .bind("owner_id", &new.owner_id)
         .bind("author", author.literal())
         .fetch_one(db)
         .await;
     let (document,) = created.map_err(|error| {
-        let conflicts = [("roles_name_key", codes::ROLE_EXISTS), ("roles_limit", codes::TOO_MANY_ENTITIES)];
+        let conflicts = [
+            ("roles_name_key", codes::ROLE_EXISTS),
+            ("roles_limit", codes::TOO_MANY_ENTITIES),
+            ("roles_owner_fkey", codes::INEXISTENT_ORGANIZATION),
+        ];
         db::constraint_error(error, &conflicts)
     })?;
     Ok(document)

@@ -24,11 +24,13 @@
 //!   extensions do not exist. `remove_alg_from_jwks` is one of them: keys always have their `alg`.
 //! - A new tenant has the settings that recorded documents have in common (`default_tenant_settings` in
 //!   `migrations/`).
-//! - A lifetime in minutes is answered in hours, as a fraction if necessary. Hours and minutes together are
-//!   rejected.
+//! - A lifetime in minutes is answered in hours, as a fraction if necessary, and can be sent as it is answered.
+//!   Hours and minutes together are rejected.
+//! - `universal_login` and flags that only answers have in Auth0's reference are taken, since tools send back
+//!   what they read.
 //! - `session_cookie` may be `{}`, which clears it, although Auth0's schema requires its `mode`.
 //! - `default_audience` is stored as it is sent, except that other names of the Management API become its
-//!   identifier.
+//!   identifier. It is answered under the identifier at the host of the request.
 //! - A PATCH that changes nothing writes nothing. Beyond Auth0: `ETag`, `If-Match`, `If-None-Match`.
 
 pub mod model;
@@ -43,7 +45,7 @@ use model::{SettingsPatch, TenantSettings};
 
 /// The settings of the caller's tenant.
 pub async fn fetch(ctx: &Context) -> Result<TenantSettings> {
-    store::fetch(ctx.db(), &ctx.tenant.id).await
+    Ok(with_caller_audience(ctx, store::fetch(ctx.db(), &ctx.tenant.id).await?))
 }
 
 /// Changes the settings.
@@ -58,7 +60,15 @@ pub async fn update(
         audience.clone_from(&ctx.tenant.audience);
     }
     let updated = store::update(ctx.db(), &ctx.tenant.id, &patch, if_match.as_deref(), &ctx.author).await?;
-    updated.map_err(Error::precondition_failed)
+    updated.map(|settings| with_caller_audience(ctx, settings)).map_err(Error::precondition_failed)
+}
+
+fn with_caller_audience(ctx: &Context, mut settings: TenantSettings) -> TenantSettings {
+    let audience = settings.settings.get_mut("default_audience");
+    if let Some(audience) = audience.filter(|audience| **audience == ctx.tenant.audience) {
+        *audience = ctx.management_audience().into();
+    }
+    settings
 }
 
 /// Does a signup report that the user exists?

@@ -27,6 +27,9 @@ const LOCALES: &[&str] = &[
     "zh-HK", "zh-MO", "zh-TW",
 ];
 
+/// A setting that an empty text removes.
+const REDIRECTION: &str = "default_redirection_uri";
+
 /// The suffix of a lifetime in minutes. Without it, and in answers, a lifetime is in hours.
 const IN_MINUTES: &str = "_in_minutes";
 
@@ -40,6 +43,40 @@ const fn switch(name: &'static str, about: &'static str) -> Field {
 const fn amount(name: &'static str, about: &'static str) -> Field {
     Field::new(name, AMOUNT, about)
 }
+
+const fn hours(name: &'static str, about: &'static str) -> Field {
+    Field::new(name, Kind::Hours, about)
+}
+
+static UNIVERSAL_LOGIN: Schema = Schema::closed(&[
+    Field::new("colors", Kind::Object(&COLORS), "Color scheme of the login pages"),
+    Field::new("passwordless", Kind::AnyObject, "Settings of passwordless logins"),
+    switch("is_custom_template_set", "Whether the login pages have a custom template"),
+    switch("identifier_first", "Whether the login page asks for the identifier first"),
+    switch("webauthn_platform_first_factor", "Whether biometrics are a first factor"),
+]);
+
+static COLORS: Schema = Schema::closed(&[
+    Field::new("page_background", Kind::Any(&[ANY, Kind::AnyObject]), "Page background color"),
+    Field::new("primary", ANY, "Primary color"),
+]);
+
+/// Members that the answer to a PATCH adds to settings that are objects, as recorded: setting, member, value.
+const ADDITIONS: [(&str, &str, bool); 5] = [
+    ("flags", "cannot_change_enforce_client_authentication_on_passwordless_start", true),
+    ("flags", "enforce_client_authentication_on_passwordless_start", true),
+    ("universal_login", "is_custom_template_set", false),
+    ("universal_login", "identifier_first", true),
+    ("universal_login", "webauthn_platform_first_factor", false),
+];
+
+/// Additions that belong to other resources. A request that sends them back does not change them.
+const COMPUTED: [(&str, &str); 4] = [
+    ("flags", "cannot_change_enforce_client_authentication_on_passwordless_start"),
+    ("universal_login", "is_custom_template_set"),
+    ("universal_login", "identifier_first"),
+    ("universal_login", "webauthn_platform_first_factor"),
+];
 
 static PAGE: Schema = Schema::closed(&[
     switch("enabled", "Whether to use the custom HTML"),
@@ -123,6 +160,7 @@ macro_rules! flags {
 }
 
 static FLAGS: Schema = flags!(
+    // Of Auth0's schema.
     "change_pwd_flow_v1"
     "enable_apis_section"
     "disable_impersonation"
@@ -135,7 +173,6 @@ static FLAGS: Schema = flags!(
     "enable_idtoken_api2"
     "enable_public_signup_user_exists_error"
     "enable_sso"
-    "allow_changing_enable_sso"
     "disable_clickjack_protection_headers"
     "no_disclose_enterprise_connections"
     "enforce_client_authentication_on_passwordless_start"
@@ -152,6 +189,16 @@ static FLAGS: Schema = flags!(
     "disable_management_api_sms_obfuscation"
     "trust_azure_adfs_email_verified_connection_property"
     "custom_domains_provisioning"
+    // Of recorded answers, and of tools that send them back.
+    "allow_changing_enable_sso"
+    "cannot_change_enforce_client_authentication_on_passwordless_start"
+    "dashboard_new_onboarding"
+    "enable_custom_domain_in_emails"
+    "enable_legacy_logs_search_v2"
+    "new_universal_login_experience_enabled"
+    "require_pushed_authorization_requests"
+    "universal_login"
+    "use_scope_descriptions_for_consent"
 );
 
 /// The body of `PATCH /api/v2/tenants/settings`.
@@ -164,6 +211,7 @@ static UPDATE: Schema = Schema::closed(&[
     Field::new("error_page", Kind::Object(&ERROR_PAGE), "Error page customization").nullable(),
     Field::new("default_token_quota", Kind::Object(&TOKEN_QUOTA), "Token Quota configuration").nullable(),
     Field::new("flags", Kind::Object(&FLAGS), "Flags used to change the behavior of this tenant"),
+    Field::new("universal_login", Kind::Object(&UNIVERSAL_LOGIN), "Settings of the login pages"),
     Field::new("friendly_name", ANY, "Friendly name for this tenant"),
     Field::new("picture_url", URI, "URL of logo to be shown for this tenant"),
     Field::new("support_email", Kind::Text(Text::format(Format::EmailOrEmpty)), "End-user support email"),
@@ -173,13 +221,13 @@ static UPDATE: Schema = Schema::closed(&[
         Kind::Array(0, &Kind::Text(Text::format(Format::UrlWithPlaceholders))),
         "URLs that are valid to redirect to after logout",
     ),
-    amount("session_lifetime", "Number of hours a session will stay valid"),
+    hours("session_lifetime", "Number of hours a session will stay valid"),
     amount("session_lifetime_in_minutes", "Number of minutes a session will stay valid"),
-    amount("idle_session_lifetime", "Number of hours for which a session can be inactive"),
+    hours("idle_session_lifetime", "Number of hours for which a session can be inactive"),
     amount("idle_session_lifetime_in_minutes", "Number of minutes for which a session can be inactive"),
-    amount("ephemeral_session_lifetime", "Number of hours an ephemeral session will stay valid"),
+    hours("ephemeral_session_lifetime", "Number of hours an ephemeral session will stay valid"),
     amount("ephemeral_session_lifetime_in_minutes", "Number of minutes an ephemeral session will stay valid"),
-    amount(
+    hours(
         "idle_ephemeral_session_lifetime",
         "Number of hours for which an ephemeral session can be inactive",
     ),
@@ -265,7 +313,7 @@ pub struct SettingsPatch {
 impl FromBody for SettingsPatch {
     fn from_body(body: &Object<'_>) -> Result<Self> {
         let mut violations = UPDATE.violations(body);
-        let (mut set, unset) = body.set_and_unset(&[]);
+        let (mut set, mut unset) = body.set_and_unset(&[]);
         let in_minutes: Vec<String> = set.keys().filter(|name| name.ends_with(IN_MINUTES)).cloned().collect();
         for name in in_minutes {
             let hours = name.trim_end_matches(IN_MINUTES);
@@ -275,7 +323,22 @@ impl FromBody for SettingsPatch {
             }
         }
         reject(Part::Payload, &violations)?;
+        if set.get(REDIRECTION) == Some(&json!("")) {
+            set.remove(REDIRECTION);
+            unset.push(REDIRECTION.to_owned());
+        }
+        remove_computed(&mut set);
         Ok(Self { set, unset })
+    }
+}
+
+/// Removes computed members. A setting that had no others is not changed.
+fn remove_computed(set: &mut Map<String, Value>) {
+    for (setting, member) in COMPUTED {
+        let Some(Value::Object(members)) = set.get_mut(setting) else { continue };
+        if members.remove(member).is_some() && members.is_empty() {
+            set.remove(setting);
+        }
     }
 }
 
@@ -307,14 +370,7 @@ impl TenantSettings {
     /// The answer of `PATCH`: without the versions of the sandbox, with more of `flags` and
     /// `universal_login`, as recorded.
     pub fn changed_document(mut self) -> Result<String> {
-        let additions = [
-            ("flags", "cannot_change_enforce_client_authentication_on_passwordless_start", true),
-            ("flags", "enforce_client_authentication_on_passwordless_start", true),
-            ("universal_login", "is_custom_template_set", false),
-            ("universal_login", "identifier_first", false),
-            ("universal_login", "webauthn_platform_first_factor", false),
-        ];
-        for (setting, member, value) in additions {
+        for (setting, member, value) in ADDITIONS {
             if let Some(Value::Object(members)) = self.settings.get_mut(setting) {
                 members.entry(member).or_insert(json!(value));
             }

@@ -19,6 +19,8 @@
 //!   true (default false).
 //! - `client_id` must exist and is stored; clients have no page to continue to, so the browser stays on the
 //!   page after success.
+//! - `new_password`, which clients of former versions send, is taken without effect: the holder of the link
+//!   enters the password.
 //! - `organization_id` is rejected: no user is a member of an organization.
 //! - Only the address of the primary identity can be verified; passwords of all identities can be set.
 //! - A used, expired or outdated link is answered with 410, an unknown one with 400.

@@ -43,6 +43,7 @@ static PASSWORD_CHANGE: Schema = Schema::closed(&[
         "Email address of the user; requires connection_id",
     ),
     Field::new("ttl_sec", Type::Integer(0, MAX_LIFETIME), "Number of seconds for which the ticket is valid"),
+    Field::new("new_password", Type::Text(Text::at_least(1)), "Password of former versions of the API"),
     Field::new(
         "mark_email_as_verified",
         Type::Boolean,

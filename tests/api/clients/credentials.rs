@@ -53,7 +53,7 @@ fn reference_to(credential: &Value) -> Value {
 async fn public_key_gets_its_thumbprint_as_kid() {
     let tenant = Tenant::new().await;
     let client = create(&tenant, json!({})).await;
-    let mut credential = add_credential(&tenant, &client, key()).await;
+    let credential = add_credential(&tenant, &client, key()).await;
     assert_eq!(credential["id"].as_str().unwrap().len(), 27);
     assert_eq!(credential["created_at"], credential["updated_at"]);
     insta::assert_json_snapshot!(credential, { ".id" => "[id]", ".created_at" => "[time]", ".updated_at" => "[time]" }, @r#"
@@ -68,7 +68,6 @@ async fn public_key_gets_its_thumbprint_as_kid() {
     }
     "#);
     assert_eq!(credential["kid"], THUMBPRINT);
-    credential["expires_at"] = Value::Null;
     assert_eq!(tenant.get(&credential_path(&client, &credential)).await.json, credential);
     let listed = tenant.get(&format!("{}/credentials?include_totals=true", path_of(&client))).await;
     assert_eq!(listed.json, json!([credential]));
@@ -146,8 +145,7 @@ async fn client_is_created_with_its_credentials() {
     let request = &client["signed_request_object"]["credentials"][0];
     later["signed_request_object"]["credentials"] = json!([{ "id": request["id"] }]);
     assert_eq!(tenant.get(&path_of(&client)).await.json, later);
-    let mut whole = methods.clone();
-    whole["expires_at"] = Value::Null;
+    let whole = methods.clone();
     assert_eq!(tenant.get(&credential_path(&client, methods)).await.json, whole);
     for credential in [methods, request] {
         let kinds: Vec<String> =
@@ -205,7 +203,7 @@ async fn update_changes_and_removes_the_expiry() {
     assert!(later.json["updated_at"].as_str() >= credential["updated_at"].as_str());
     assert_eq!(tenant.get(&path).await.json, later.json);
     assert_eq!(tenant.patch(&path, json!({})).await.json["expires_at"], later.json["expires_at"]);
-    assert_eq!(tenant.patch(&path, json!({ "expires_at": null })).await.json["expires_at"], Value::Null);
+    assert_eq!(tenant.patch(&path, json!({ "expires_at": null })).await.json.get("expires_at"), None);
     let before = tenant.get(&path).await.json;
     for bad in [
         json!({ "expires_at": "tomorrow" }),

@@ -1,6 +1,7 @@
 //! The settings of a client: defaults, merge, limits.
 
 use roster::resources::clients::fields::merged_names;
+use roster::resources::clients::model::GRANT_TYPES;
 use serde_json::{Value, json};
 
 use super::{PATH, create, path_of, update, without_encrypted};
@@ -62,7 +63,10 @@ async fn third_party_has_its_own_defaults_and_no_organizations() {
         ),
         (&json!("rotating"), &json!("expiring"), &json!(false), &json!(false))
     );
-    assert_eq!(public["third_party_security_mode"], "permissive");
+    assert_eq!(
+        (&public["third_party_security_mode"], &public["oidc_conformant"]),
+        (&json!("permissive"), &json!(true))
+    );
     let strict =
         create(&tenant, json!({ "is_first_party": false, "third_party_security_mode": "strict" })).await;
     assert_eq!(strict["grant_types"], json!(["authorization_code"]));
@@ -74,6 +78,9 @@ async fn third_party_has_its_own_defaults_and_no_organizations() {
         (&strict["refresh_token"]["expiration_type"], &strict["third_party_security_mode"]),
         (&json!("expiring"), &json!("strict"))
     );
+    let id = strict["client_id"].as_str().unwrap();
+    assert!(id.len() == 26 && id.starts_with("tpc_"), "{id}");
+    assert_eq!(strict["refresh_token"]["infinite_token_lifetime"], true);
 
     let refused = tenant
         .post(PATH, json!({ "name": "x", "is_first_party": false, "organization_usage": "allow" }))
@@ -96,6 +103,8 @@ async fn session_transfer_gets_defaults_on_its_creation() {
         "allowed_authentication_methods": [],
         "enforce_device_binding": "ip",
         "allow_refresh_token": false,
+        "enforce_online_refresh_tokens": true,
+        "enforce_cascade_revocation": true,
     });
     let mut sent = filled.clone();
     sent["allow_refresh_token"] = json!(true);
@@ -217,6 +226,13 @@ fn samples() -> Vec<(&'static str, Value, Value)> {
             json!({ "client_credentials": { "enforce": true, "per_hour": 1 } }),
             json!({ "client_credentials": { "per_day": 5 } }),
         ),
+        ("identity_assertion_authorization_grant", json!({ "active": true }), json!({ "active": false })),
+        ("anonymous_sessions", json!({ "active": true }), json!({ "active": false })),
+        (
+            "b2b_integration_configuration",
+            json!({ "sso_profiles": [] }),
+            json!({ "integration_type": "oin" }),
+        ),
         ("express_configuration", express, submitted),
         ("my_organization_configuration", mine.clone(), mine),
     ]
@@ -225,6 +241,7 @@ fn samples() -> Vec<(&'static str, Value, Value)> {
 #[tokio::test]
 async fn objects_merge_at_their_first_level_and_no_deeper() {
     let tenant = Tenant::new().await;
+    tenant.post("/api/v2/resource-servers", json!({ "identifier": "https://a", "name": "A" })).await;
     let samples = samples();
     let mut names: Vec<&str> = samples.iter().map(|(name, ..)| *name).collect();
     let mut all = merged_names();
@@ -405,4 +422,142 @@ async fn secrets_in_settings_are_hidden_and_masked_in_the_journal() {
         json!({ "addons": { "before": "*****", "after": "*****" }, "description": { "after": "d" } })
     );
     assert_eq!(journal[2].1["addons"], masked("before"));
+}
+
+#[tokio::test]
+async fn former_names_stay_in_step_with_the_present_ones() {
+    let tenant = Tenant::new().await;
+    let (former, present) = ("cross_origin_auth", "cross_origin_authentication");
+    let in_step = |client: &Value, value: bool| {
+        assert_eq!((&client[former], &client[present]), (&json!(value), &json!(value)), "{client}");
+    };
+    let client = create(&tenant, json!({ former: true })).await;
+    in_step(&client, true);
+    in_step(&create(&tenant, json!({ present: true })).await, true);
+    in_step(&create(&tenant, json!({ present: false, former: true })).await, false);
+    in_step(&update(&tenant, &client, json!({ former: false })).await, false);
+    in_step(&update(&tenant, &client, json!({ present: true })).await, true);
+    in_step(&update(&tenant, &client, json!({ former: true, present: false })).await, false);
+    let answer = tenant.patch(&path_of(&client), json!({ former: null })).await;
+    assert_eq!(answer.error().0, 400);
+}
+
+#[tokio::test]
+async fn grant_types_are_those_of_auth0() {
+    let tenant = Tenant::new().await;
+    let client = create(&tenant, json!({ "grant_types": GRANT_TYPES })).await;
+    assert_eq!(client["grant_types"], json!(GRANT_TYPES));
+    let before = update(&tenant, &client, json!({ "grant_types": ["client_credentials"] })).await;
+    let body = json!({ "name": "x", "grant_types": ["client_credential", "password", "pasword"] });
+    let expected = (400, Some("invalid_body"), "Invalid grant types: client_credential, pasword");
+    assert_eq!(tenant.post(PATH, body.clone()).await.error(), expected);
+    assert_eq!(tenant.patch(&path_of(&client), body).await.error(), expected);
+    assert_eq!(tenant.get(&path_of(&client)).await.json, before);
+}
+
+#[tokio::test]
+async fn urls_of_clients_and_tenant_settings_follow_one_rule() {
+    let tenant = Tenant::new().await;
+    let client = create(&tenant, json!({})).await;
+    let lists = ["callbacks", "allowed_logout_urls", "web_origins", "allowed_origins"];
+    for good in
+        ["http://localhost:*", "com.example.app://host/callback", "https://{tenant}.example.com:{port}/*"]
+    {
+        for list in lists {
+            update(&tenant, &client, json!({ list: [good] })).await;
+        }
+        for (name, value) in [
+            ("allowed_logout_urls", json!([good])),
+            ("support_url", json!(good)),
+            ("picture_url", json!(good)),
+        ] {
+            let answer = tenant.patch("/api/v2/tenants/settings", json!({ name: value })).await;
+            assert_eq!((answer.status, &answer.json[name]), (200, &value), "{}", answer.text);
+        }
+        update(&tenant, &client, json!({ "logo_uri": good })).await;
+    }
+    for bad in ["nowhere", "https://", "http://:80", "/path", "https://a b"] {
+        for list in lists {
+            assert_eq!(
+                tenant.patch(&path_of(&client), json!({ list: [bad] })).await.error().0,
+                400,
+                "{list}: {bad}"
+            );
+        }
+        for body in [json!({ "allowed_logout_urls": [bad] }), json!({ "support_url": bad })] {
+            assert_eq!(tenant.patch("/api/v2/tenants/settings", body).await.error().0, 400, "{bad}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn client_for_express_configuration_has_its_defaults_no_secret_and_no_grants() {
+    let tenant = Tenant::new().await;
+    let client = create(&tenant, json!({ "app_type": "express_configuration" })).await;
+    for (name, value) in [
+        ("callbacks", json!(["https://system-admin.okta.com/admin/app/generic/oauth20redirect"])),
+        ("organization_usage", json!("require")),
+        ("organization_require_behavior", json!("pre_login_prompt")),
+        ("client_authentication_methods", json!({ "private_key_jwt": { "credentials": [] } })),
+    ] {
+        assert_eq!(client[name], value, "{name}");
+    }
+    assert_eq!(client.get("client_secret"), None);
+    assert_eq!(tenant.get(&path_of(&client)).await.json, without_encrypted(&client));
+    let grant =
+        json!({ "client_id": client["client_id"], "audience": tenant.audience, "scope": ["read:users"] });
+    let refused = tenant.post("/api/v2/client-grants", grant).await;
+    assert_eq!((refused.error().0, refused.error().1), (400, Some("validation_error")));
+    let journal = tenant.journal(client["client_id"].as_str().unwrap()).await;
+    assert_eq!(journal[0].1.get("client_secret"), None);
+}
+
+#[tokio::test]
+async fn empty_oidc_logout_of_a_creation_gets_the_default_initiators() {
+    let tenant = Tenant::new().await;
+    let initiators = json!({ "mode": "custom", "selected_initiators": ["rp-logout", "idp-logout"] });
+    let client = create(&tenant, json!({ "oidc_logout": {} })).await;
+    assert_eq!(client["oidc_logout"], json!({ "backchannel_logout_initiators": initiators }));
+    assert_eq!(client["oidc_backchannel_logout"], client["oidc_logout"]);
+    let all = json!({ "backchannel_logout_initiators": { "mode": "all" } });
+    assert_eq!(create(&tenant, json!({ "oidc_logout": all })).await["oidc_logout"], all);
+    assert_eq!(create(&tenant, json!({})).await.get("oidc_logout"), None);
+    assert_eq!(update(&tenant, &client, json!({ "oidc_logout": {} })).await["oidc_logout"], json!({}));
+}
+
+#[tokio::test]
+async fn refresh_token_policies_name_apis_that_exist() {
+    let tenant = Tenant::new().await;
+    let policy = |audience: &str| json!({ "refresh_token": { "policies": [{ "audience": audience, "scope": ["read"] }] } });
+    let client = create(&tenant, policy(&tenant.audience)).await;
+    let mut body = policy("urn:api");
+    body["name"] = json!("x");
+    for refused in
+        [tenant.post(PATH, body.clone()).await, tenant.patch(&path_of(&client), policy("urn:api")).await]
+    {
+        let (status, code, message) = refused.error();
+        assert_eq!((status, code), (400, Some("invalid_body")));
+        assert!(message.contains("refresh_token.policies"), "{message}");
+    }
+    assert_eq!(tenant.get(&path_of(&client)).await.json, without_encrypted(&client));
+    tenant.post("/api/v2/resource-servers", json!({ "identifier": "urn:api", "name": "API" })).await;
+    assert_eq!(tenant.post(PATH, body).await.status, 201);
+    update(&tenant, &client, policy("urn:api")).await;
+}
+
+#[tokio::test]
+async fn settings_of_2026_are_stored_and_answered() {
+    let tenant = Tenant::new().await;
+    let sent = json!({
+        "identity_assertion_authorization_grant": { "active": true },
+        "anonymous_sessions": { "active": false },
+        "token_vault_privileged_access": { "credentials": [], "grants": [{ "connection": "c", "scopes": ["s"] }] },
+    });
+    let client = create(&tenant, sent.clone()).await;
+    let changed = update(&tenant, &create(&tenant, json!({})).await, sent.clone()).await;
+    for (name, value) in sent.as_object().unwrap() {
+        assert_eq!((&client[name], &changed[name]), (value, value), "{name}");
+    }
+    let removed = update(&tenant, &client, json!({ "identity_assertion_authorization_grant": null })).await;
+    assert_eq!(removed.get("identity_assertion_authorization_grant"), None);
 }

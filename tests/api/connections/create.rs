@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::{PATH, UNKNOWN, count, created, enabled, invalid, kinds, path_of};
+use super::{PATH, UNKNOWN, count, created, enabled, invalid, kinds, path_of, updated};
 use crate::support::{Tenant, send, unique};
 
 #[tokio::test]
@@ -16,11 +16,12 @@ async fn database_has_the_recorded_defaults() {
         "id": id,
         "options": {
             "mfa": { "active": true, "return_enroll_settings": true }, "passwordPolicy": "good", "strategy_version": 2,
-            "authentication_methods": { "password": { "enabled": true }, "passkey": { "enabled": false } },
+            "authentication_methods": { "password": { "enabled": true, "api_behavior": "required" }, "passkey": { "enabled": false } },
             "passkey_options": { "challenge_ui": "both", "progressive_enrollment_enabled": true, "local_enrollment_enabled": true },
             "brute_force_protection": true,
         },
         "strategy": "auth0", "name": name, "is_domain_connection": false, "enabled_clients": [], "realms": [name],
+        "authentication": { "active": true }, "connected_accounts": { "active": false },
     });
     assert_eq!(connection, recorded);
     assert_eq!(tenant.get(&path_of(&connection)).await.json, connection);
@@ -28,7 +29,10 @@ async fn database_has_the_recorded_defaults() {
     assert_eq!(tenant.get(&format!("{PATH}/con_0000000000000000")).await.error(), UNKNOWN);
     assert_eq!(
         tenant.get(&format!("{}?fields=name", path_of(&connection))).await.json,
-        json!({ "name": name, "is_domain_connection": false })
+        json!({
+            "id": id, "name": name, "is_domain_connection": false,
+            "authentication": { "active": true }, "connected_accounts": { "active": false },
+        })
     );
 }
 
@@ -241,4 +245,64 @@ async fn options_are_enforced_for_new_users() {
     let body =
         json!({ "connection": disabled["name"], "email": "j@example.com", "password": "Correct-Horse-1" });
     assert_eq!(tenant.post("/api/v2/users", body).await.error().2, "Connection is disabled.");
+}
+
+#[tokio::test]
+async fn null_password_policy_is_answered_as_sent_and_enforced_as_good() {
+    let tenant = Tenant::new().await;
+    let options = json!({ "passwordPolicy": null });
+    let connection = enabled(&tenant, json!({ "options": options })).await;
+    assert_eq!(connection["options"].get("passwordPolicy"), Some(&Value::Null), "{connection}");
+    let changed = updated(&tenant, &connection, json!({ "options": options })).await;
+    assert_eq!(changed["options"].get("passwordPolicy"), Some(&Value::Null), "{changed}");
+    let body = json!({ "connection": connection["name"], "email": "j@example.com", "password": "weakling" });
+    assert_eq!(tenant.post("/api/v2/users", body).await.error().1, Some("invalid_password"));
+}
+
+#[tokio::test]
+async fn options_sent_in_part_are_completed() {
+    let tenant = Tenant::new().await;
+    let off = json!({ "enabled": false });
+    let behaviors = json!({ "enabled": true, "api_behavior": "required", "signup_behavior": "allow" });
+    let methods = async |options: Value| {
+        created(&tenant, json!({ "options": options })).await["options"]["authentication_methods"].clone()
+    };
+    assert_eq!(methods(json!({})).await, json!({ "password": behaviors, "passkey": off }));
+    assert_eq!(
+        methods(json!({ "authentication_methods": { "email_otp": { "enabled": true } } })).await,
+        json!({ "password": behaviors, "passkey": off, "email_otp": { "enabled": true }, "phone_otp": off })
+    );
+    let own = json!({ "enabled": true, "api_behavior": "optional", "signup_behavior": "block" });
+    assert_eq!(methods(json!({ "authentication_methods": { "password": own } })).await["password"], own);
+    let email = json!({ "identifier": { "active": true }, "signup": { "status": "required" } });
+    let connection = created(&tenant, json!({ "options": { "attributes": { "email": email } } })).await;
+    assert_eq!(connection["options"]["attributes"]["email"]["unique"], true);
+}
+
+#[tokio::test]
+async fn email_attribute_stays_unique_and_requesting_apps_are_refused() {
+    let tenant = Tenant::new().await;
+    let email = |unique: bool| {
+        json!({ "options": { "attributes": {
+        "email": { "identifier": { "active": true }, "unique": unique, "signup": { "status": "required" } },
+    } } })
+    };
+    let non_unique = created(&tenant, email(false)).await;
+    updated(&tenant, &non_unique, email(false)).await;
+    for connection in [created(&tenant, json!({})).await, created(&tenant, email(true)).await] {
+        let answer = tenant.patch(&path_of(&connection), email(false)).await;
+        assert_eq!(answer.error(), (400, Some("invalid_body"), "cannot add non-unique email attribute"));
+        assert_eq!(tenant.get(&path_of(&connection)).await.json, connection);
+    }
+    let app = |active: bool| json!({ "cross_app_access_requesting_app": { "active": active } });
+    let connection = created(&tenant, app(false)).await;
+    let mut body = app(true);
+    (body["name"], body["strategy"]) = (json!("x"), json!("auth0"));
+    assert_eq!(tenant.post(PATH, body.clone()).await.error().1, Some("operation_not_supported"));
+    assert_eq!(
+        tenant.patch(&path_of(&connection), app(true)).await.error().1,
+        Some("operation_not_supported")
+    );
+    body["strategy"] = json!("oidc");
+    assert_eq!(tenant.post(PATH, body).await.status, 201);
 }

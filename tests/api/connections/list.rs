@@ -40,6 +40,12 @@ async fn list_filters_by_name() {
     {
       "connections": [
         {
+          "authentication": {
+            "active": true
+          },
+          "connected_accounts": {
+            "active": false
+          },
           "enabled_clients": "[clients]",
           "id": "[id]",
           "is_domain_connection": false,
@@ -67,10 +73,29 @@ async fn list_filters_by_name() {
                 }
               }
             },
+            "authentication_methods": {
+              "passkey": {
+                "enabled": false
+              },
+              "password": {
+                "api_behavior": "required",
+                "enabled": true
+              }
+            },
             "brute_force_protection": true,
             "disable_signup": false,
+            "mfa": {
+              "active": true,
+              "return_enroll_settings": true
+            },
+            "passkey_options": {
+              "challenge_ui": "both",
+              "local_enrollment_enabled": true,
+              "progressive_enrollment_enabled": true
+            },
             "passwordPolicy": "good",
-            "password_complexity_options": {}
+            "password_complexity_options": {},
+            "strategy_version": 2
           },
           "realms": [
             "Username-Password-Authentication"
@@ -104,11 +129,23 @@ async fn list_is_paged_in_the_order_of_names() {
 async fn fields_select_or_exclude_members() {
     let tenant = Tenant::new().await;
     let list = async |query: &str| tenant.get(&format!("/api/v2/connections?{query}")).await.json;
-    assert_eq!(list("fields=name").await, json!([{ "name": CONNECTION, "is_domain_connection": false }]));
+    let (authentication, accounts) = (json!({ "active": true }), json!({ "active": false }));
+    let named = list("fields=name").await;
+    assert_eq!(
+        named,
+        json!([{
+            "name": CONNECTION, "is_domain_connection": false, "id": named[0]["id"],
+            "authentication": authentication, "connected_accounts": accounts,
+        }])
+    );
+    assert!(named[0]["id"].is_string());
     let without = list("fields=options,enabled_clients,id&include_fields=false").await;
     assert_eq!(
         without,
-        json!([{ "name": CONNECTION, "is_domain_connection": false, "strategy": "auth0", "realms": [CONNECTION] }])
+        json!([{
+            "name": CONNECTION, "is_domain_connection": false, "strategy": "auth0", "realms": [CONNECTION],
+            "authentication": authentication, "connected_accounts": accounts,
+        }])
     );
 }
 
@@ -153,6 +190,6 @@ async fn list_has_checkpoints_and_links() {
     assert_eq!(links("").await, r#"<page=0&per_page=50>; rel="first", <page=0&per_page=50>; rel="last""#);
     assert_eq!(
         links("?per_page=1&page=1&strategy=auth0").await,
-        r#"<strategy=auth0&page=0&per_page=1>; rel="first", <strategy=auth0&page=2&per_page=1>; rel="last", <strategy=auth0&page=2&per_page=1>; rel="next", <strategy=auth0&page=0&per_page=1>; rel="prev""#
+        r#"<strategy=auth0&page=0&per_page=1>; rel="first", <strategy=auth0&page=0&per_page=1>; rel="prev", <strategy=auth0&page=2&per_page=1>; rel="next", <strategy=auth0&page=2&per_page=1>; rel="last""#
     );
 }

@@ -18,7 +18,10 @@ async fn options_are_replaced_as_a_whole() {
     let mut expected = connection.clone();
     expected["options"] = json!({
         "strategy_version": 2, "upstream_params": { "screen_name": { "alias": "login_hint" } },
-        "authentication_methods": { "password": { "enabled": true }, "passkey": { "enabled": false } },
+        "authentication_methods": {
+            "password": { "enabled": true, "api_behavior": "required", "signup_behavior": "allow" },
+            "passkey": { "enabled": false },
+        },
         "passkey_options": { "challenge_ui": "both", "progressive_enrollment_enabled": true, "local_enrollment_enabled": true },
         "brute_force_protection": true,
     });

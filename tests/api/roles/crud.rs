@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::support::{Tenant, send};
+use crate::support::{Tenant, form, send};
 
 #[tokio::test]
 async fn role_is_created_fetched_updated_and_deleted() {
@@ -12,7 +12,7 @@ async fn role_is_created_fetched_updated_and_deleted() {
     let id = created.json["id"].as_str().unwrap().to_owned();
     assert_eq!(
         (created.status, &created.json),
-        (200, &json!({ "id": id, "name": "Admin", "description": "All" }))
+        (200, &json!({ "id": id, "name": "Admin", "description": "All", "type": "tenant" }))
     );
     assert!(id.starts_with("rol_") && id.len() == 20, "{id}");
     let path = format!("/api/v2/roles/{id}");
@@ -20,7 +20,7 @@ async fn role_is_created_fetched_updated_and_deleted() {
     let changed = tenant.patch(&path, json!({ "description": "Everything" })).await;
     assert_eq!(
         (changed.status, &changed.json),
-        (200, &json!({ "id": id, "name": "Admin", "description": "Everything" }))
+        (200, &json!({ "id": id, "name": "Admin", "description": "Everything", "type": "tenant" }))
     );
     assert_eq!(tenant.patch(&path, json!({ "name": "Admin" })).await.json, changed.json);
     let deleted = tenant.delete(&path).await;
@@ -90,7 +90,10 @@ async fn name_of_a_role_is_unique_among_concurrent_requests() {
     assert_eq!(other.status, 200, "names are case-sensitive");
     let path = format!("/api/v2/roles/{}", other.json["id"].as_str().unwrap());
     assert_eq!(tenant.patch(&path, json!({ "name": "Admin" })).await.status, 409);
-    assert_eq!(tenant.get(&path).await.json, json!({ "id": other.json["id"], "name": "admin" }));
+    assert_eq!(
+        tenant.get(&path).await.json,
+        json!({ "id": other.json["id"], "name": "admin", "description": "", "type": "tenant" })
+    );
 }
 
 #[tokio::test]
@@ -198,5 +201,104 @@ async fn roles_of_another_tenant_are_not_found() {
     let user = other.user(json!({})).await;
     let answer = other.post(&format!("{path}/users"), json!({ "users": [user["user_id"]] })).await;
     assert_eq!(answer.status, 404);
-    assert_eq!(one.get(&path).await.json, made.json);
+    assert_eq!(one.get(&path).await.json["name"], made.json["name"]);
+}
+
+#[tokio::test]
+async fn role_without_a_description_has_an_empty_one_after_its_creation() {
+    let tenant = Tenant::new().await;
+    let created = tenant.post("/api/v2/roles", json!({ "name": "Admin" })).await.json;
+    assert_eq!(created, json!({ "id": created["id"], "name": "Admin", "type": "tenant" }));
+    let path = format!("/api/v2/roles/{}", created["id"].as_str().unwrap());
+    let user = tenant.user(json!({})).await;
+    let of_user = format!("{}/roles", crate::support::path_of(&user));
+    assert_eq!(tenant.post(&of_user, json!({ "roles": [created["id"]] })).await.status, 204);
+    let expected = json!({ "id": created["id"], "name": "Admin", "description": "", "type": "tenant" });
+    assert_eq!(tenant.get(&path).await.json, expected);
+    assert_eq!(tenant.get("/api/v2/roles").await.json, json!([expected]));
+    assert_eq!(tenant.get(&of_user).await.json, json!([expected]));
+    assert_eq!(tenant.patch(&path, json!({ "name": "Admin" })).await.json, expected);
+}
+
+#[tokio::test]
+async fn role_of_an_organization_has_an_owner_and_ends_with_it() {
+    let tenant = Tenant::new().await;
+    let organization =
+        tenant.post("/api/v2/organizations", json!({ "name": "acme" })).await.json["id"].clone();
+    let body =
+        json!({ "name": "Operator", "description": "d", "type": "organization", "owner_id": organization });
+    let created = tenant.post("/api/v2/roles", body.clone()).await;
+    let mut expected = body;
+    expected["id"] = created.json["id"].clone();
+    assert_eq!((created.status, &created.json), (200, &expected));
+    let path = format!("/api/v2/roles/{}", created.json["id"].as_str().unwrap());
+    assert_eq!(tenant.get(&path).await.json, expected);
+    expected["description"] = json!("e");
+    assert_eq!(tenant.patch(&path, json!({ "description": "e" })).await.json, expected);
+    for (more, code, reason) in [
+        (json!({ "type": "organization" }), "invalid_body", "Missing required property: owner_id"),
+        (
+            json!({ "owner_id": organization }),
+            "invalid_body",
+            "Only a role of type organization has an owner_id",
+        ),
+        (
+            json!({ "type": "tenant", "owner_id": organization }),
+            "invalid_body",
+            "Only a role of type organization",
+        ),
+        (json!({ "type": "other" }), "invalid_body", "No enum match for: other"),
+        (
+            json!({ "type": "organization", "owner_id": "org_0" }),
+            "inexistent_organization",
+            "The organization does not exist",
+        ),
+    ] {
+        let mut body = json!({ "name": "x" });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let answer = tenant.post("/api/v2/roles", body).await;
+        let (status, found, message) = answer.error();
+        assert_eq!((status, found), (400, Some(code)), "{more}");
+        assert!(message.contains(reason), "{message}");
+    }
+    let organization = format!("/api/v2/organizations/{}", organization.as_str().unwrap());
+    assert_eq!(tenant.delete(&organization).await.status, 204);
+    assert_eq!(tenant.get(&path).await.status, 404);
+    let journal = tenant.journal(created.json["id"].as_str().unwrap()).await;
+    assert_eq!(journal.last().unwrap().0, "role.deleted");
+}
+
+#[tokio::test]
+async fn form_body_has_lists_under_bracketed_names() {
+    let tenant = Tenant::new().await;
+    let role = tenant.post("/api/v2/roles", json!({ "name": "Admin" })).await.json["id"].clone();
+    let role = role.as_str().unwrap();
+    let api =
+        json!({ "identifier": "urn:api", "name": "API", "scopes": [{ "value": "a" }, { "value": "b" }] });
+    tenant.post("/api/v2/resource-servers", api).await;
+    let permissions = format!("/api/v2/roles/{role}/permissions");
+    let fields = ["a", "b"].map(|name| {
+        [("permissions[][permission_name]", name), ("permissions[][resource_server_identifier]", "urn:api")]
+    });
+    let answer = send(form(tenant.authorized("POST", &permissions), &fields.concat())).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    let names: Vec<_> = tenant
+        .get(&permissions)
+        .await
+        .json
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p["permission_name"].clone())
+        .collect();
+    assert_eq!(names, ["a", "b"]);
+    let of_user = format!("{}/roles", crate::support::path_of(&tenant.user(json!({})).await));
+    assert_eq!(send(form(tenant.authorized("POST", &of_user), &[("roles[]", role)])).await.status, 204);
+    assert_eq!(tenant.get(&of_user).await.json[0]["id"], role);
+    let many: Vec<(String, &str)> = (0..60).map(|n| (format!("x{n}[]"), "a")).collect();
+    let many: Vec<(&str, &str)> = many.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    for fields in [&[("roles[][a][b]", "x")][..], &[("roles[]a", "x")], &[("roles[][a", "x")], &many] {
+        let answer = send(form(tenant.authorized("POST", &of_user), fields)).await;
+        assert_eq!(answer.error(), (400, Some("invalid_body"), "Invalid form payload"), "{fields:?}");
+    }
 }

@@ -23,7 +23,7 @@ async fn roles_are_assigned_listed_and_unassigned() {
     let user = tenant.user(json!({})).await;
     let path = format!("{}/roles", path_of(&user));
     let one = tenant.post("/api/v2/roles", json!({ "name": "a", "description": "A" })).await.json;
-    let other = tenant.post("/api/v2/roles", json!({ "name": "b" })).await.json;
+    let other = tenant.post("/api/v2/roles", json!({ "name": "b", "description": "" })).await.json;
     for _ in 0..2 {
         let added = tenant.post(&path, json!({ "roles": [other["id"], one["id"], one["id"]] })).await;
         assert_eq!((added.status, added.text.as_str()), (204, ""));

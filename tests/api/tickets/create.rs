@@ -67,6 +67,19 @@ async fn email_and_connection_replace_the_user_id() {
 }
 
 #[tokio::test]
+async fn new_password_of_former_clients_is_taken_and_not_set() {
+    let tenant = Tenant::new().await;
+    let user = tenant.user(json!({})).await;
+    let body = json!({ "user_id": user["user_id"], "new_password": "Another-Horse-2" });
+    assert_eq!(tenant.post(PASSWORD_CHANGE, body).await.status, 201);
+    let body = json!({ "user_id": user["user_id"], "new_password": "" });
+    assert_eq!(tenant.post(PASSWORD_CHANGE, body).await.error().1, Some("invalid_body"));
+    let id = user["user_id"].as_str().unwrap();
+    let journal = tenant.journal(id).await;
+    assert!(!format!("{journal:?}").contains("Another-Horse-2"));
+}
+
+#[tokio::test]
 async fn invalid_requests_are_rejected_with_the_violation() {
     let tenant = Tenant::new().await;
     let user = tenant.user(json!({})).await;

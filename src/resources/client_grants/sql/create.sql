@@ -1,9 +1,9 @@
 -- Creates a grant. The row that is returned has nulls where the client or the API does not exist. The global client has
--- no grants.
+-- no grants, and neither has a client for express configuration. A default grant has no client.
 -- The locks keep the client and the API from being deleted before the grant is committed.
 -- $1 tenant_id text
 -- $2 grant_id text
--- $3 client_id text
+-- $3 client_id text: null for a default grant
 -- $4 audience text: the identifier of the API
 -- $5 subject_type text
 -- $6 scope text[]
@@ -11,7 +11,8 @@
 -- $8 is_management boolean: the API is the Management API, which is not stored
 -- $9 author text: a journal_author
 with client as (
-    select c.client_id
+    select c.client_id,
+           coalesce(c.settings ->> 'app_type' = 'express_configuration', false) as is_express_configuration
       from clients c
      where c.tenant_id = $1
        and c.client_id = $3
@@ -32,8 +33,10 @@ with client as (
            $5,
            $6,
            $7
-      from client c
-     where $8 or exists (select from api)
+      from (values (1)) as one
+      left join client c on true
+     where ($8 or exists (select from api))
+       and case when $3 is null then true else not c.is_express_configuration end
  returning *
 ), journal_entry as (
     insert into journal (tenant_id, kind, subject, changes, actor, client_id, request_id, ip, user_agent)
@@ -46,7 +49,8 @@ with client as (
            ($9::journal_author).*
       from created g
 )
-select exists (select from client) as has_client,
+select $3 is null or exists (select from client) as has_client,
+       coalesce((select is_express_configuration from client), false) as is_express_configuration,
        g.grant_id,
        g.client_id,
        g.audience,

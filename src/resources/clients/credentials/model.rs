@@ -207,17 +207,14 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// The credential as JSON. The answer to a creation has `expires_at` only if the credential expires, as
-    /// recorded.
-    pub fn document(self, is_new: bool) -> Value {
+    /// The credential as JSON.
+    pub fn document(self) -> Value {
         let mut document = self.document;
         let expires_at = self.expires_at.map(|at| Value::String(timestamp(at)));
         document.insert("id".into(), self.id.into());
         document.insert("created_at".into(), timestamp(self.created_at).into());
         document.insert("updated_at".into(), timestamp(self.updated_at).into());
-        if expires_at.is_some() || !is_new {
-            document.insert("expires_at".into(), expires_at.into());
-        }
+        document.extend(expires_at.map(|at| ("expires_at".to_owned(), at)));
         Value::Object(document)
     }
 }

@@ -1,7 +1,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::Method;
 
-use super::model::{CredentialPatch, NewCredential};
+use super::model::{Credential, CredentialPatch, NewCredential};
 use crate::auth::scopes::{
     CreateClientCredentials, DeleteClientCredentials, ReadClientCredentials, UpdateClientCredentials,
 };
@@ -26,24 +26,24 @@ pub fn routes() -> Vec<Endpoint> {
 async fn create(caller: Caller<CreateClientCredentials>, params: Params, body: Body) -> Result<HttpResponse> {
     let id = params.path("id")?;
     let created = super::create(&caller, &id, &body.parse::<NewCredential>().await?).await?;
-    Ok(json_value(201, &created.document(true)))
+    Ok(json_value(201, &created.document()))
 }
 
 async fn list(caller: Caller<ReadClientCredentials>, params: Params) -> Result<HttpResponse> {
     let found = super::list(&caller, &params.path("id")?).await?;
-    Ok(json_value(200, &found.into_iter().map(|credential| credential.document(false)).collect::<Vec<_>>()))
+    Ok(json_value(200, &found.into_iter().map(Credential::document).collect::<Vec<_>>()))
 }
 
 async fn fetch(caller: Caller<ReadClientCredentials>, params: Params) -> Result<HttpResponse> {
     let found = super::fetch(&caller, &params.path("id")?, &params.path("credential_id")?).await?;
-    Ok(json_value(200, &found.document(false)))
+    Ok(json_value(200, &found.document()))
 }
 
 async fn update(caller: Caller<UpdateClientCredentials>, params: Params, body: Body) -> Result<HttpResponse> {
     let (client_id, id) = (params.path("id")?, params.path("credential_id")?);
     let patch = body.parse::<CredentialPatch>().await?;
     let updated = super::update(&caller, &client_id, &id, &patch.expires_at).await?;
-    Ok(json_value(200, &updated.document(false)))
+    Ok(json_value(200, &updated.document()))
 }
 
 async fn delete(caller: Caller<DeleteClientCredentials>, params: Params) -> Result<HttpResponse> {

@@ -1,6 +1,6 @@
 //! The settings of a client that contain credentials: in full in a creation, by their ids in a change.
 
-use super::kinds::{ADDRESS, CREDENTIAL_ID, switch, texts};
+use super::kinds::{ADDRESS, CREDENTIAL_ID, NON_EMPTY, switch, texts};
 use crate::base::schema::{Field, Kind, Schema};
 use crate::resources::clients::credentials::model::{CERT_SUBJECT_DN, PUBLIC_KEY, X509_CERT};
 
@@ -37,9 +37,14 @@ macro_rules! with_credentials {
         pub(super) static $vault: Schema = Schema::closed(&[
             texts("credentials", &Kind::Object($key), "Credentials for privileged access").required(),
             texts("ip_allowlist", &ADDRESS, "Addresses and ranges that have access"),
+            texts("grants", &Kind::Object(&VAULT_GRANT), "Connections whose tokens are accessible"),
         ]);
     };
 }
 with_credentials!(NEW_METHODS, NEW_REQUEST_OBJECT, NEW_VAULT_ACCESS: &PUBLIC_KEY, &CERT_SUBJECT_DN, &X509_CERT);
 with_credentials!(METHODS, REQUEST_OBJECT, VAULT_ACCESS: &REFERENCE, &REFERENCE, &REFERENCE);
+static VAULT_GRANT: Schema = Schema::closed(&[
+    Field::new("connection", NON_EMPTY, "The name of the connection").required(),
+    texts("scopes", &NON_EMPTY, "The scopes of the tokens").required(),
+]);
 static REFERENCE: Schema = Schema::closed(&[Field::new("id", CREDENTIAL_ID, "Credential ID").required()]);

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::base::schema::{Field, Format, Kind, Schema, Text, is_run_by_browsers, is_web_url};
+use crate::base::schema::{Field, Format, Kind, Schema, Text, is_absolute_uri, is_web_url};
 
 pub(super) const ANY: Kind = Kind::Text(Text::ANY);
 pub(super) const NON_EMPTY: Kind = Kind::Text(Text::at_least(1));
@@ -14,14 +14,14 @@ const fn own(name: &'static str, test: fn(&str) -> bool) -> Kind {
     Kind::Text(Text::format(Format::Own(name, test)))
 }
 
-// Most URLs of a client may have placeholders and wildcards, so RFC 3986 does not apply. Those of native apps have
-// schemes of their own; a logo is on the web.
-pub(super) const CALLBACK: Kind = own("callback-url", is_absolute);
-pub(super) const URL: Kind = own("url-with-placeholders", is_absolute);
+pub(super) const CALLBACK: Kind = own("callback-url", is_absolute_uri);
+pub(super) const URL: Kind = Kind::Text(Text::format(Format::UrlWithPlaceholders));
 pub(super) const LOGO: Kind = own("absolute-uri-or-empty", |text| text.is_empty() || is_web_template(text));
-pub(super) const HTTPS: Kind =
-    own("absolute-https-uri-with-placeholders-or-empty", |text| text.is_empty() || is_https(text));
-pub(super) const TEMPLATE: Kind = own("ec-initiate-login-uri-template-url", is_https);
+pub(super) const HTTPS: Kind = own("absolute-https-uri-with-placeholders-or-empty", |text| {
+    Format::AbsoluteHttpsUriOrEmpty.matches(text)
+});
+pub(super) const TEMPLATE: Kind =
+    own("ec-initiate-login-uri-template-url", |text| text.starts_with("https://") && is_absolute_uri(text));
 pub(super) const PLAIN_URL: Kind = Kind::Text(Text::format(Format::Url));
 pub(super) const CLIENT_ID: Kind = Kind::Text(Text::format(Format::ClientId));
 pub(super) const CREDENTIAL_ID: Kind = own("credential-id", |text| has_prefix(text, "cred_"));
@@ -30,24 +30,9 @@ pub(super) const CONNECTION_PROFILE_ID: Kind = own("connection-profile-id", |tex
 pub(super) const USER_ATTRIBUTE_PROFILE_ID: Kind =
     own("user-attribute-profile-id", |text| has_prefix(text, "uap_"));
 
-/// A scheme that browsers do not run, and at least one more character; no white space.
-fn is_absolute(text: &str) -> bool {
-    let scheme = |scheme: &str| {
-        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-._".contains(c))
-    };
-    text.split_once(':')
-        .is_some_and(|(before, rest)| scheme(before) && !rest.is_empty() && !is_run_by_browsers(before))
-        && !text.contains(|c: char| c.is_whitespace() || c.is_control())
-}
-
 /// A web address that may have placeholders.
 fn is_web_template(text: &str) -> bool {
-    is_absolute(text) && is_web_url(&text.replace(['*', '{', '}'], "x"))
-}
-
-fn is_https(text: &str) -> bool {
-    text.starts_with("https://") && is_web_template(text)
+    is_absolute_uri(text) && is_web_url(&text.replace(['*', '{', '}'], "x"))
 }
 
 fn has_prefix(text: &str, prefix: &str) -> bool {

@@ -15,9 +15,9 @@ use kinds::{
 };
 pub use objects::TOKEN_QUOTA;
 use objects::{
-    DEFAULT_ORGANIZATION, ENCRYPTION_KEY, EXPRESS_CONFIGURATION, FEDCM_LOGIN, JWT_CONFIGURATION, MOBILE,
-    MY_ORGANIZATION_CONFIGURATION, NATIVE_SOCIAL_LOGIN, OIDC_LOGOUT, REFRESH_TOKEN, SESSION_TRANSFER,
-    TOKEN_EXCHANGE,
+    ACTIVE, B2B_INTEGRATION, DEFAULT_ORGANIZATION, ENCRYPTION_KEY, EXPRESS_CONFIGURATION, FEDCM_LOGIN,
+    JWT_CONFIGURATION, MOBILE, MY_ORGANIZATION_CONFIGURATION, NATIVE_SOCIAL_LOGIN, OIDC_LOGOUT,
+    REFRESH_TOKEN, SESSION_TRANSFER, TOKEN_EXCHANGE,
 };
 
 use crate::base::schema::{Field, Kind, Schema, Text};
@@ -57,6 +57,7 @@ macro_rules! schema {
             merged("jwt_configuration", &JWT_CONFIGURATION, "Configuration related to JWTs")$(.$may())?,
             merged("encryption_key", &ENCRYPTION_KEY, "Encryption used for WsFed responses").nullable(),
             switch("sso", "Whether Single Sign On is used instead of SSO with IdP"),
+            switch("cross_origin_auth", "Whether this client can make cross-origin authentication requests"),
             switch("cross_origin_authentication", "Whether this client can make cross-origin authentication requests"),
             Field::new("cross_origin_loc", PLAIN_URL, "URL of the cross-origin verification page")$(.$may())?,
             switch("sso_disabled", "Whether Single Sign On is disabled"),
@@ -80,6 +81,9 @@ macro_rules! schema {
             switch("require_proof_of_possession", "Whether proof of possession is required"),
             merged("signed_request_object", &$request, "JWT-secured Authorization Requests")$(.$may())?,
             merged("token_vault_privileged_access", &$vault, "Privileged access to the Token Vault")$(.$may())?,
+            merged("identity_assertion_authorization_grant", &ACTIVE, "Grants for identity assertions")$(.$may())?,
+            merged("anonymous_sessions", &ACTIVE, "Sessions of anonymous users")$(.$may())?,
+            merged("b2b_integration_configuration", &B2B_INTEGRATION, "Integration with the identity providers of businesses")$(.$may())?,
             Field::new("compliance_level", COMPLIANCE, "Required compliance level").nullable(),
             switch("skip_non_verifiable_callback_uri_confirmation_prompt", "Whether the confirmation prompt is skipped")$(.$may())?,
             merged("token_exchange", &TOKEN_EXCHANGE, "Token exchange configuration")$(.$may())?,

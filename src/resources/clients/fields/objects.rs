@@ -162,6 +162,13 @@ static TOKEN_QUOTA_LIMITS: Schema = Schema::closed(&[
 ])
 .at_least(1);
 
+pub(super) static ACTIVE: Schema = Schema::closed(&[switch("active", "Whether it is enabled").required()]);
+
+pub(super) static B2B_INTEGRATION: Schema = Schema::open(&[
+    texts("sso_profiles", &NON_EMPTY, "The profiles of single sign-on"),
+    Field::new("integration_type", NON_EMPTY, "The type of the integration"),
+]);
+
 pub(super) static EXPRESS_CONFIGURATION: Schema = Schema::closed(&[
     Field::new("initiate_login_uri_template", TEMPLATE, "The URI users should bookmark to log in").required(),
     Field::new(

@@ -1,6 +1,6 @@
 -- Changes a client. The settings that are objects merge at their first level, as `client_metadata` does; the others are
 -- replaced. The row that is returned has the state before the change, and nulls where a condition fails: the
--- precondition, the limit of metadata keys, or the existence of a named credential.
+-- precondition, the limit of metadata keys, or the existence of a named credential or API.
 -- The client is locked before the credentials, as by client_credentials.delete; their lock keeps them until the commit.
 -- An object that the client does not have is created from its default, even by an empty object.
 -- `addons` and `encryption_key` can hold a secret under any key, so the journal masks their values.
@@ -19,6 +19,7 @@
 -- $13 replaces_secrets boolean: whether $14 replaces the stored secrets; the transaction has read them under its lock
 -- $14 secrets bytea: the secrets among the new settings, sealed; null without any
 -- $15 changed_secrets text[]: settings with a changed secret, which their masked values may not show
+-- $16 policy_audiences text[]: the identifiers of the APIs that the settings name
 with before as (
     select c.*
       from clients c
@@ -39,6 +40,10 @@ with before as (
            etag(b.version, b.created_at) as etag,
            $7::text[] is null or etag(b.version, b.created_at) = any($7) as matches,
            (select count(*) from named_credential) = cardinality($9::text[]) as has_credentials,
+           not exists (select from unnest($16::text[]) as named(identifier)
+                        where not exists (select from resource_servers s
+                                           where s.tenant_id = $1
+                                             and s.identifier = named.identifier)) as has_apis,
            case when $5::jsonb is null then 0
                 else (select count(*) from jsonb_object_keys(m.client_metadata)) end as metadata_keys
       from before b
@@ -66,6 +71,7 @@ with before as (
        and c.client_id = b.client_id
        and b.matches
        and b.has_credentials
+       and b.has_apis
        and b.metadata_keys <= $8
  returning c.*,
            b.settings as old_settings,
@@ -91,6 +97,7 @@ with before as (
 select b.etag as old_etag,
        b.matches,
        b.has_credentials,
+       b.has_apis,
        b.metadata_keys,
        c.client_id,
        c.settings,

@@ -17,5 +17,9 @@ with created as (
            ($5::journal_author).*
       from created c
 )
-select (c.settings || jsonb_build_object('id', c.organization_id, 'name', c.name))::text as document
+select (
+           '{"is_app_entitlement_active": false, "third_party_client_access": "block"}'::jsonb
+           || c.settings
+           || jsonb_build_object('id', c.organization_id, 'name', c.name)
+       )::text as document
   from created c

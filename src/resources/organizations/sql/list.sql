@@ -9,7 +9,11 @@ select case when $5::boolean then (select count(*)
                                      from organizations n
                                     where n.tenant_id = $1) end as total,
        o.organization_id,
-       (o.settings || jsonb_build_object('id', o.organization_id, 'name', o.name))::text as document
+       (
+           '{"is_app_entitlement_active": false, "third_party_client_access": "block"}'::jsonb
+           || o.settings
+           || jsonb_build_object('id', o.organization_id, 'name', o.name)
+       )::text as document
   from (values (1)) as one
   left join lateral (
            select m.*

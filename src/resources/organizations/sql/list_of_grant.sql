@@ -11,7 +11,11 @@ select case when $6::boolean then (select count(*)
                                     where n.tenant_id = $1
                                       and n.grant_id = $2) end as total,
        o.organization_id,
-       (o.settings || jsonb_build_object('id', o.organization_id, 'name', o.name))::text as document
+       (
+           '{"is_app_entitlement_active": false, "third_party_client_access": "block"}'::jsonb
+           || o.settings
+           || jsonb_build_object('id', o.organization_id, 'name', o.name)
+       )::text as document
   from client_grants g
   left join lateral (
            select m.*

@@ -36,5 +36,9 @@ with before as (
       from updated u
      where (u.old_name, u.old_settings) is distinct from (u.name, u.settings)
 )
-select (u.settings || jsonb_build_object('id', u.organization_id, 'name', u.name))::text as document
+select (
+           '{"is_app_entitlement_active": false, "third_party_client_access": "block"}'::jsonb
+           || u.settings
+           || jsonb_build_object('id', u.organization_id, 'name', u.name)
+       )::text as document
   from updated u

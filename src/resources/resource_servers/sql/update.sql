@@ -1,5 +1,6 @@
 -- Changes an API. A trigger keeps its scopes as rows of `permissions`. The journal records only what differs.
--- The key that tokens are encrypted with (`pem`) is never answered.
+-- The key that tokens are encrypted with (`pem`) is never answered, so settings without it that are otherwise the
+-- present ones keep it.
 -- $1 tenant_id text
 -- $2 resource_server_id text
 -- $3 set_settings jsonb: settings to replace
@@ -15,7 +16,9 @@ with before as (
        for update
 ), changed as (
     update resource_servers s
-       set settings = (b.settings || $3) - $4::text[],
+       set settings = (b.settings || case when $3 -> 'token_encryption' = b.settings -> 'token_encryption' #- '{encryption_key,pem}'
+                                          then $3 - 'token_encryption'
+                                          else $3 end) - $4::text[],
            signing_secret = case when $5 then $6 else coalesce(b.signing_secret, $6) end,
            updated_at = now()
       from before b
@@ -40,5 +43,12 @@ with before as (
 select s.resource_server_id,
        s.identifier,
        s.settings #- '{token_encryption,encryption_key,pem}' as settings,
-       s.signing_secret
+       s.signing_secret,
+       (select c.client_id
+          from clients c
+         where c.tenant_id = $1
+           and c.settings ? 'resource_server_identifier'
+           and c.settings ->> 'resource_server_identifier' = s.identifier
+         order by c.client_id
+         limit 1) as client_id
   from changed s

@@ -4,18 +4,22 @@
 -- $2 role_id text
 -- $3 name text
 -- $4 description text: or null
--- $5 author text: a journal_author
+-- $5 type text
+-- $6 owner_id text: the organization of a role of type organization; null otherwise
+-- $7 author text: a journal_author
 with tenant as (
     select tenant_id
       from tenants
      where tenant_id = $1
        for no key update
 ), created as (
-    insert into roles (tenant_id, role_id, name, description)
+    insert into roles (tenant_id, role_id, name, description, type, owner_id)
     select tenant_id,
            $2,
            $3,
-           $4
+           $4,
+           $5,
+           $6
       from tenant
  returning *
 ), journal_entry as (
@@ -23,9 +27,17 @@ with tenant as (
     select tenant_id,
            'role.created',
            role_id,
-           journal_changes(null, jsonb_strip_nulls(jsonb_build_object('name', name, 'description', description))),
-           ($5::journal_author).*
+           journal_changes(null, jsonb_strip_nulls(jsonb_build_object(
+               'name', name, 'description', description, 'type', nullif(type, 'tenant'), 'owner_id', owner_id
+           ))),
+           ($7::journal_author).*
       from created
 )
-select json_strip_nulls(json_build_object('id', role_id, 'name', name, 'description', description))::text as document
+select json_strip_nulls(json_build_object(
+           'id', role_id,
+           'name', name,
+           'description', description,
+           'type', type,
+           'owner_id', owner_id
+       ))::text as document
   from created

@@ -12,6 +12,8 @@ insert into journal (tenant_id, kind, subject, changes, actor, client_id, reques
 select tenant_id,
        'role.deleted',
        role_id,
-       journal_changes(jsonb_strip_nulls(jsonb_build_object('name', name, 'description', description)), null),
+       journal_changes(jsonb_strip_nulls(jsonb_build_object(
+           'name', name, 'description', description, 'type', nullif(type, 'tenant'), 'owner_id', owner_id
+       )), null),
        ($3::journal_author).*
   from deleted

@@ -6,13 +6,21 @@
 with matching as (
     select role_id,
            name,
-           description
+           description,
+           type,
+           owner_id
       from roles
      where tenant_id = $1
        and ($2::text is null or position(lower($2) in lower(name)) > 0)
 )
 select array(
-           select json_strip_nulls(json_build_object('id', role_id, 'name', name, 'description', description))::text
+           select json_strip_nulls(json_build_object(
+               'id', role_id,
+               'name', name,
+               'description', coalesce(description, ''),
+               'type', type,
+               'owner_id', owner_id
+           ))::text
              from matching
             order by name
             limit $3

@@ -7,7 +7,9 @@ select array(
            select json_strip_nulls(json_build_object(
                       'id', r.role_id,
                       'name', r.name,
-                      'description', r.description
+                      'description', coalesce(r.description, ''),
+                      'type', r.type,
+                      'owner_id', r.owner_id
                   ))::text
              from role_members m
              join roles r

@@ -34,5 +34,11 @@ with before as (
       from changed
      where (name, description) is distinct from (old_name, old_description)
 )
-select json_strip_nulls(json_build_object('id', role_id, 'name', name, 'description', description))::text as document
+select json_strip_nulls(json_build_object(
+           'id', role_id,
+           'name', name,
+           'description', coalesce(description, ''),
+           'type', type,
+           'owner_id', owner_id
+       ))::text as document
   from changed
