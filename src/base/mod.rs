@@ -1,10 +1,14 @@
 //! The lowest layer: ids, strict JSON, schemas, errors, secrets, limits. It imports no other layer.
 
+pub mod bodies;
+pub mod encoding;
 pub mod error;
 pub mod fields;
+pub mod html;
 pub mod identifiers;
 pub mod ids;
 pub mod json;
+pub mod liveness;
 pub mod load;
 pub mod metadata;
 pub mod page;
@@ -13,5 +17,6 @@ pub mod patch;
 pub mod rate_limits;
 pub mod schema;
 pub mod timestamp;
+pub mod unread;
 pub mod vault;
 pub mod worker;
