@@ -143,6 +143,7 @@ impl Dev {
             https: Some((self.https, local.config()?)),
             workers: settings.server.workers,
             shutdown_timeout: settings.server.shutdown_timeout,
+            write_timeout: settings.server.write_timeout,
         };
         let running = server::start(Arc::clone(&app), sockets)?;
         let client = tenant::provisioner(&app, "dev").management_client(&chosen.name).await?;

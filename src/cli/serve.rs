@@ -78,6 +78,7 @@ impl Serve {
             https,
             workers: server.workers,
             shutdown_timeout: server.shutdown_timeout,
+            write_timeout: server.write_timeout,
         };
         let running = server::start(std::sync::Arc::clone(&app), sockets)?;
         let shown = |address: Option<SocketAddr>| address.map(tracing::field::display);

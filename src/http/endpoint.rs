@@ -18,7 +18,16 @@ pub struct Endpoint {
     pub scopes: Option<&'static [&'static str]>,
     /// Whether the handler takes a body.
     pub takes_body: bool,
+    /// Whether people open it in a browser: then its errors are pages too.
+    pub is_page: bool,
     pub route: Route,
+}
+
+impl Endpoint {
+    /// Marks a page.
+    pub fn page(self) -> Self {
+        Self { is_page: true, ..self }
+    }
 }
 
 /// Properties of a route from its handler's arguments.
@@ -97,6 +106,7 @@ where
         path,
         scopes: Args::SCOPES,
         takes_body: Args::TAKES_BODY,
+        is_page: false,
         route: route(&method).to(handler),
         method,
     }
@@ -117,6 +127,7 @@ pub fn read_only(
         path,
         scopes: Some(scopes),
         takes_body: false,
+        is_page: false,
         route: route(&Method::GET).to(handler),
     }
 }
