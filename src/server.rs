@@ -231,8 +231,8 @@ pub fn start(app: Arc<App>, sockets: Sockets) -> anyhow::Result<Running> {
     Ok(Running { handle: server.handle(), server, http, https })
 }
 
-/// The HTTP service of a server thread. Requests learn the connection from `conn_data`, since
-/// actix can describe its own sockets only.
+/// The HTTP service of a server thread. Requests find their [`Peer`](crate::http::connection::Peer) in
+/// `conn_data`, since actix describes its own sockets only.
 fn service<S: Transport + 'static>(
     app: web::Data<App>,
     stopping: GracefulShutdownSignal,

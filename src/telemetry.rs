@@ -25,7 +25,7 @@ pub fn init(format: Option<LogFormat>, filter: &str) -> anyhow::Result<()> {
         .ok()
         .filter(|filter| !filter.is_empty())
         .unwrap_or_else(|| filter.to_owned());
-    // actix logs an ERROR for each request that is not valid HTTP, which anybody can send. Its response has a line.
+    // actix logs an ERROR for each request that is not valid HTTP, which any client can send. Its response has a line.
     let filter = if filter.contains(DISPATCHER) { filter } else { format!("{filter},{DISPATCHER}=off") };
     let filter = EnvFilter::try_new(&filter).with_context(|| format!("invalid log filter {filter:?}"))?;
     let terminal = stderr().is_terminal();

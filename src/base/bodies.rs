@@ -56,9 +56,9 @@ impl Bodies {
         &self.0.limits
     }
 
-    /// An empty reservation for a body from an address.
-    pub fn reservation(&self, address: String) -> Reservation {
-        Reservation { bodies: self.clone(), address, bytes: 0 }
+    /// The empty reservation of a body.
+    pub fn reservation(&self) -> Reservation {
+        Reservation { bodies: self.clone(), address: None, taken: 0, reserved: 0 }
     }
 
     /// The bytes of all bodies.
@@ -71,30 +71,32 @@ impl Bodies {
     }
 }
 
-/// The reserved bytes of a body; released when it is dropped.
+/// The memory of a body; released when it is dropped.
 #[derive(Debug)]
 pub struct Reservation {
     bodies: Bodies,
-    address: String,
-    bytes: usize,
+    /// `None` while nothing is reserved.
+    address: Option<String>,
+    taken: usize,
+    /// The taken bytes beyond [`UNCOUNTED`].
+    reserved: usize,
 }
 
 impl Reservation {
-    pub fn is_empty(&self) -> bool {
-        self.bytes == 0
-    }
-
-    /// Reserves more bytes.
+    /// Takes more bytes. `address` is the key of [`super::rate_limits::caller`].
     ///
     /// # Errors
     /// 429 above the maximum of the address, 503 above that of all bodies.
-    pub fn grow(&mut self, bytes: usize) -> Result<(), Error> {
+    pub fn take(&mut self, bytes: usize, address: impl FnOnce() -> String) -> Result<(), Error> {
+        self.taken += bytes;
+        let bytes = self.taken.saturating_sub(UNCOUNTED) - self.reserved;
         if bytes == 0 {
             return Ok(());
         }
         let limits = self.bodies.0.limits;
         let mut reserved = self.bodies.lock();
-        let of_address = reserved.addresses.get(&self.address).copied().unwrap_or_default() + bytes;
+        let address = self.address.get_or_insert_with(address);
+        let of_address = reserved.addresses.get(address).copied().unwrap_or_default() + bytes;
         if of_address > limits.memory_per_address {
             return Err(codes::TOO_MANY_REQUESTS.with_message(
                 "The requests from this address have too many bytes in their bodies at the moment. Please try again.",
@@ -104,23 +106,26 @@ impl Reservation {
             return Err(codes::OVERLOADED.into());
         }
         reserved.bytes += bytes;
-        reserved.addresses.insert(self.address.clone(), of_address);
-        self.bytes += bytes;
+        reserved.addresses.insert(address.clone(), of_address);
+        self.reserved += bytes;
         Ok(())
+    }
+
+    /// Whether nothing is reserved.
+    pub fn is_empty(&self) -> bool {
+        self.reserved == 0
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        if self.bytes == 0 {
-            return;
-        }
+        let Some(address) = self.address.as_ref().filter(|_| self.reserved > 0) else { return };
         let mut reserved = self.bodies.lock();
-        reserved.bytes -= self.bytes;
-        if let Some(of_address) = reserved.addresses.get_mut(&self.address) {
-            *of_address -= self.bytes;
+        reserved.bytes -= self.reserved;
+        if let Some(of_address) = reserved.addresses.get_mut(address) {
+            *of_address -= self.reserved;
             if *of_address == 0 {
-                reserved.addresses.remove(&self.address);
+                reserved.addresses.remove(address);
             }
         }
     }
@@ -165,17 +170,23 @@ mod tests {
     #[test]
     fn reservations_are_bounded_over_all_and_per_address() {
         let bodies = Bodies::new(LIMITS);
-        let (mut a, mut b) = (bodies.reservation("a".into()), bodies.reservation("b".into()));
-        a.grow(400).unwrap();
-        a.grow(200).unwrap();
-        assert_eq!(a.grow(1).unwrap_err().kind, codes::TOO_MANY_REQUESTS);
-        let mut other = bodies.reservation("a".into());
-        assert_eq!(other.grow(1).unwrap_err().kind, codes::TOO_MANY_REQUESTS);
-        b.grow(400).unwrap();
-        assert_eq!(b.grow(1).unwrap_err().kind, codes::OVERLOADED);
+        let take = |reservation: &mut Reservation, bytes, address: &str| {
+            reservation.take(bytes, || address.to_owned()).map_err(|error| error.kind)
+        };
+        let (mut a, mut b) = (bodies.reservation(), bodies.reservation());
+        assert_eq!(
+            (take(&mut a, UNCOUNTED, "a"), bodies.reserved()),
+            (Ok(()), 0),
+            "a small body is not counted"
+        );
+        assert_eq!((take(&mut a, 400, "a"), take(&mut a, 200, "a")), (Ok(()), Ok(())));
+        let mut other = bodies.reservation();
+        assert_eq!(take(&mut other, UNCOUNTED + 1, "a"), Err(codes::TOO_MANY_REQUESTS));
+        assert_eq!(take(&mut a, 1, "a"), Err(codes::TOO_MANY_REQUESTS));
+        assert_eq!(take(&mut b, UNCOUNTED + 400, "b"), Ok(()));
+        assert_eq!((take(&mut b, 1, "b"), bodies.reserved()), (Err(codes::OVERLOADED), 1000));
         drop(a);
-        b.grow(200).unwrap();
-        other.grow(400).unwrap();
+        assert_eq!(take(&mut bodies.reservation(), UNCOUNTED + 600, "a"), Ok(()));
         drop((b, other));
         let reserved = bodies.lock();
         assert_eq!((reserved.bytes, reserved.addresses.len()), (0, 0), "all bytes are released");

@@ -156,7 +156,8 @@ mod tests {
 
     #[test]
     fn encoded_bodies_decode_to_themselves_up_to_the_limit() {
-        let body: Vec<u8> = (0..100_000_u32).flat_map(|n| n.to_string().into_bytes()).collect();
+        let body: Vec<u8> =
+            (0..20_000_u32).flat_map(|n| format!("{{\"number\":{n}}},").into_bytes()).collect();
         for encoding in ALL {
             assert_eq!(Encoding::parse(encoding.name()), Some(encoding));
             assert_eq!(encoding.decode(&encoding.encode(b"").unwrap(), 0, free).unwrap(), b"");

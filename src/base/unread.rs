@@ -133,6 +133,7 @@ mod tests {
         let large = unread.hold(1000, &closers[3]);
         assert_eq!(closed(), [true, true, true, false], "a single response may be larger than the limit");
         drop((first, second, third, large));
-        assert_eq!((unread.lock().bytes, unread.lock().waiting.len()), (0, 0));
+        let responses = unread.lock();
+        assert_eq!((responses.bytes, responses.waiting.len()), (0, 0));
     }
 }

@@ -88,7 +88,7 @@ impl Progress {
         moment.fetch_max(u64::try_from(micros).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// Whether requests are refused for want of a connection although none has ended a statement for `limit`.
+    /// Whether requests are refused because no connection is free, although none has ended a statement for `limit`.
     fn is_stuck(&self, limit: Duration, now: Instant) -> bool {
         let at = |moment: &AtomicU64| self.origin + Duration::from_micros(moment.load(Ordering::Relaxed));
         let (ended, refused) = (at(&self.ended), at(&self.refused));
@@ -288,13 +288,13 @@ mod tests {
         let progress = Progress::new();
         let at = |seconds| progress.origin + Duration::from_secs(seconds);
         let is_stuck = |seconds| progress.is_stuck(Duration::from_secs(60), at(seconds));
-        assert!(!is_stuck(1000), "an idle pool refuses nobody");
+        assert!(!is_stuck(1000), "an idle pool refuses no request");
         progress.note(&progress.ended, at(1000));
         progress.note(&progress.refused, at(1010));
         assert!(!is_stuck(1020), "a statement ended lately");
         progress.note(&progress.refused, at(1065));
         assert!(is_stuck(1066));
-        assert!(!is_stuck(1200), "nobody was refused lately");
+        assert!(!is_stuck(1200), "no request was refused lately");
         progress.note(&progress.refused, at(1200));
         progress.note(&progress.ended, at(1201));
         assert!(!is_stuck(1202), "a statement that fails ends too");

@@ -107,12 +107,11 @@ impl Body {
     /// Reads and decodes the body. The request holds its memory until it is answered.
     async fn bytes(&mut self) -> Result<Bytes, Error> {
         let encoding = self.encoding()?;
-        let address = ip(&self.request, self.app.trust_forwarded_for).unwrap_or_default();
-        let mut memory = self.app.bodies.reservation(rate_limits::caller(&address));
+        let mut memory = self.app.bodies.reservation();
         let mut bytes = Bytes::from(self.receive(&mut memory).await?);
         if let Some(encoding) = encoding {
             let limit = self.app.bodies.limits().body;
-            let decoded = encoding.decode(&bytes, limit, |bytes| memory.grow(bytes));
+            let decoded = encoding.decode(&bytes, limit, |bytes| self.take(&mut memory, bytes));
             bytes = decoded.map(Bytes::from).map_err(|failure| match failure {
                 Failure::Corrupt => codes::INVALID_BODY.with_message(format!(
                     "The body is not valid {}, as Content-Encoding says.",
@@ -128,13 +127,18 @@ impl Body {
         Ok(bytes)
     }
 
+    fn take(&self, memory: &mut Reservation, bytes: usize) -> Result<(), Error> {
+        let address = || ip(&self.request, self.app.trust_forwarded_for).unwrap_or_default();
+        memory.take(bytes, || rate_limits::caller(&address()))
+    }
+
     async fn receive(&mut self, memory: &mut Reservation) -> Result<Vec<u8>, Error> {
         let limits = *self.app.bodies.limits();
         let length: Option<usize> = self.header(&CONTENT_LENGTH).and_then(|length| length.parse().ok());
         if length.is_some_and(|length| length > limits.body) {
             return Err(too_large(limits.body));
         }
-        let mut bytes = Vec::with_capacity(length.unwrap_or(0).min(UNCOUNTED));
+        let mut bytes = Vec::new();
         let _uncounted = self.app.load.uncount();
         let mut pace = Pace::new(&limits, Instant::now());
         while let Some(chunk) =
@@ -149,8 +153,7 @@ impl Body {
                 // Grows by what arrived, not by what the client announces.
                 let limit = length.unwrap_or(limits.body);
                 let capacity = (2 * bytes.capacity()).max(UNCOUNTED).min(limit).max(size);
-                let counted = |capacity: usize| capacity.saturating_sub(UNCOUNTED);
-                memory.grow(counted(capacity) - counted(bytes.capacity()))?;
+                self.take(memory, capacity - bytes.capacity())?;
                 bytes.reserve_exact(capacity - bytes.len());
             }
             bytes.extend_from_slice(&chunk);

@@ -59,7 +59,7 @@ impl Transport for TlsStream<TcpStream> {
     }
 }
 
-/// What the requests of a connection know of it, and tell it.
+/// The state that a connection shares with its requests.
 #[derive(Debug)]
 pub struct Peer {
     /// The address that the client connected to.
