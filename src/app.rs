@@ -5,11 +5,14 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 use crate::auth::{Claims, Tokens};
-use crate::base::error::{Result, codes};
+use crate::base::bodies::Bodies;
+use crate::base::error::{Error, Result, codes};
 use crate::base::ids::UserId;
+use crate::base::liveness::Liveness;
 use crate::base::load::Load;
 use crate::base::passwords::Hasher;
 use crate::base::rate_limits::Buckets;
+use crate::base::unread::Unread;
 use crate::base::vault::Vault;
 use crate::db::Db;
 use crate::journal::Author;
@@ -27,10 +30,27 @@ pub struct App {
     pub hasher: Hasher,
     /// Limits the concurrent requests.
     pub load: Load,
-    /// The maximum size of a body, in bytes.
-    pub body_limit: usize,
+    /// Limits the bodies of requests.
+    pub bodies: Bodies,
+    /// Limits the responses that clients do not read.
+    pub unread: Unread,
+    /// The threads and runtimes that run.
+    pub liveness: Liveness,
     /// Whether a caller's address is taken from `X-Forwarded-For`. Only safe behind a proxy that sets it.
     pub trust_forwarded_for: bool,
+}
+
+impl App {
+    /// Checks that the instance can still work.
+    ///
+    /// # Errors
+    /// 503 for a state that only a restart cures. A database that cannot be reached is none.
+    pub fn ensure_live(&self) -> Result<()> {
+        match self.liveness.silent().or_else(|| self.db.stuck()) {
+            None => Ok(()),
+            Some(cause) => Err(Error { cause: Some(cause), ..codes::STUCK.into() }),
+        }
+    }
 }
 
 /// The tenant, caller and time of a request: the first argument of every service function.

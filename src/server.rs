@@ -1,24 +1,36 @@
 //! The assembled application: the registration tables, the middleware of every request, and the sockets.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_http::error::DispatchError;
+use actix_http::{HttpService, Protocol};
+use actix_server::{GracefulShutdownSignal, ServerBuilder};
+use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_tls::accept::TlsError;
+use actix_tls::accept::rustls_0_23::{Acceptor, TlsStream};
+use actix_web::dev::{AppConfig, Server, ServerHandle};
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::middleware::from_fn;
-use actix_web::{App as ActixApp, FromRequest, HttpRequest, HttpResponse, HttpServer, ResponseError, web};
+use actix_web::{App as ActixApp, FromRequest, HttpRequest, HttpResponse, ResponseError, web};
 use anyhow::Context;
 use serde_json::json;
+use socket2::{Domain, Protocol as TransportProtocol, Socket, Type};
+use tokio::net::TcpStream;
 
 use crate::app::App;
 use crate::base::error::{Error, codes};
 use crate::db::batch::RegisteredBatch as _;
 use crate::db::{Registration, Statement};
+use crate::http::connection::{Connection, SEND_BUFFER, TimeLimits, Transport};
 use crate::http::endpoint::endpoint;
+use crate::http::html::Pages;
 use crate::http::render::json_value;
-use crate::http::{Endpoint, Visitor, cors, load, log};
+use crate::http::{Endpoint, Visitor, cors, load, log, respond};
 use crate::resources::users;
 
 /// The routes of all resources.
@@ -96,8 +108,9 @@ pub fn statements() -> Vec<&'static Statement> {
 }
 
 fn health() -> Vec<Endpoint> {
-    async fn live() -> HttpResponse {
-        json_value(200, &json!({ "status": "live" }))
+    async fn live(app: web::Data<App>) -> Result<HttpResponse, Error> {
+        app.ensure_live()?;
+        Ok(json_value(200, &json!({ "status": "live" })))
     }
     async fn ready(app: web::Data<App>) -> Result<HttpResponse, Error> {
         app.db.ready().await?;
@@ -156,6 +169,8 @@ pub struct Sockets {
     pub header_timeout: Duration,
     /// The time that open requests have to finish when the server stops.
     pub shutdown_timeout: Duration,
+    /// How long a client may take no bytes of a response.
+    pub write_timeout: Duration,
 }
 
 /// A listening server.
@@ -170,24 +185,24 @@ pub struct Running {
     pub https: Option<SocketAddr>,
 }
 
+/// The window of an HTTP/2 stream and of a connection: what a client can send before the request is accepted.
+/// The buffer of HTTP/1 is as large.
+const HTTP2_WINDOW: u32 = 64 * 1024;
+const HTTP2_CONNECTION_WINDOW: u32 = 256 * 1024;
+
+/// How long a connection is read after a response to a request whose body was rejected: closing a socket with unread
+/// bytes resets it, and the client would lose the response.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// Starts to listen. The caller handles signals.
 pub fn start(app: Arc<App>, sockets: Sockets) -> anyhow::Result<Running> {
+    // The runtime of the caller also runs batches.
+    tokio::spawn(app.liveness.add("the main runtime").run());
     let data = web::Data::from(app);
-    let mut server = HttpServer::new(move || {
-        // The last middleware is the outermost one.
-        ActixApp::new()
-            .app_data(data.clone())
-            .wrap(from_fn(load::limit))
-            .wrap(from_fn(log::line))
-            .configure(routes)
-    })
-    .disable_signals()
-    .tcp_nodelay(true)
-    .keep_alive(sockets.keep_alive)
-    .client_request_timeout(sockets.header_timeout)
-    .shutdown_timeout(sockets.shutdown_timeout.as_secs());
+    let mut builder =
+        ServerBuilder::new().disable_signals().shutdown_timeout(sockets.shutdown_timeout.as_secs());
     if let Some(workers) = sockets.workers {
-        server = server.workers(workers);
+        builder = builder.workers(workers);
     }
     let failed = |address: SocketAddr| {
         format!(
@@ -195,14 +210,98 @@ pub fn start(app: Arc<App>, sockets: Sockets) -> anyhow::Result<Running> {
         )
     };
     let (mut http, mut https) = (None, None);
+    let limits = TimeLimits { head: sockets.header_timeout, write: sockets.write_timeout };
+    let keep_alive = sockets.keep_alive;
     if let Some(address) = sockets.http {
-        server = server.bind(address).with_context(|| failed(address))?;
-        http = server.addrs().last().copied();
+        let listener = listen(address).with_context(|| failed(address))?;
+        http = Some(listener.local_addr()?);
+        let (data, stopping) = (data.clone(), builder.graceful_shutdown_signal());
+        builder = builder.listen("http", listener, move || {
+            fn_service(move |stream: TcpStream| async move {
+                let address = stream.peer_addr().ok();
+                let connection = Connection::new(stream, false, false, limits);
+                Ok::<_, DispatchError>((connection, Protocol::Http1, address))
+            })
+            .and_then(service(data.clone(), stopping.clone(), limits, keep_alive))
+        })?;
     }
-    if let Some((address, tls)) = sockets.https {
-        server = server.bind_rustls_0_23(address, tls).with_context(|| failed(address))?;
-        https = server.addrs().last().copied();
+    if let Some((address, mut tls)) = sockets.https {
+        let listener = listen(address).with_context(|| failed(address))?;
+        https = Some(listener.local_addr()?);
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let (data, stopping) = (data.clone(), builder.graceful_shutdown_signal());
+        builder = builder.listen("https", listener, move || {
+            let acceptor = Acceptor::new(tls.clone());
+            let accepted = ServiceFactoryExt::<TcpStream>::map_err(
+                acceptor,
+                TlsError::into_service_error::<DispatchError>,
+            );
+            let connected = accepted.and_then(fn_service(move |stream: TlsStream<TcpStream>| async move {
+                let is_http2 = stream.get_ref().1.alpn_protocol() == Some(&b"h2"[..]);
+                let protocol = if is_http2 { Protocol::Http2 } else { Protocol::Http1 };
+                let address = stream.tcp().peer_addr().ok();
+                let connection = Connection::new(stream, true, is_http2, limits);
+                Ok::<_, TlsError<io::Error, DispatchError>>((connection, protocol, address))
+            }));
+            connected.and_then(
+                service(data.clone(), stopping.clone(), limits, keep_alive).map_err(TlsError::Service),
+            )
+        })?;
     }
-    let server = server.run();
+    let server = builder.run();
     Ok(Running { handle: server.handle(), server, http, https })
+}
+
+/// The HTTP service of a server thread. Requests find their [`Peer`](crate::http::connection::Peer) in
+/// `conn_data`, since actix describes its own sockets only.
+fn service<S: Transport + 'static>(
+    app: web::Data<App>,
+    stopping: GracefulShutdownSignal,
+    limits: TimeLimits,
+    keep_alive: Duration,
+) -> impl ServiceFactory<
+    (Connection<S>, Protocol, Option<SocketAddr>),
+    Config = (),
+    Response = (),
+    Error = DispatchError,
+    InitError = (),
+> {
+    actix_web::rt::spawn(app.liveness.add("a server thread").run());
+    let pages =
+        endpoints().iter().filter(|endpoint| endpoint.is_page).map(|endpoint| endpoint.path).collect();
+    // The last middleware is the outermost one.
+    let application = ActixApp::new()
+        .app_data(app)
+        .app_data(Pages(pages))
+        .wrap(from_fn(load::limit))
+        .wrap(from_fn(respond::finish))
+        .wrap(from_fn(log::line))
+        .configure(routes)
+        .into_factory()
+        .map_err(|error: actix_web::Error| error.error_response());
+    HttpService::build()
+        .keep_alive(keep_alive)
+        .client_request_timeout(limits.head)
+        .client_disconnect_timeout(LINGER)
+        .graceful_shutdown_signal(move || {
+            let stopping = stopping.clone();
+            async move { stopping.notified().await }
+        })
+        .h2_initial_window_size(HTTP2_WINDOW)
+        .h2_initial_connection_window_size(HTTP2_CONNECTION_WINDOW)
+        .on_connect_ext(|connection: &Connection<S>, data| {
+            data.insert(Rc::clone(connection.peer()));
+        })
+        .finish(map_config(application, |()| AppConfig::default()))
+}
+
+/// A listening socket; its connections inherit the options.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(TransportProtocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_tcp_nodelay(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind(&address.into())?;
+    socket.listen(1024)?;
+    Ok(socket.into())
 }

@@ -236,6 +236,34 @@ async fn pipelined_requests_are_answered_in_order() {
     assert!(answers.find("\"ready\"") < answers.find("\"live\""));
 }
 
+#[test]
+fn requests_that_are_not_http_log_no_error() {
+    let mut command =
+        roster(&["dev", "--ephemeral", "--json", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0"]);
+    command.args(["--log-format", "json"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let mut log = child.stderr.take().unwrap();
+    let dev = Running { child, ready: serde_json::from_str(&line).unwrap() };
+    let large = format!("GET / HTTP/1.1\r\na: {}", "x".repeat(200_000));
+    for address in [dev.ready("url"), dev.ready("https_url")] {
+        let address = address.split("//").nth(1).unwrap();
+        for request in ["nonsense\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", &large] {
+            let mut connection = TcpStream::connect(address).unwrap();
+            // Roster closes the connection before it has read everything.
+            let _ = connection.write_all(request.as_bytes());
+            let _ = connection.read_to_end(&mut Vec::new());
+        }
+    }
+    dev.signal(Signal::SIGTERM);
+    let mut text = String::new();
+    log.read_to_string(&mut text).unwrap();
+    let of_status = |status: u16| text.matches(&format!("\"status\":{status},")).count();
+    assert_eq!((of_status(400), of_status(431)), (2, 1), "{text}");
+    assert!(!text.contains("\"ERROR\"") && !text.contains("\"WARN\""), "{text}");
+}
+
 #[tokio::test]
 async fn search_over_the_time_limit_is_503_and_the_next_works() {
     use sqlx::Connection;

@@ -274,7 +274,7 @@ fn duplicate_keys_are_reported_with_all_other_mistakes() {
     default.toml:3: workers: found a duplicate key, expected each key once: remove one of the two, or merge the two tables
     default.toml:4: server.http: found "here", expected an IP address with a port such as 127.0.0.1:8080, or false
     default.toml:7: server: found a duplicate key, expected each key once: remove one of the two, or merge the two tables
-    default.toml:8: server.htpp: found an unknown key, expected one of http, https, tls_certificate, tls_private_key, workers, keep_alive, header_timeout, shutdown_timeout, body_limit, trust_forwarded_for; did you mean http?
+    default.toml:8: server.htpp: found an unknown key, expected one of http, https, tls_certificate, tls_private_key, workers, keep_alive, header_timeout, shutdown_timeout, body_limit, body_memory, body_memory_per_address, body_min_rate, body_timeout, write_timeout, unread_memory, trust_forwarded_for; did you mean http?
     default.toml:9: log: found a duplicate key, expected each key once: remove one of the two, or merge the two tables
     default.toml:10: filter: found a duplicate key, expected each key once: remove one of the two, or merge the two tables
     ROSTER__LOG__FORMAT: log.format: found "xml", expected one of text, json
@@ -346,7 +346,7 @@ fn unknown_variable_is_reported_with_the_name_it_resembles() {
     ROSTER__DATABSE__URL: databse: found an unknown key, expected one of database, server, secrets, log, tenants, passwords, mail; did you mean ROSTER__DATABASE__URL?
     ROSTER__DATABASE__URLS: database.urls: found an unknown key, expected one of url, password, max_connections, acquire_timeout, statement_timeout; did you mean ROSTER__DATABASE__URL?
     ROSTER__DATABASE__URL__HOST: database.url: found a value that is not shown, expected a URL that starts with postgres://
-    ROSTER__Server__Htpp: server.htpp: found an unknown key, expected one of http, https, tls_certificate, tls_private_key, workers, keep_alive, header_timeout, shutdown_timeout, body_limit, trust_forwarded_for; did you mean ROSTER__SERVER__HTTP?
+    ROSTER__Server__Htpp: server.htpp: found an unknown key, expected one of http, https, tls_certificate, tls_private_key, workers, keep_alive, header_timeout, shutdown_timeout, body_limit, body_memory, body_memory_per_address, body_min_rate, body_timeout, write_timeout, unread_memory, trust_forwarded_for; did you mean ROSTER__SERVER__HTTP?
     ROSTER__SERVER.HTTP: server.http: found an unknown key, expected one of database, server, secrets, log, tenants, passwords, mail
     ROSTER__NOTHING__LIKE__IT: nothing: found an unknown key, expected one of database, server, secrets, log, tenants, passwords, mail
     ");
@@ -532,6 +532,15 @@ fn previous_keys_are_a_list_without_repetition() {
     ROSTER__SECRETS__PREVIOUS_KEYS: secrets.previous_keys: found the key 4c8cbf5d a second time, expected each key once and not the key of secrets.key: remove the repetition
     ROSTER__SECRETS__PREVIOUS_KEYS: secrets.previous_keys: found the key c8534bec a second time, expected each key once and not the key of secrets.key: remove the repetition
     ");
+}
+
+#[test]
+fn memory_of_bodies_fits_at_least_two_bodies() {
+    let dir = Dir::with(&[("a.toml", "[server]\nbody_limit = 10_000_000\nbody_memory = 19_999_999\n")]);
+    let built_in = dir.load("x", &[]).unwrap().server.bodies();
+    assert_eq!((built_in.body, built_in.memory, built_in.memory_per_address), (1 << 20, 64 << 20, 16 << 20));
+    let refused = dir.refused(dir.load("a", &[("ROSTER__SERVER__BODY_MEMORY_PER_ADDRESS", "20000000")]));
+    assert_snapshot!(refused, @"a.toml:3: server.body_memory: found 19999999, expected at least twice server.body_limit, since an encoded body takes its size twice");
 }
 
 #[test]

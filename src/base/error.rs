@@ -31,6 +31,7 @@ pub mod codes {
 
     error_kinds! {
         INVALID_JSON = 400, None, "Invalid request payload JSON format";
+        MALFORMED_REQUEST = 400, None, "The request is not valid HTTP.";
         INVALID_BODY = 400, Some("invalid_body"), "Payload validation error.";
         INVALID_QUERY = 400, Some("invalid_query_string"), "Query validation error.";
         INVALID_URI = 400, Some("invalid_uri"), "Path validation error.";
@@ -50,11 +51,14 @@ pub mod codes {
         REQUEST_TIMEOUT = 408, None, "The request's body did not arrive in time.";
         DOCUMENT_TOO_LARGE = 400, Some("invalid_body"), "Payload validation error: 'The document would be larger than 1000000 bytes'.";
         PAYLOAD_TOO_LARGE = 413, None, "Payload content length greater than maximum allowed";
+        URI_TOO_LONG = 414, None, "The URL is too long.";
         TOO_MANY_REQUESTS = 429, Some("too_many_requests"), "Global limit has been reached";
         UNSUPPORTED_MEDIA_TYPE = 415, None, "Unsupported Media Type";
+        HEADERS_TOO_LARGE = 431, None, "The headers of the request are too large.";
         PRECONDITION_FAILED = 412, Some("precondition_failed"), "The resource was changed since the version named in If-Match. Fetch it again and repeat the change.";
         INTERNAL = 500, None, "An internal server error occurred";
         SEARCH_TIMEOUT = 503, None, "The query exceeded the timeout. Please try refining your search criteria. See https://auth0.com/docs/best-practices/search-best-practices.";
+        STUCK = 503, None, "The server does not work any more. Restart it.";
         UNAVAILABLE = 503, None, "The database cannot be reached at the moment. Please try again.";
         OVERLOADED = 503, None, "There are more requests at the moment than can be answered. Please try again.";
 

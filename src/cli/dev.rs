@@ -145,6 +145,7 @@ impl Dev {
             keep_alive: settings.server.keep_alive,
             header_timeout: settings.server.header_timeout,
             shutdown_timeout: settings.server.shutdown_timeout,
+            write_timeout: settings.server.write_timeout,
         };
         let running = server::start(Arc::clone(&app), sockets)?;
         let client = tenant::provisioner(&app, "dev").management_client(&chosen.name).await?;

@@ -108,6 +108,7 @@ impl Serve {
             keep_alive: server.keep_alive,
             header_timeout: server.header_timeout,
             shutdown_timeout: server.shutdown_timeout,
+            write_timeout: server.write_timeout,
         };
         let running = server::start(Arc::clone(&app), sockets)?;
         if let Some(file) = &self.health_file {

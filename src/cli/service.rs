@@ -10,9 +10,12 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::App;
 use crate::auth::Tokens;
+use crate::base::bodies::Bodies;
+use crate::base::liveness::Liveness;
 use crate::base::load::Load;
 use crate::base::passwords::Hasher;
 use crate::base::rate_limits::Buckets;
+use crate::base::unread::Unread;
 use crate::base::vault::Vault;
 use crate::base::worker::WorkerHandle;
 use crate::db::{Db, Options, migrate};
@@ -76,7 +79,9 @@ pub(super) fn app(
         buckets: Buckets::default(),
         hasher: Hasher::new(settings.passwords.computations()),
         load: Load::default(),
-        body_limit: settings.server.body_limit,
+        bodies: Bodies::new(settings.server.bodies()),
+        unread: Unread::new(settings.server.unread_memory),
+        liveness: Liveness::default(),
         trust_forwarded_for: settings.server.trust_forwarded_for,
     }))
 }

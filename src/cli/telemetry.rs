@@ -25,6 +25,8 @@ pub(super) fn init(format: Option<LogFormat>, filter: &str) -> anyhow::Result<()
         .ok()
         .filter(|filter| !filter.is_empty())
         .unwrap_or_else(|| filter.to_owned());
+    // actix logs an ERROR for each request that is not valid HTTP, which any client can send. Its response has a line.
+    let filter = if filter.contains(DISPATCHER) { filter } else { format!("{filter},{DISPATCHER}=off") };
     let filter = EnvFilter::try_new(&filter).with_context(|| format!("invalid log filter {filter:?}"))?;
     let terminal = stderr().is_terminal();
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(terminal);
@@ -37,6 +39,8 @@ pub(super) fn init(format: Option<LogFormat>, filter: &str) -> anyhow::Result<()
     }
     .map_err(|error| anyhow!(error).context("the log was started before"))
 }
+
+const DISPATCHER: &str = "actix_http";
 
 /// Writes the buffered lines. To be called before the process ends.
 pub(super) fn flush() {

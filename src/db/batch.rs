@@ -106,6 +106,13 @@ impl<B: Batch> Queues<B> {
 }
 
 impl<B: Batch> Component for Queues<B> {
+    fn stuck(&self, limit: Duration) -> Option<String> {
+        let mut queues = self.own.iter().chain([&self.shared]);
+        queues.any(|queue| queue.is_stuck(limit)).then(|| {
+            format!("no batch of {} has ended for {} s", std::any::type_name::<B>(), limit.as_secs())
+        })
+    }
+
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(self.drain())
     }

@@ -46,6 +46,9 @@ const EXTRA_CONNECTIONS: usize = 6;
 /// The time beyond the statement timeout of PostgreSQL until a statement fails on this side.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// The least time without progress after which a queue or a pool counts as stuck.
+const LEAST_STUCK: Duration = Duration::from_mins(1);
+
 /// Settings of sessions that run batches. Each statement gets one plan that reads every row by its key: by default
 /// PostgreSQL plans anew for every short array, and may keep a plan that scans a table, made while it was nearly empty.
 const BATCH_SETTINGS: [(&str, &str); 4] = [
@@ -187,6 +190,18 @@ impl Db {
             return Err(codes::UNAVAILABLE.with_message(reason));
         }
         Ok(())
+    }
+
+    /// What has not moved for much longer than a deadline although requests wait. A database that is down or silent
+    /// is none: statements fail at their deadlines. Only a restart cures it.
+    pub fn stuck(&self) -> Option<String> {
+        let limit = (5 * self.deadline).max(LEAST_STUCK);
+        let pool = |(pool, name): (&Pool, &str)| {
+            let seconds = limit.as_secs();
+            pool.is_stuck(limit).then(|| format!("no statement of the {name} pool has ended for {seconds} s"))
+        };
+        let mut pools = [(&self.pool, "general"), (&self.batches, "batch")].into_iter();
+        pools.find_map(pool).or_else(|| self.components.iter().find_map(|component| component.stuck(limit)))
     }
 
     /// Closes all connections after the running statements and all accepted batches.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use deadpool::Runtime;
-use deadpool::managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult};
+use deadpool::managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult, TimeoutType};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection};
 use tokio::runtime::{self, Handle};
@@ -66,6 +66,35 @@ pub(crate) struct Pool(managed::Pool<Manager>);
 struct Manager {
     options: PgConnectOptions,
     failures: Failures,
+    progress: Arc<Progress>,
+}
+
+/// When the connections of a pool last moved.
+struct Progress {
+    origin: Instant,
+    /// Microseconds since `origin`: the last end of a statement, failed or not, and the last request that found all
+    /// connections taken until its time limit; 0 if there was none.
+    ended: AtomicU64,
+    refused: AtomicU64,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self { origin: Instant::now(), ended: AtomicU64::new(0), refused: AtomicU64::new(0) }
+    }
+
+    fn note(&self, moment: &AtomicU64, now: Instant) {
+        let micros = now.saturating_duration_since(self.origin).as_micros();
+        moment.fetch_max(u64::try_from(micros).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Whether requests are refused because no connection is free, although none has ended a statement for `limit`.
+    fn is_stuck(&self, limit: Duration, now: Instant) -> bool {
+        let at = |moment: &AtomicU64| self.origin + Duration::from_micros(moment.load(Ordering::Relaxed));
+        let (ended, refused) = (at(&self.ended), at(&self.refused));
+        let since = |moment| now.saturating_duration_since(moment);
+        refused > ended && since(ended) > limit && since(refused) < limit
+    }
 }
 
 struct Pooled {
@@ -110,7 +139,9 @@ impl Pool {
     /// connection is free or established.
     pub(super) fn new(options: PgConnectOptions, size: usize, wait: Duration, failures: Failures) -> Self {
         let builder =
-            managed::Pool::builder(Manager { options, failures }).max_size(size).runtime(Runtime::Tokio1);
+            managed::Pool::builder(Manager { options, failures, progress: Arc::new(Progress::new()) })
+                .max_size(size)
+                .runtime(Runtime::Tokio1);
         let pool = builder.wait_timeout(Some(wait)).create_timeout(Some(wait)).build();
         #[expect(clippy::expect_used, reason = "fails only without the runtime that is given here")]
         Self(pool.expect("a pool with a runtime"))
@@ -122,10 +153,30 @@ impl Pool {
         let object = Box::pin(self.0.get()).await.map_err(|error| match error {
             PoolError::Backend(error) => error,
             PoolError::Closed => sqlx::Error::PoolClosed,
+            PoolError::Timeout(TimeoutType::Wait) => {
+                let progress = &self.0.manager().progress;
+                progress.note(&progress.refused, Instant::now());
+                sqlx::Error::PoolTimedOut
+            }
             _ => sqlx::Error::PoolTimedOut,
         })?;
-        let failures = self.0.manager().failures.clone();
-        Ok(Connection { object: Some(object), failures, home: Handle::current().id(), state: State::Ready })
+        let Manager { failures, progress, .. } = self.0.manager();
+        let (failures, progress) = (failures.clone(), Arc::clone(progress));
+        Ok(Connection {
+            object: Some(object),
+            failures,
+            progress,
+            home: Handle::current().id(),
+            state: State::Ready,
+        })
+    }
+
+    /// Whether all connections are taken, requests are refused, and no statement has ended for `limit`. Every
+    /// statement has a deadline, and a database that is down leaves no connection, so only a defect does that.
+    pub(crate) fn is_stuck(&self, limit: Duration) -> bool {
+        self.is_full()
+            && self.0.status().available == 0
+            && self.0.manager().progress.is_stuck(limit, Instant::now())
     }
 
     /// Can no more connections be established?
@@ -159,6 +210,7 @@ pub(crate) struct Connection {
     /// `None` after the drop.
     object: Option<Object<Manager>>,
     failures: Failures,
+    progress: Arc<Progress>,
     /// The runtime that polls its socket; any other runtime pays for waking that one.
     pub(super) home: runtime::Id,
     state: State,
@@ -183,6 +235,7 @@ impl Connection {
             Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
         };
         object.used = Instant::now();
+        self.progress.note(&self.progress.ended, object.used);
         let is_broken = result.as_ref().is_err_and(super::is_disconnect);
         self.state = if is_broken { State::Broken } else { State::Ready };
         result
@@ -223,5 +276,27 @@ impl Drop for Connection {
             }
             _ => drop(Object::take(object)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pool_is_stuck_when_requests_are_refused_and_no_statement_ends() {
+        let progress = Progress::new();
+        let at = |seconds| progress.origin + Duration::from_secs(seconds);
+        let is_stuck = |seconds| progress.is_stuck(Duration::from_secs(60), at(seconds));
+        assert!(!is_stuck(1000), "an idle pool refuses no request");
+        progress.note(&progress.ended, at(1000));
+        progress.note(&progress.refused, at(1010));
+        assert!(!is_stuck(1020), "a statement ended lately");
+        progress.note(&progress.refused, at(1065));
+        assert!(is_stuck(1066));
+        assert!(!is_stuck(1200), "no request was refused lately");
+        progress.note(&progress.refused, at(1200));
+        progress.note(&progress.ended, at(1201));
+        assert!(!is_stuck(1202), "a statement that fails ends too");
     }
 }

@@ -19,6 +19,7 @@
 //!   its requests are rejected and the queued ones run elsewhere.
 //! - A caller that goes away cancels its own request if it is still queued, and no other.
 //! - The queue is bounded ([`QUEUE_LENGTH`]); a request beyond the bound is rejected with 503 immediately.
+//! - [`Queue::is_stuck`] reports requests that no deadline ended: a lost wake-up or a blocked runtime.
 //! - [`Queue::drain`] rejects new requests and returns after all accepted ones were answered.
 
 #[cfg(test)]
@@ -128,6 +129,8 @@ struct State<E: Executor> {
     /// The tenants of recent slow batches.
     isolated: HashMap<String, Isolated>,
     is_closed: bool,
+    /// When a batch last ended, failed or not, or a request last found the queue idle.
+    progress: Instant,
 }
 
 struct Isolated {
@@ -155,6 +158,7 @@ impl<E: Executor> Queue<E> {
             slow_workers: 0,
             isolated: HashMap::new(),
             is_closed: false,
+            progress: Instant::now(),
         };
         let (runtime, worker_ended) = (Handle::current(), Notify::new());
         Self(Arc::new(Inner { executor, options, runtime, state: Mutex::new(state), worker_ended }))
@@ -183,6 +187,13 @@ impl<E: Executor> Queue<E> {
         }
     }
 
+    /// Whether requests have been waiting for `limit` during which no batch ended. A batch that fails ends too, and
+    /// every batch has a deadline, so a database that is down does not make a queue stuck.
+    pub(crate) fn is_stuck(&self, limit: Duration) -> bool {
+        let state = self.0.lock();
+        (state.queued > 0 || state.workers > 0) && state.progress.elapsed() > limit
+    }
+
     pub(crate) fn executor(&self) -> &E {
         &self.0.executor
     }
@@ -203,6 +214,9 @@ impl<E: Executor> Inner<E> {
                 && state.queued_of(E::tenant(&pending.item)) >= QUEUE_LENGTH / 2
         {
             return Err(codes::OVERLOADED.into());
+        }
+        if state.queued == 0 && state.workers == 0 {
+            state.progress = pending.queued_at;
         }
         state.queued += 1;
         if let Some(behind) = pending.key.as_ref().and_then(|key| state.keys.get_mut(key)) {
@@ -301,6 +315,7 @@ impl<E: Executor> Inner<E> {
         let mut replies = Vec::with_capacity(requests.len());
         {
             let mut state = self.lock();
+            state.progress = Instant::now();
             for (mut request, answer) in requests.into_iter().zip(answers) {
                 let answer = match (answer, &failure) {
                     (Some(answer), _) => Ok(answer),

@@ -32,6 +32,8 @@ impl Slot {
 pub(crate) trait Component: Any + Send + Sync {
     /// Rejects new requests, answers accepted ones and closes the connections.
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+    /// What has not moved for `limit` although requests wait.
+    fn stuck(&self, limit: Duration) -> Option<String>;
 }
 
 /// One line of the registration table.

@@ -2,34 +2,31 @@
 //! caller.
 
 use std::future::{Ready, ready};
-use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use actix_web::web::{self, Bytes, BytesMut};
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
+use actix_web::web::{self, Bytes};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use crate::app::App;
+use crate::base::bodies::{Pace, Reservation, UNCOUNTED};
+use crate::base::encoding::{self, Encoding, Failure};
 use crate::base::error::{Error, codes};
 use crate::base::json::{self, FromBody, Object};
-use crate::http::caller::app;
+use crate::base::rate_limits;
+use crate::http::caller::{app, ip};
 
-/// Time limit for receiving a body.
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Maximum number of lists in a form, and of members of an object in them. Names are compared one by one.
 const MAX_NAMES: usize = 50;
-/// Maximum size of the buffer before the first byte arrives, whatever `Content-Length` says.
-const INITIAL_CAPACITY: usize = 16 * 1024;
 
 /// A body that is not read yet.
 pub struct Body {
     payload: Payload,
-    content_type: Option<String>,
-    length: Option<usize>,
+    request: HttpRequest,
     app: web::Data<App>,
 }
 
@@ -38,16 +35,7 @@ impl FromRequest for Body {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-        ready(app(request).map(|app| {
-            Self {
-                payload: payload.take(),
-                content_type: text(CONTENT_TYPE)
-                    .map(|t| t.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()),
-                length: text(CONTENT_LENGTH).and_then(|n| n.parse().ok()),
-                app,
-            }
-        }))
+        ready(app(request).map(|app| Self { payload: payload.take(), request: request.clone(), app }))
     }
 }
 
@@ -56,9 +44,10 @@ impl Body {
     /// lists where names have brackets.
     ///
     /// # Errors
-    /// 415 for another content type, 413 above the size limit, 408 after the time limit.
+    /// 415 for another content type or coding, 413 above the size limit, 408 below the least speed, 429 and 503
+    /// above the limits of memory.
     pub async fn read(mut self) -> Result<Read, Error> {
-        let form = match self.content_type.as_deref() {
+        let form = match self.content_type().as_deref() {
             None | Some("application/json") => false,
             Some(other) if other.starts_with("application/") && other.ends_with("+json") => false,
             Some("application/x-www-form-urlencoded") => true,
@@ -69,7 +58,7 @@ impl Body {
             }
         };
         let bytes = self.bytes().await?;
-        Ok(Read(if form { form_as_json(&bytes)? } else { bytes.freeze() }))
+        Ok(Read(if form { form_as_json(&bytes)? } else { bytes }))
     }
 
     /// Reads the body as a JSON object and parses it.
@@ -79,7 +68,7 @@ impl Body {
 
     /// Reads the fields of a form as texts.
     pub async fn form(mut self) -> Result<Vec<(String, String)>, Error> {
-        if self.content_type.as_deref() != Some("application/x-www-form-urlencoded") {
+        if self.content_type().as_deref() != Some("application/x-www-form-urlencoded") {
             return Err(codes::UNSUPPORTED_MEDIA_TYPE.into());
         }
         let fields = form_fields(&self.bytes().await?)?;
@@ -89,29 +78,99 @@ impl Body {
         Ok(fields)
     }
 
-    async fn bytes(&mut self) -> Result<BytesMut, Error> {
-        let limit = self.app.body_limit;
-        let too_large = || {
-            codes::PAYLOAD_TOO_LARGE
-                .with_message(format!("Payload content length greater than maximum allowed: {limit}"))
+    fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.request.headers().get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The media type without parameters, in lower case.
+    fn content_type(&self) -> Option<String> {
+        let value = self.header(&CONTENT_TYPE)?;
+        Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+    }
+
+    /// The content coding; 415 for an unknown one, or more than one.
+    fn encoding(&self) -> Result<Option<Encoding>, Error> {
+        let values: Vec<&str> = self
+            .request
+            .headers()
+            .get_all(CONTENT_ENCODING)
+            .flat_map(|value| value.to_str().unwrap_or("?").split(','))
+            .map(str::trim)
+            .filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("identity"))
+            .collect();
+        let encoding = match values[..] {
+            [] => return Ok(None),
+            [name] => Encoding::parse(name),
+            _ => None,
         };
-        if self.length.is_some_and(|length| length > limit) {
-            return Err(too_large());
+        encoding.map(Some).ok_or_else(|| {
+            codes::UNSUPPORTED_MEDIA_TYPE
+                .with_message(format!("Unsupported Content-Encoding. Send one of: {}.", encoding::ACCEPTED))
+        })
+    }
+
+    /// Reads and decodes the body. The request holds its memory until it is answered.
+    async fn bytes(&mut self) -> Result<Bytes, Error> {
+        let encoding = self.encoding()?;
+        let mut memory = self.app.bodies.reservation();
+        let mut bytes = Bytes::from(self.receive(&mut memory).await?);
+        if let Some(encoding) = encoding {
+            let limit = self.app.bodies.limits().body;
+            let decoded = encoding.decode(&bytes, limit, |bytes| self.take(&mut memory, bytes));
+            bytes = decoded.map(Bytes::from).map_err(|failure| match failure {
+                Failure::Corrupt => codes::INVALID_BODY.with_message(format!(
+                    "The body is not valid {}, as Content-Encoding says.",
+                    encoding.name()
+                )),
+                Failure::TooLarge => too_large(limit),
+                Failure::Rejected(error) => error,
+            })?;
         }
-        let mut bytes = BytesMut::with_capacity(self.length.unwrap_or(0).min(INITIAL_CAPACITY));
-        let _uncounted = self.app.load.uncount();
-        let deadline = tokio::time::Instant::now() + READ_TIMEOUT;
-        while let Some(chunk) =
-            timeout_at(deadline, self.payload.next()).await.map_err(|_| codes::REQUEST_TIMEOUT)?
-        {
-            let chunk = chunk.map_err(|_| codes::INVALID_JSON)?;
-            if bytes.len() + chunk.len() > limit {
-                return Err(too_large());
-            }
-            bytes.extend_from_slice(&chunk);
+        if !memory.is_empty() {
+            self.request.extensions_mut().insert(memory);
         }
         Ok(bytes)
     }
+
+    fn take(&self, memory: &mut Reservation, bytes: usize) -> Result<(), Error> {
+        let address = || ip(&self.request, self.app.trust_forwarded_for).unwrap_or_default();
+        memory.take(bytes, || rate_limits::caller(&address()))
+    }
+
+    async fn receive(&mut self, memory: &mut Reservation) -> Result<Vec<u8>, Error> {
+        let limits = *self.app.bodies.limits();
+        let length: Option<usize> = self.header(&CONTENT_LENGTH).and_then(|length| length.parse().ok());
+        if length.is_some_and(|length| length > limits.body) {
+            return Err(too_large(limits.body));
+        }
+        let mut bytes = Vec::new();
+        let _uncounted = self.app.load.uncount();
+        let mut pace = Pace::new(&limits, Instant::now());
+        while let Some(chunk) =
+            timeout_at(pace.deadline(), self.payload.next()).await.map_err(|_| codes::REQUEST_TIMEOUT)?
+        {
+            let chunk = chunk.map_err(|_| codes::INVALID_JSON)?;
+            let size = bytes.len() + chunk.len();
+            if size > limits.body {
+                return Err(too_large(limits.body));
+            }
+            if size > bytes.capacity() {
+                // Grows by what arrived, not by what the client announces.
+                let limit = length.unwrap_or(limits.body);
+                let capacity = (2 * bytes.capacity()).max(UNCOUNTED).min(limit).max(size);
+                self.take(memory, capacity - bytes.capacity())?;
+                bytes.reserve_exact(capacity - bytes.len());
+            }
+            bytes.extend_from_slice(&chunk);
+            pace.advance(&limits, chunk.len(), Instant::now());
+        }
+        Ok(bytes)
+    }
+}
+
+fn too_large(limit: usize) -> Error {
+    codes::PAYLOAD_TOO_LARGE
+        .with_message(format!("Payload content length greater than maximum allowed: {limit}"))
 }
 
 /// The bytes of a body.

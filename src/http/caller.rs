@@ -4,6 +4,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
@@ -16,6 +17,7 @@ use crate::auth::Claims;
 use crate::auth::scopes::Scope;
 use crate::base::error::{Error, codes};
 use crate::base::rate_limits::{self, Limited};
+use crate::http::connection::Peer;
 use crate::http::cors::IsTokenOfUser;
 use crate::http::rate_limit;
 use crate::journal::Author;
@@ -99,11 +101,12 @@ impl Visitor {
             user_agent: header(request, &USER_AGENT),
         };
         let name = host_of(&host).unwrap_or_default();
-        let is_plain = !request.app_config().secure() && stays_on_this_machine(&name);
+        let peer = request.conn_data::<Rc<Peer>>();
+        let is_plain = !peer.is_some_and(|peer| peer.secure) && stays_on_this_machine(&name);
         let mut origin = String::from(if is_plain { "http://" } else { "https://" });
         origin.push_str(&name);
         // A caller can send any port. Links contain only the port that Roster listens on.
-        let port = request.app_config().local_addr().port();
+        let port = peer.and_then(|peer| peer.local).map_or(0, |address| address.port());
         if host.rsplit_once(':').is_some_and(|(_, named)| named.parse() == Ok(port)) {
             origin = format!("{origin}:{port}");
         }
@@ -147,7 +150,8 @@ fn header(request: &HttpRequest, name: &HeaderName) -> Option<String> {
     Some(value.get(..1024).unwrap_or(value).to_owned())
 }
 
-fn ip(request: &HttpRequest, trust_forwarded_for: bool) -> Option<String> {
+/// The address of the caller.
+pub(super) fn ip(request: &HttpRequest, trust_forwarded_for: bool) -> Option<String> {
     let forwarded = || {
         header(request, &HeaderName::from_static("x-forwarded-for"))?
             .rsplit(',')

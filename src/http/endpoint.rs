@@ -22,6 +22,8 @@ pub struct Endpoint {
     pub takes_body: bool,
     /// Which web pages may read its responses; `None` for none but its own.
     pub sharing: Option<Sharing>,
+    /// Whether people open it in a browser: then its errors are pages too.
+    pub is_page: bool,
     pub route: Route,
 }
 
@@ -29,6 +31,11 @@ impl Endpoint {
     /// The endpoint with responses that other web pages may read.
     pub fn shared(self, sharing: Sharing) -> Self {
         Self { sharing: Some(sharing), ..self }
+    }
+
+    /// Marks a page.
+    pub fn page(self) -> Self {
+        Self { is_page: true, ..self }
     }
 }
 
@@ -115,6 +122,7 @@ where
         scopes: Args::SCOPES,
         takes_body: Args::TAKES_BODY,
         sharing: sharing_of(Args::SCOPES),
+        is_page: false,
         route: route(&method).to(handler),
         method,
     }
@@ -136,6 +144,7 @@ pub fn with_body(
         scopes: Some(scopes),
         takes_body: true,
         sharing: sharing_of(Some(scopes)),
+        is_page: false,
         route: route(&method).to(handler),
         method,
     }
@@ -157,6 +166,7 @@ pub fn read_only(
         scopes: Some(scopes),
         takes_body: false,
         sharing: sharing_of(Some(scopes)),
+        is_page: false,
         route: route(&Method::GET).to(handler),
     }
 }

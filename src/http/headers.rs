@@ -1,5 +1,7 @@
 //! Headers of all responses: caching, and what browsers are told about the server.
 
+use std::rc::Rc;
+
 use actix_web::HttpRequest;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
@@ -8,6 +10,7 @@ use actix_web::http::header::{
 };
 use actix_web::http::uri::Authority;
 
+use super::connection::Peer;
 use super::cors::Sharing;
 use super::log::Route;
 use crate::tenancy::is_of_this_machine;
@@ -30,7 +33,8 @@ pub fn write<B>(response: &mut ServiceResponse<B>) {
     let request = response.request();
     let sharing = request.app_data::<Sharing>().copied();
     let is_management = request.app_data::<Route>().is_some_and(|route| route.0.starts_with("/api/v2/"));
-    let is_https = request.app_config().secure() && !is_local(request);
+    let is_secure = request.conn_data::<Rc<Peer>>().is_some_and(|peer| peer.secure);
+    let is_https = is_secure && !is_local(request);
     let is_fresh = [StatusCode::OK, StatusCode::NOT_MODIFIED].contains(&response.status());
     let cache = if sharing == Some(Sharing::Public) && is_fresh { CACHED } else { NOT_CACHED };
     let headers = response.headers_mut();

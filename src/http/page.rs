@@ -62,7 +62,23 @@ impl Params {
 
 /// A JSON array of documents in JSON text.
 pub fn array(documents: &[String]) -> String {
-    format!("[{}]", documents.join(","))
+    array_within("", documents, 0)
+}
+
+/// The same behind a prefix, with room for a suffix: a list of megabytes is copied once.
+fn array_within(prefix: &str, documents: &[String], suffix: usize) -> String {
+    let size: usize = documents.iter().map(|document| document.len() + 1).sum();
+    let mut text = String::with_capacity(prefix.len() + size + 2 + suffix);
+    text.push_str(prefix);
+    text.push('[');
+    for (n, document) in documents.iter().enumerate() {
+        if n > 0 {
+            text.push(',');
+        }
+        text.push_str(document);
+    }
+    text.push(']');
+    text
 }
 
 /// A page of a list in the requested form. The items are JSON text; `plural` is their name.
@@ -108,23 +124,24 @@ pub fn listed_with_links(
 }
 
 fn answer(plural: &str, page: &Page, list: &List<String>, length: &str) -> HttpResponse {
-    let mut text = array(&list.items);
-    match (page, list.total) {
-        (Page::Offset { include_totals: false, .. }, _) => {}
+    let array = |prefix: &str| array_within(prefix, &list.items, 200);
+    let text = match (page, list.total) {
+        (Page::Offset { include_totals: false, .. }, _) => array(""),
         (Page::Offset { .. }, total) => {
             let (start, limit, total) = (page.start(), page.limit(), total.unwrap_or_default());
-            text = format!(
-                "{{\"start\":{start},\"limit\":{limit},{length}\"{plural}\":{text},\"total\":{total}}}"
-            );
+            let mut text = array(&format!("{{\"start\":{start},\"limit\":{limit},{length}\"{plural}\":"));
+            // Writing to a String does not fail.
+            let _ = write!(text, ",\"total\":{total}}}");
+            text
         }
         (Page::Checkpoint { .. }, _) => {
-            text = format!("{{\"{plural}\":{text}");
+            let mut text = array(&format!("{{\"{plural}\":"));
             if let Some(next) = &list.next {
-                // Writing to a String does not fail.
                 let _ = write!(text, ",\"next\":{}", json!(next));
             }
             text.push('}');
+            text
         }
-    }
+    };
     json_text(200, text)
 }

@@ -43,11 +43,25 @@ fn builder(status: u16) -> HttpResponseBuilder {
 }
 
 /// The `error` of a response body: the reason phrase of the status.
-fn reason(status: u16) -> &'static str {
+pub(super) fn reason(status: u16) -> &'static str {
     match status {
         413 => "Request Entity Too Large",
+        414 => "Request-URI Too Long",
         _ => StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason()).unwrap_or("Error"),
     }
+}
+
+/// The body of an error response of the Management API.
+pub(super) fn error_body(error: &Error) -> String {
+    let status = error.kind.status;
+    let mut body = json!({ "statusCode": status, "error": reason(status), "message": error.message });
+    if let Some(code) = error.kind.code {
+        body["errorCode"] = json!(code);
+    }
+    if status == 401 && error.kind != codes::MISSING_AUTHENTICATION {
+        body["attributes"] = json!({ "error": error.message });
+    }
+    body.to_string()
 }
 
 /// The internal cause of an error response, for the log line of the request.
@@ -61,13 +75,6 @@ impl ResponseError for Error {
 
     fn error_response(&self) -> HttpResponse {
         let status = self.kind.status;
-        let mut body = json!({ "statusCode": status, "error": reason(status), "message": self.message });
-        if let Some(code) = self.kind.code {
-            body["errorCode"] = json!(code);
-        }
-        if status == 401 && self.kind != codes::MISSING_AUTHENTICATION {
-            body["attributes"] = json!({ "error": self.message });
-        }
         let mut builder = builder(status);
         builder.insert_header((CONTENT_TYPE, JSON));
         match status {
@@ -75,7 +82,7 @@ impl ResponseError for Error {
             503 => builder.insert_header((RETRY_AFTER, "1")),
             _ => &mut builder,
         };
-        let mut response = builder.body(body.to_string());
+        let mut response = builder.body(error_body(self));
         if let Some(cause) = &self.cause {
             response.extensions_mut().insert(Cause(cause.clone()));
         }

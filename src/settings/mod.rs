@@ -19,6 +19,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use tracing_subscriber::EnvFilter;
 
+use crate::base::bodies;
 use crate::base::vault::KeyId;
 use crate::mail::smtp;
 use layer::{Layer, VARIABLE_PREFIX};
@@ -98,9 +99,35 @@ pub struct Server {
     pub shutdown_timeout: Duration,
     /// The size limit of a request body in bytes. Default 1 MiB.
     pub body_limit: usize,
+    /// The bytes of all bodies that are received or worked on. Default 64 MiB.
+    pub body_memory: usize,
+    /// The same for one client address. Default 16 MiB.
+    pub body_memory_per_address: usize,
+    /// The least speed of a body in bytes per second. Default 16 KiB.
+    pub body_min_rate: u32,
+    /// How far a body may fall behind the least speed. Default 5 seconds.
+    pub body_timeout: Duration,
+    /// How long a client may take no bytes of a response. Default 20 seconds.
+    pub write_timeout: Duration,
+    /// The bytes of all responses that clients do not read. Default 32 MiB.
+    pub unread_memory: usize,
     /// Whether `X-Forwarded-For` gives the client's address. Default false: without a reverse proxy any
     /// client can set this header.
     pub trust_forwarded_for: bool,
+}
+
+impl Server {
+    /// The limits of request bodies.
+    #[must_use]
+    pub fn bodies(&self) -> bodies::Limits {
+        bodies::Limits {
+            body: self.body_limit,
+            memory: self.body_memory,
+            memory_per_address: self.body_memory_per_address,
+            min_rate: self.body_min_rate,
+            timeout: self.body_timeout,
+        }
+    }
 }
 
 /// The encryption keys of the installation.
@@ -306,6 +333,12 @@ fn settings(root: &mut Section<'_>, config_dir: &Path) -> Settings {
             header_timeout: seconds(t, "header_timeout", 1),
             shutdown_timeout: seconds(t, "shutdown_timeout", 0),
             body_limit: t.integer("body_limit", 1024..=1 << 30).unwrap_or_default(),
+            body_memory: t.integer("body_memory", 1024..=1 << 40).unwrap_or_default(),
+            body_memory_per_address: t.integer("body_memory_per_address", 1024..=1 << 40).unwrap_or_default(),
+            body_min_rate: t.integer("body_min_rate", 1..=1 << 30).unwrap_or_default(),
+            body_timeout: seconds(t, "body_timeout", 1),
+            write_timeout: seconds(t, "write_timeout", 1),
+            unread_memory: t.integer("unread_memory", 1024..=1 << 40).unwrap_or_default(),
             trust_forwarded_for: t.boolean("trust_forwarded_for").unwrap_or_default(),
         }),
         secrets: root.table("secrets", |t| Secrets {
@@ -345,6 +378,15 @@ fn relations(settings: &Settings, merged: &Layer) -> Vec<Mistake> {
         let found = format!("the key {id} a second time");
         let expected = "each key once and not the key of secrets.key: remove the repetition";
         mistakes.push(merged.mistake_at("secrets.previous_keys", found, expected));
+    }
+    let server = &settings.server;
+    let memory = [
+        ("server.body_memory", server.body_memory),
+        ("server.body_memory_per_address", server.body_memory_per_address),
+    ];
+    for (key, bytes) in memory.into_iter().filter(|(_, bytes)| *bytes > 0 && *bytes < 2 * server.body_limit) {
+        let expected = "at least twice server.body_limit, since an encoded body takes its size twice";
+        mistakes.push(merged.mistake_at(key, bytes.to_string(), expected));
     }
     // A sender that is not valid has its own mistake.
     if let Some(url) = merged.get("mail.smtp_url")

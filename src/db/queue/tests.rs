@@ -418,3 +418,23 @@ async fn queued_request_gets_the_rest_of_its_deadline() {
     let deadlines = deadlines.lock().unwrap().clone();
     assert_eq!(deadlines, [12_000 * MS, 11_960 * MS, 11_920 * MS]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn queue_is_stuck_when_no_batch_ends_although_requests_wait() {
+    let limit = Duration::from_secs(60);
+    let queue = queue(1);
+    sleep(2 * limit).await;
+    assert!(!queue.is_stuck(limit), "an idle queue");
+    // Batches that fail for minutes, as with a database that is down.
+    for id in 0..10 {
+        let request = Request { id, takes: limit / 2, does: Does::LoseConnection, ..Request::default() };
+        assert!(queue.run(request).await.is_err());
+        assert!(!queue.is_stuck(limit), "a batch that fails ends");
+    }
+    let never = queue.send(slow(10, 1000 * limit)).await;
+    sleep(limit / 2).await;
+    assert!(!queue.is_stuck(limit));
+    sleep(limit).await;
+    assert!(queue.is_stuck(limit));
+    never.abort();
+}

@@ -202,7 +202,7 @@ impl From<Error> for SignupError {
                 limited.body["name"] = json!("TooManyRequestsError");
                 limited
             }
-            codes::PAYLOAD_TOO_LARGE | codes::UNSUPPORTED_MEDIA_TYPE => {
+            _ if matches!(status, 408 | 413 | 415) => {
                 let mut invalid = Self::invalid(&error.message);
                 (invalid.status, invalid.body["statusCode"]) = (status, json!(status));
                 invalid

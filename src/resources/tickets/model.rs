@@ -7,9 +7,9 @@ use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime};
 use url::Url;
 
-use super::pages::escape;
 use super::request::TicketRequest;
 use crate::base::error::{Result, codes};
+use crate::base::html::escape;
 use crate::base::ids;
 use crate::base::timestamp::timestamp;
 use crate::base::vault::Vault;

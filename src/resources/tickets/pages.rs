@@ -1,43 +1,11 @@
 //! The pages that the links of tickets lead to: plain HTML without scripts.
 
-use std::sync::LazyLock;
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::model::{Kind, State, Ticket};
+use crate::base::html::{Page, escape};
 use crate::base::passwords::Policy;
 use crate::resources::connections::Connection;
-
-const STYLE: &str = "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:30rem;margin:3rem auto;padding:0 1rem}label,input,button{display:block;font:inherit}input{width:100%;box-sizing:border-box;padding:.4rem;margin-bottom:1rem}button{padding:.4rem 1.2rem}[role=alert]{border-left:.3rem solid #b00020;padding-left:.7rem}";
-
-static STYLE_HASH: LazyLock<String> = LazyLock::new(|| STANDARD.encode(Sha256::digest(STYLE.as_bytes())));
-
-#[derive(Debug)]
-pub struct Page {
-    /// The HTTP status.
-    pub status: u16,
-    pub html: String,
-    /// `Content-Security-Policy`: no resources, no scripts, no frames around the page.
-    pub policy: String,
-}
-
-impl Page {
-    fn new(status: u16, title: &str, body: &str, form_target: Option<&Url>) -> Self {
-        let html = format!(
-            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n{body}\n</main>\n</body>\n</html>\n"
-        );
-        // Browsers apply form-action to the redirect that answers a form too.
-        let policy = format!(
-            "default-src 'none'; style-src 'sha256-{}'; form-action 'self'{}; base-uri 'none'; frame-ancestors 'none'",
-            *STYLE_HASH,
-            form_target.and_then(source).map(|source| format!(" {source}")).unwrap_or_default()
-        );
-        Self { status, html, policy }
-    }
-}
 
 /// The origin of a URL as a source of a Content-Security-Policy; `None` for one with other characters than an
 /// origin needs: a host can contain `;`, which would begin another directive.
@@ -107,7 +75,7 @@ pub fn form(kind: Kind, token: &str, ticket: &Ticket, connection: &Connection, e
         // A screen reader reads the title first.
         Some(_) => (400, format!("Error: {}", title(kind))),
     };
-    Page::new(status, &title, &body, ticket.result_url.as_ref())
+    Page::new(status, &title, &body, ticket.result_url.as_ref().and_then(source).as_deref())
 }
 
 fn password_fields(connection: &Connection, error: Option<&str>) -> String {
@@ -142,20 +110,4 @@ fn rules(connection: &Connection) -> Vec<String> {
         rules.push("no more than two identical characters in a row".into());
     }
     rules
-}
-
-/// Text escaped for HTML content and attributes.
-pub fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }

@@ -1,19 +1,18 @@
 //! The endpoints of tickets, and the pages that their links lead to.
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, X_FRAME_OPTIONS,
-};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::Method;
+use actix_web::http::header::{LOCATION, REFERRER_POLICY};
 use serde_json::json;
 
 use super::model::Kind;
-use super::pages::{self, Page};
+use super::pages;
 use super::request::{EmailVerification, PasswordChange, TicketRequest};
 use super::{Outcome, find_usable, redeem};
 use crate::auth::scopes::CreateUserTickets;
 use crate::base::error::Result;
 use crate::http::endpoint::endpoint;
+use crate::http::html;
 use crate::http::params::Params;
 use crate::http::render::json_value;
 use crate::http::{Body, Caller, Endpoint, Visitor};
@@ -22,10 +21,10 @@ pub fn routes() -> Vec<Endpoint> {
     vec![
         endpoint(Method::POST, "/api/v2/tickets/password-change", create_password_change),
         endpoint(Method::POST, "/api/v2/tickets/email-verification", create_email_verification),
-        endpoint(Method::GET, Kind::PasswordChange.path(), show_password_change),
-        endpoint(Method::POST, Kind::PasswordChange.path(), use_password_change),
-        endpoint(Method::GET, Kind::EmailVerification.path(), show_email_verification),
-        endpoint(Method::POST, Kind::EmailVerification.path(), use_email_verification),
+        endpoint(Method::GET, Kind::PasswordChange.path(), show_password_change).page(),
+        endpoint(Method::POST, Kind::PasswordChange.path(), use_password_change).page(),
+        endpoint(Method::GET, Kind::EmailVerification.path(), show_email_verification).page(),
+        endpoint(Method::POST, Kind::EmailVerification.path(), use_email_verification).page(),
     ]
 }
 
@@ -53,7 +52,7 @@ async fn show_email_verification(visitor: Visitor, params: Params) -> Result<Htt
 
 async fn show(visitor: Visitor, kind: Kind, params: &Params) -> Result<HttpResponse> {
     let token = params.query("ticket")?.unwrap_or_default();
-    Ok(html(match find_usable(&visitor.context(None), kind, &token).await? {
+    Ok(html::page(match find_usable(&visitor.context(None), kind, &token).await? {
         Ok((ticket, connection)) => pages::form(kind, &token, &ticket, &connection, None),
         Err(state) => pages::unusable(kind, state),
     }))
@@ -74,25 +73,16 @@ async fn use_ticket(visitor: Visitor, kind: Kind, body: Body) -> Result<HttpResp
     let outcome =
         redeem(&visitor.context(None), kind, token, field("password"), field("confirmation")).await?;
     Ok(match outcome {
-        Outcome::Unusable(state) => html(pages::unusable(kind, state)),
+        Outcome::Unusable(state) => html::page(pages::unusable(kind, state)),
         Outcome::InvalidPassword(ticket, connection, reason) => {
-            html(pages::form(kind, token, &ticket, &connection, Some(reason)))
+            html::page(pages::form(kind, token, &ticket, &connection, Some(reason)))
         }
         Outcome::Used(ticket) => match ticket.destination(pages::success_message(kind)) {
-            None => html(pages::success(kind)),
+            None => html::page(pages::success(kind)),
             Some(url) => HttpResponse::SeeOther()
                 .insert_header((LOCATION, url))
                 .insert_header((REFERRER_POLICY, "no-referrer"))
                 .finish(),
         },
     })
-}
-
-fn html(page: Page) -> HttpResponse {
-    HttpResponse::build(StatusCode::from_u16(page.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
-        .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
-        .insert_header((CONTENT_SECURITY_POLICY, page.policy))
-        .insert_header((REFERRER_POLICY, "no-referrer"))
-        .insert_header((X_FRAME_OPTIONS, "DENY"))
-        .body(page.html)
 }

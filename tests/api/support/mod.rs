@@ -15,9 +15,12 @@ use std::time::Duration;
 use embedded_postgres::{EmbeddedPostgres, Options as EmbeddedOptions, Storage};
 use roster::app::App;
 use roster::auth::Tokens;
+use roster::base::bodies::{self, Bodies};
+use roster::base::liveness::Liveness;
 use roster::base::load::Load;
 use roster::base::passwords::Hasher;
 use roster::base::rate_limits::Buckets;
+use roster::base::unread::Unread;
 use roster::base::vault::Vault;
 use roster::db::{Db, Options, migrate};
 use roster::journal::Author;
@@ -65,7 +68,7 @@ fn start() -> Server {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (app, address) = runtime.block_on(async {
         migrate::run(&database).await.expect("the migrations");
-        instance(&database, &key, NO_CACHE)
+        instance(&database, &key, Limits::default())
     });
     Server { app, address, database, key, runtime }
 }
@@ -73,18 +76,52 @@ fn start() -> Server {
 /// The lifetime of cached tenants, so that a changed tenant takes effect immediately.
 const NO_CACHE: Duration = Duration::from_millis(1);
 
+/// The limits of an instance.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    pub bodies: bodies::Limits,
+    pub unread: usize,
+    pub write_timeout: Duration,
+    pub trust_forwarded_for: bool,
+    pub liveness: Duration,
+    /// The lifetime of cached tenants.
+    pub cached: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let bodies = bodies::Limits {
+            body: 1_048_576,
+            memory: 64 << 20,
+            memory_per_address: 64 << 20,
+            min_rate: 1,
+            timeout: Duration::from_secs(30),
+        };
+        Self {
+            bodies,
+            unread: 64 << 20,
+            write_timeout: Duration::from_secs(60),
+            trust_forwarded_for: false,
+            liveness: Duration::from_secs(30),
+            cached: NO_CACHE,
+        }
+    }
+}
+
 /// Starts an instance. To be called on the server's runtime.
-fn instance(database: &Options, key: &str, cached: Duration) -> (Arc<App>, SocketAddr) {
+fn instance(database: &Options, key: &str, limits: Limits) -> (Arc<App>, SocketAddr) {
     let app = Arc::new(App {
         db: Db::open(database, roster::server::COMPONENTS).unwrap(),
         vault: Arc::new(Vault::new(key).unwrap()),
-        tenancy: Tenancy::new(1000, cached, None),
+        tenancy: Tenancy::new(1000, limits.cached, None),
         tokens: Tokens::default(),
         buckets: Buckets::default(),
         hasher: Hasher::new(2),
         load: Load::default(),
-        body_limit: 1_048_576,
-        trust_forwarded_for: false,
+        bodies: Bodies::new(limits.bodies),
+        unread: Unread::new(limits.unread),
+        liveness: Liveness::new(limits.liveness),
+        trust_forwarded_for: limits.trust_forwarded_for,
     });
     let sockets = Sockets {
         http: Some("127.0.0.1:0".parse().unwrap()),
@@ -93,6 +130,7 @@ fn instance(database: &Options, key: &str, cached: Duration) -> (Arc<App>, Socke
         keep_alive: NEVER,
         header_timeout: NEVER,
         shutdown_timeout: Duration::ZERO,
+        write_timeout: limits.write_timeout,
     };
     let running = server::start(Arc::clone(&app), sockets).unwrap();
     let address = running.http.unwrap();
@@ -102,18 +140,22 @@ fn instance(database: &Options, key: &str, cached: Duration) -> (Arc<App>, Socke
 
 /// Starts another instance on the same database.
 pub(crate) async fn another_instance() -> SocketAddr {
-    instance_on(server().database.clone()).await
+    instance_with(Limits::default()).await.1
 }
 
 /// The same with other options of the database.
 pub(crate) async fn instance_on(database: Options) -> SocketAddr {
-    on_server(async move { instance(&database, &server().key, NO_CACHE).1 }).await
+    on_server(async move { instance(&database, &server().key, Limits::default()).1 }).await
 }
 
 /// The same with tenants that it caches as long as a test runs.
 pub(crate) async fn caching_instance() -> SocketAddr {
-    let hour = Duration::from_secs(3600);
-    on_server(async move { instance(&server().database, &server().key, hour).1 }).await
+    instance_with(Limits { cached: Duration::from_secs(3600), ..Limits::default() }).await.1
+}
+
+/// Starts another instance with its own limits.
+pub(crate) async fn instance_with(limits: Limits) -> (Arc<App>, SocketAddr) {
+    on_server(async move { instance(&server().database, &server().key, limits) }).await
 }
 
 /// The server of this run.

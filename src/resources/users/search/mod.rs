@@ -96,6 +96,12 @@ pub(crate) struct Searches {
 }
 
 impl Component for Searches {
+    fn stuck(&self, limit: Duration) -> Option<String> {
+        let is_stuck = self.pool.is_stuck(limit) || self.sparse_pool.is_stuck(limit);
+        let own = is_stuck.then(|| format!("no search has ended for {} s", limit.as_secs()));
+        own.or_else(|| self.sparse.stuck(limit))
+    }
+
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async {
             self.sparse.drain().await;
