@@ -1,5 +1,7 @@
 -- Add-ons and encryption keys of clients hold secrets. Their values are sealed here and masked in the settings.
-alter table clients add column secrets bytea;
+alter table clients
+    add column secrets bytea,
+    add constraint clients_secrets_size check (octet_length(secrets) <= 1000000);
 
 -- The origins of the web pages that may read responses (CORS), of all clients of a tenant in one index.
 create table client_origins (

@@ -520,7 +520,8 @@ CREATE TABLE clients (
     version bigint DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    secrets bytea
+    secrets bytea,
+    CONSTRAINT clients_secrets_size CHECK ((octet_length(secrets) <= 1000000))
 );
 
 CREATE TABLE connection_clients (
@@ -776,11 +777,11 @@ ALTER TABLE ONLY client_grants
 ALTER TABLE client_grants
     ADD CONSTRAINT client_grants_settings_size CHECK (document_fits(settings)) NOT VALID;
 
-ALTER TABLE clients
-    ADD CONSTRAINT clients_client_metadata_size CHECK (document_fits(client_metadata)) NOT VALID;
-
 ALTER TABLE ONLY client_origins
     ADD CONSTRAINT client_origins_pkey PRIMARY KEY (tenant_id, origin, client_id);
+
+ALTER TABLE clients
+    ADD CONSTRAINT clients_client_metadata_size CHECK (document_fits(client_metadata)) NOT VALID;
 
 ALTER TABLE clients
     ADD CONSTRAINT clients_organizations_of_third_party CHECK ((((settings -> 'is_first_party'::text) IS DISTINCT FROM 'false'::jsonb) OR (NOT (settings ?| ARRAY['organization_usage'::text, 'organization_require_behavior'::text])))) NOT VALID;

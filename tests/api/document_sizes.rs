@@ -69,10 +69,10 @@ async fn documents_that_requests_grow_are_bounded() {
             }
         }
     }
-    // A number of few characters that is answered with many digits.
+    // A number of few characters that is answered with many digits, under a name that is not sealed.
     let numbers = format!("[{}]", vec!["1e200"; 6000].join(","));
     assert!(numbers.len() * 10 < numbers.replace("1e200", &digits).len());
-    let body = format!(r#"{{"name":"large","strategy":"samlp","options":{{"numbers":{numbers}}}}}"#);
+    let body = format!(r#"{{"name":"large","strategy":"samlp","options":{{"scopes":{numbers}}}}}"#);
     let request = tenant.authorized("POST", "/api/v2/connections").header("content-type", "application/json");
     let answer = crate::support::send(request.body(body)).await;
     assert_eq!(answer.error().0, 400, "{}", answer.text);
