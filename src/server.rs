@@ -210,8 +210,8 @@ pub fn start(app: Arc<App>, sockets: Sockets) -> anyhow::Result<Running> {
         )
     };
     let (mut http, mut https) = (None, None);
-    let limits = TimeLimits { head: sockets.header_timeout, write: sockets.write_timeout };
-    let keep_alive = sockets.keep_alive;
+    let limits =
+        TimeLimits { idle: sockets.keep_alive, head: sockets.header_timeout, write: sockets.write_timeout };
     if let Some(address) = sockets.http {
         let listener = listen(address).with_context(|| failed(address))?;
         http = Some(listener.local_addr()?);
@@ -222,7 +222,7 @@ pub fn start(app: Arc<App>, sockets: Sockets) -> anyhow::Result<Running> {
                 let connection = Connection::new(stream, false, false, limits);
                 Ok::<_, DispatchError>((connection, Protocol::Http1, address))
             })
-            .and_then(service(data.clone(), stopping.clone(), limits, keep_alive))
+            .and_then(service(data.clone(), stopping.clone(), limits))
         })?;
     }
     if let Some((address, mut tls)) = sockets.https {
@@ -243,9 +243,7 @@ pub fn start(app: Arc<App>, sockets: Sockets) -> anyhow::Result<Running> {
                 let connection = Connection::new(stream, true, is_http2, limits);
                 Ok::<_, TlsError<io::Error, DispatchError>>((connection, protocol, address))
             }));
-            connected.and_then(
-                service(data.clone(), stopping.clone(), limits, keep_alive).map_err(TlsError::Service),
-            )
+            connected.and_then(service(data.clone(), stopping.clone(), limits).map_err(TlsError::Service))
         })?;
     }
     let server = builder.run();
@@ -258,7 +256,6 @@ fn service<S: Transport + 'static>(
     app: web::Data<App>,
     stopping: GracefulShutdownSignal,
     limits: TimeLimits,
-    keep_alive: Duration,
 ) -> impl ServiceFactory<
     (Connection<S>, Protocol, Option<SocketAddr>),
     Config = (),
@@ -280,7 +277,7 @@ fn service<S: Transport + 'static>(
         .into_factory()
         .map_err(|error: actix_web::Error| error.error_response());
     HttpService::build()
-        .keep_alive(keep_alive)
+        .keep_alive(limits.idle)
         .client_request_timeout(limits.head)
         .client_disconnect_timeout(LINGER)
         .graceful_shutdown_signal(move || {

@@ -160,7 +160,7 @@ pub enum Format {
     Url,
     /// An email address, or empty.
     EmailOrEmpty,
-    /// An absolute URI ([`is_absolute_uri`]), or empty.
+    /// The address of a web page with placeholders ([`is_web_template`]), or empty.
     AbsoluteUriOrEmpty,
     /// The same with https.
     AbsoluteHttpsUriOrEmpty,
@@ -196,9 +196,9 @@ impl Format {
             Self::Email => is_email(text),
             Self::StrictUri => is_web_url(text) && !text.contains(char::is_whitespace),
             Self::EmailOrEmpty => text.is_empty() || is_email(text),
-            Self::AbsoluteUriOrEmpty => text.is_empty() || is_absolute_uri(text),
+            Self::AbsoluteUriOrEmpty => text.is_empty() || is_web_template(text),
             Self::AbsoluteHttpsUriOrEmpty => {
-                text.is_empty() || (text.starts_with("https://") && is_absolute_uri(text))
+                text.is_empty() || (text.starts_with("https://") && is_web_template(text))
             }
             Self::UrlWithPlaceholders => is_absolute_uri(text),
             Self::Url => is_web_url(text),
@@ -219,6 +219,16 @@ pub fn is_web_url(text: &str) -> bool {
     !text.contains(char::is_control)
         && url::Url::parse(text)
             .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(is_host))
+}
+
+/// The same with placeholders ([`is_absolute_uri`]): a link that people follow.
+pub fn is_web_template(text: &str) -> bool {
+    let is_host_byte = |b: u8| b.is_ascii_alphanumeric() || b"-_.:[]*{}".contains(&b);
+    let is_web = text.split_once("://").is_some_and(|(scheme, rest)| {
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        ["http", "https"].iter().any(|web| scheme.eq_ignore_ascii_case(web)) && host.bytes().all(is_host_byte)
+    });
+    is_web && is_absolute_uri(text)
 }
 
 /// Whether a link with this scheme runs what it contains, in place of leading elsewhere.

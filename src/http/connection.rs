@@ -142,12 +142,12 @@ impl Peer {
     }
 
     /// The deadline of the head that is arriving, and whether it is certain that one is.
-    fn head_deadline(&self, limit: Duration) -> Option<(Instant, bool)> {
+    fn head_deadline(&self, limits: &TimeLimits) -> Option<(Instant, bool)> {
         match self.head.get() {
             _ if self.is_http2 || self.requests.get() > 0 => None,
-            Head::Arriving { since, .. } => Some((since + limit, true)),
-            // Twice the time, after which actix has closed an idle connection.
-            Head::Unknown { since, received: true } => Some((since + 2 * limit, false)),
+            Head::Arriving { since, .. } => Some((since + limits.head, true)),
+            // By then, actix has closed a connection that is idle.
+            Head::Unknown { since, received: true } => Some((since + limits.idle + limits.head, false)),
             Head::Absent | Head::Unknown { .. } => None,
         }
     }
@@ -196,6 +196,8 @@ impl Drop for Unfinished {
 /// The time limits of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct TimeLimits {
+    /// How long a connection without a request stays open.
+    pub idle: Duration,
     /// For the head of a request; also that of actix for the first one of a connection.
     pub head: Duration,
     /// How long the client may take no bytes of a response.
@@ -239,7 +241,7 @@ impl<S: Transport> Connection<S> {
     /// The deadline of a head. While the client has yet to take bytes, a response is incomplete, and a complete
     /// request may be queued behind it.
     fn head_deadline(&self) -> Option<(Instant, bool)> {
-        self.peer.head_deadline(self.limits.head).filter(|_| !self.ended && self.blocked.is_none())
+        self.peer.head_deadline(&self.limits).filter(|_| !self.ended && self.blocked.is_none())
     }
 
     /// Starts the timer, unless it runs out before the deadline anyway: it is started once for many requests.

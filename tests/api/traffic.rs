@@ -212,9 +212,15 @@ async fn malformed_request_behind_another_one_does_not_change_its_response() {
 
 #[tokio::test]
 async fn head_of_a_request_arrives_in_time_or_is_408() {
-    let first = async { refused(b"GET / HTTP/1.1\r\nhost: x\r\n".to_vec()).await.status };
+    let limit = Duration::from_secs(2);
+    let limits = Limits { keep_alive: limit, header_timeout: limit, ..Limits::default() };
+    let (_, address) = instance_with(limits).await;
+    let first = async {
+        let mut stream = connect(address, b"GET / HTTP/1.1\r\nhost: x\r\n").await;
+        Raw::read(&mut stream).await.status
+    };
     let second = async {
-        let mut stream = connect(server().address, b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        let mut stream = connect(address, b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await;
         let mut text = [0; 4096];
         let read = stream.read(&mut text).await.unwrap();
         assert!(text[..read].starts_with(b"HTTP/1.1 200"));
@@ -223,7 +229,7 @@ async fn head_of_a_request_arrives_in_time_or_is_408() {
     };
     let pipelined = async {
         let bytes = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\nGET / HTTP/1.1\r\nhost: x\r\n";
-        let mut stream = connect(server().address, bytes).await;
+        let mut stream = connect(address, bytes).await;
         Raw::read(&mut stream).await.status
     };
     // Each of them ends, since the server closes the connection.

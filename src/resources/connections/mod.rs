@@ -103,7 +103,9 @@ pub async fn update(
     if_match: Option<Vec<String>>,
 ) -> Result<Document> {
     let mut tx = ctx.db().begin().await?;
-    let locked = store::lock(&mut tx, &ctx.tenant.id, id).await?.ok_or(codes::UNKNOWN_CONNECTION)?;
+    let mut locked = store::lock(&mut tx, &ctx.tenant.id, id).await?.ok_or(codes::UNKNOWN_CONNECTION)?;
+    let stored = stored_secrets(ctx, id, locked.secrets.as_deref())?;
+    secrets::unmask(&mut locked.options, stored.clone());
     check_settings(&locked.strategy, &patch.settings)?;
     let options = match &patch.options {
         None => None,
@@ -111,12 +113,7 @@ pub async fn update(
             let mut options = options::of_replacement(&locked.strategy, sent, &locked.options)?;
             let mut secrets = taken_secrets(&mut options);
             if locked.strategy == DATABASE {
-                keep_fingerprinted(
-                    ctx,
-                    id,
-                    &stored_secrets(ctx, id, locked.secrets.as_deref())?,
-                    &mut secrets,
-                );
+                keep_fingerprinted(ctx, id, &stored, &mut secrets);
             }
             Some((options, seal(ctx, id, &secrets)?))
         }

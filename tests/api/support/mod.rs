@@ -84,6 +84,8 @@ pub(crate) struct Limits {
     pub write_timeout: Duration,
     pub trust_forwarded_for: bool,
     pub liveness: Duration,
+    pub keep_alive: Duration,
+    pub header_timeout: Duration,
     /// The lifetime of cached tenants.
     pub cached: Duration,
 }
@@ -103,6 +105,8 @@ impl Default for Limits {
             write_timeout: Duration::from_secs(60),
             trust_forwarded_for: false,
             liveness: Duration::from_secs(30),
+            keep_alive: NEVER,
+            header_timeout: NEVER,
             cached: NO_CACHE,
         }
     }
@@ -127,8 +131,8 @@ fn instance(database: &Options, key: &str, limits: Limits) -> (Arc<App>, SocketA
         http: Some("127.0.0.1:0".parse().unwrap()),
         https: None,
         workers: Some(2),
-        keep_alive: NEVER,
-        header_timeout: NEVER,
+        keep_alive: limits.keep_alive,
+        header_timeout: limits.header_timeout,
         shutdown_timeout: Duration::ZERO,
         write_timeout: limits.write_timeout,
     };

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::base::schema::{Field, Format, Kind, Schema, Text, is_absolute_uri, is_web_url};
+use crate::base::schema::{Field, Format, Kind, Schema, Text, is_absolute_uri, is_web_template};
 
 pub(super) const ANY: Kind = Kind::Text(Text::ANY);
 pub(super) const NON_EMPTY: Kind = Kind::Text(Text::at_least(1));
@@ -16,12 +16,12 @@ const fn own(name: &'static str, test: fn(&str) -> bool) -> Kind {
 
 pub(super) const CALLBACK: Kind = own("callback-url", is_absolute_uri);
 pub(super) const URL: Kind = Kind::Text(Text::format(Format::UrlWithPlaceholders));
-pub(super) const LOGO: Kind = own("absolute-uri-or-empty", |text| text.is_empty() || is_web_template(text));
+pub(super) const LOGO: Kind = Kind::Text(Text::format(Format::AbsoluteUriOrEmpty));
 pub(super) const HTTPS: Kind = own("absolute-https-uri-with-placeholders-or-empty", |text| {
     Format::AbsoluteHttpsUriOrEmpty.matches(text)
 });
 pub(super) const TEMPLATE: Kind =
-    own("ec-initiate-login-uri-template-url", |text| text.starts_with("https://") && is_absolute_uri(text));
+    own("ec-initiate-login-uri-template-url", |text| text.starts_with("https://") && is_web_template(text));
 pub(super) const PLAIN_URL: Kind = Kind::Text(Text::format(Format::Url));
 pub(super) const CLIENT_ID: Kind = Kind::Text(Text::format(Format::ClientId));
 pub(super) const CREDENTIAL_ID: Kind = own("credential-id", |text| has_prefix(text, "cred_"));
@@ -29,11 +29,6 @@ pub(super) const ORGANIZATION_ID: Kind = own("organization-id", |text| has_prefi
 pub(super) const CONNECTION_PROFILE_ID: Kind = own("connection-profile-id", |text| has_prefix(text, "cop_"));
 pub(super) const USER_ATTRIBUTE_PROFILE_ID: Kind =
     own("user-attribute-profile-id", |text| has_prefix(text, "uap_"));
-
-/// A web address that may have placeholders.
-fn is_web_template(text: &str) -> bool {
-    is_absolute_uri(text) && is_web_url(&text.replace(['*', '{', '}'], "x"))
-}
 
 fn has_prefix(text: &str, prefix: &str) -> bool {
     let id = text.strip_prefix(prefix).unwrap_or_default();
