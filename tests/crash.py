@@ -67,7 +67,16 @@ class Store:
                                        env=self.env, stdout=log, stderr=log, cwd=self.home)
 
     def sql(self, text):
-        return run("psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-c", text, f"postgres:///postgres?host={self.home}&user=roster").strip()
+        """Runs a query, when PostgreSQL accepts connections again."""
+        command = ["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-c", text, f"postgres:///postgres?host={self.home}&user=roster"]
+        for _ in range(600):
+            done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            if done.returncode != 2:  # 2: no connection
+                break
+            time.sleep(0.1)
+        if done.returncode:
+            sys.exit(f"psql: {done.stderr}")
+        return done.stdout.strip()
 
     def wait_until_ready(self):
         began = time.monotonic()
