@@ -8,7 +8,7 @@
 //! password of the user is replaced or removed. The statement that reads or changes the user decides
 //! (`token_is_valid` in `migrations/`), so no request succeeds after such a change is committed.
 //!
-//! `iat` is in whole seconds. A JWT counts as issued at the end of its second ([`end_of_second`]): a token of the second
+//! `iat` is in whole seconds. A JWT counts as issued at the end of its second (`end_of_second`): a token of the second
 //! in which the user was created or the password changed is valid, even one issued before the change. Opaque tokens are
 //! compared by the microsecond. A login issues no token before the creation or the last password of its user, however
 //! the clocks of instances and database differ.

@@ -1,5 +1,5 @@
 //! Detects an instance that only a restart cures: a thread or a runtime that runs no tasks any more, because of a
-//! deadlock or an endless loop. Each one beats once a second; a beat that is missing for [`LIMIT`] is reported.
+//! deadlock or an endless loop. Each one beats once a second; a beat that is missing for `LIMIT` is reported.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

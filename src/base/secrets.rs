@@ -2,7 +2,7 @@
 //! that the stored document, the journal and the log show none of them.
 //!
 //! Options and add-ons are open: a client can send a secret under any name. So a text or a number is sealed
-//! unless its name is in [`PUBLIC`]; under a name that [looks like a secret](looks_secret) it is sealed in any
+//! unless its name is in `PUBLIC`; under a name that [looks like a secret](looks_secret) it is sealed in any
 //! case. A value that is sealed without need costs nothing but its place in the journal, because answers
 //! contain it again. Booleans, nulls and names of members are no secrets.
 

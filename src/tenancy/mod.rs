@@ -167,7 +167,7 @@ impl Tenancy {
         Self { by_host, origins, loopback }
     }
 
-    /// The origins that the clients of a tenant list, at most [`MAX_ORIGINS`]. Requests that miss the cache at the same
+    /// The origins that the clients of a tenant list, at most `MAX_ORIGINS`. Requests that miss the cache at the same
     /// time share one query.
     pub async fn origins(&self, db: &Db, tenant: &str) -> Result<Arc<Origins>, Error> {
         let read = async {

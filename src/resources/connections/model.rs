@@ -233,7 +233,7 @@ pub struct Document {
 }
 
 impl Document {
-    /// The JSON of the requested fields, which always include [`ALWAYS`].
+    /// The JSON of the requested fields, which always include `ALWAYS`.
     pub fn text(self, fields: &Fields) -> String {
         let mut document = self.settings;
         let realms = json!([self.name]);
