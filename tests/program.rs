@@ -667,7 +667,7 @@ fn ephemeral() -> EmbeddedPostgres {
 
 #[test]
 fn stop_signal_ends_serve_while_it_waits_for_the_database() {
-    // A port of this process that nobody accepts connections on: the database never answers.
+    // A port that listens without accepting connections: the database never answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("postgres://roster@{}/roster", silent.local_addr().unwrap());
     for signal in [Signal::SIGTERM, Signal::SIGINT] {

@@ -67,14 +67,14 @@ impl FairSemaphore {
     }
 
     fn enqueue(&self, tenant: &str, sender: oneshot::Sender<Permit>) -> Result<()> {
-        let Limits { permits, queued, .. } = self.0.limits;
+        let Limits { permits, permits_per_tenant, queued } = self.0.limits;
         let mut state = self.lock();
-        let is_idle = state.held < permits;
-        let own_queue = state.tenants.get(tenant).map_or(0, |tenant| tenant.queue.len());
-        if !is_idle && (state.queued >= queued || own_queue >= (queued / 2).max(1)) {
+        let (held, own_queue) =
+            state.tenants.get(tenant).map_or((0, 0), |tenant| (tenant.held, tenant.queue.len()));
+        let may_run = own_queue == 0 && state.held < permits && held < permits_per_tenant;
+        if !may_run && state.is_full(tenant, queued) {
             state.drop_abandoned();
-            let own_queue = state.tenants.get(tenant).map_or(0, |tenant| tenant.queue.len());
-            if state.queued >= queued || own_queue >= (queued / 2).max(1) {
+            if state.is_full(tenant, queued) {
                 return Err(codes::OVERLOADED.into());
             }
         }
@@ -123,6 +123,12 @@ impl State {
         self.held += 1;
         self.queued -= 1;
         Some((name, sender))
+    }
+
+    /// Whether the queue, or a tenant's half of it, is full.
+    fn is_full(&self, tenant: &str, limit: usize) -> bool {
+        let own_queue = self.tenants.get(tenant).map_or(0, |tenant| tenant.queue.len());
+        self.queued >= limit || own_queue >= (limit / 2).max(1)
     }
 
     /// Removes requests whose callers are gone.
@@ -186,10 +192,12 @@ mod tests {
         let held = [semaphore.acquire("flood").await.unwrap(), semaphore.acquire("flood").await.unwrap()];
         let mut queued: Vec<_> = (0..9).map(|_| Box::pin(semaphore.acquire("flood"))).collect();
         let answers: Vec<_> = queued.iter_mut().map(FutureExt::now_or_never).collect();
+        // One permit is free, but not for the tenant that holds its share.
         assert!(answers[..5].iter().all(Option::is_none), "{answers:?}");
+        for rejected in &answers[5..] {
+            assert_eq!(rejected.as_ref().unwrap().as_ref().unwrap_err().kind, codes::OVERLOADED);
+        }
         let other = semaphore.acquire("other").now_or_never().expect("a free permit").unwrap();
-        let rejected = semaphore.acquire("flood").now_or_never().expect("an answer").unwrap_err();
-        assert_eq!(rejected.kind, codes::OVERLOADED);
         drop((other, held));
     }
 

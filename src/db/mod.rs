@@ -75,7 +75,7 @@ pub struct Options {
     pub url: String,
     /// The password, in place of one in the URL.
     pub password: Option<SecretString>,
-    /// The size of the general pool. Batches take up to 24 connections beside it, searches half as many and nine.
+    /// The size of the general pool. Batches take up to 36 connections beside it, searches half as many and eleven.
     /// About twice the cores of the database.
     pub max_connections: u32,
     /// The longest wait for a connection.

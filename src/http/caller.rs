@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{AUTHORIZATION, HOST, HeaderName, USER_AGENT};
+use actix_web::http::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN, USER_AGENT};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use time::OffsetDateTime;
 
@@ -50,8 +50,10 @@ pub(super) async fn authorize(request: &HttpRequest, scopes: &[&str], all: bool)
     let visitor = Visitor::find(request).await?;
     let token = bearer(request)?;
     let claims = visitor.app.tokens.verify(&visitor.tenant, token, visitor.now.unix_timestamp())?;
-    let is_of_user = claims.scope.split(' ').any(|scope| scope.contains("current_user"));
-    request.extensions_mut().insert(IsTokenOfUser(is_of_user));
+    if request.headers().contains_key(ORIGIN) {
+        let is_of_user = claims.scope.split(' ').any(|scope| scope.contains("current_user"));
+        request.extensions_mut().insert(IsTokenOfUser(is_of_user));
+    }
     let limits = (&*visitor.app, &*visitor.tenant);
     rate_limit::count(request, limits, Limited::ManagementApi, || claims.azp.clone())?;
     let (word, is_sufficient) =

@@ -35,7 +35,7 @@ pub enum Sharing {
     ListedForUsers,
 }
 
-/// Added by the authorization of a request: whether its token has a `current_user` scope.
+/// Added by the authorization of a request of a page: whether its token has a `current_user` scope.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct IsTokenOfUser(pub(super) bool);
 

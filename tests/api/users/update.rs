@@ -260,7 +260,7 @@ async fn last_identifier_cannot_be_removed() {
         assert_eq!(answer.error(), (400, Some("invalid_body"), &*missing("email")));
     }
     assert_eq!(tenant.get(&path).await.json, before);
-    assert_eq!(tenant.patch(&path, json!({ "phone_number": null })).await.status, 200, "identifies nobody");
+    assert_eq!(tenant.patch(&path, json!({ "phone_number": null })).await.status, 200, "no identifier");
     assert_eq!(tenant.patch(&path, json!({ "email": "new@example.com" })).await.status, 200);
     assert_eq!(tenant.patch(&path, json!({ "username": null })).await.status, 200);
     let tag = "\"0-0\"";
