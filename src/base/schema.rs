@@ -238,7 +238,8 @@ pub fn is_run_by_browsers(scheme: &str) -> bool {
 }
 
 /// Whether a text is an absolute URI, in which `*` and `{names}` may replace any part, the port included: a
-/// scheme that browsers do not run, and for http and https a host. RFC 3986 does not allow such URIs, so no parser of URLs reads them.
+/// scheme that browsers do not run, and for http and https a host. RFC 3986 does not allow such URIs, so no
+/// parser of URLs reads them.
 pub fn is_absolute_uri(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else { return false };
     let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())

@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::base::error::{Error, Result};
+use crate::base::vault::Vault;
+
 /// Secrets by their pointers.
 pub type Secrets = BTreeMap<String, Value>;
 
@@ -109,6 +112,21 @@ pub fn unmask(document: &mut Value, secrets: Secrets) {
             *value = secret;
         }
     }
+}
+
+/// Seals secrets together for the row that holds them; `None` without any.
+pub fn seal(vault: &Vault, location: &[&str], secrets: &Secrets) -> Result<Option<Vec<u8>>> {
+    if secrets.is_empty() {
+        return Ok(None);
+    }
+    let text = serde_json::to_vec(secrets).map_err(Error::internal)?;
+    vault.seal(location, &text).map(Some)
+}
+
+/// Opens what [`seal`] sealed.
+pub fn open(vault: &Vault, location: &[&str], sealed: Option<&[u8]>) -> Result<Secrets> {
+    let Some(sealed) = sealed else { return Ok(Secrets::new()) };
+    serde_json::from_slice(&vault.open(location, sealed)?).map_err(Error::internal)
 }
 
 /// The pointer of a member.

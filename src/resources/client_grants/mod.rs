@@ -11,9 +11,9 @@
 //! A client has at most one grant of each `subject_type` for an API: `client` for tokens of the client
 //! itself, `user` for tokens of its users, which APIs with the user policy `require_client_grant` demand. A
 //! grant for the Management API can contain only scopes of that API; the scopes of other APIs are not
-//! checked. `allow_all_scopes` grants the scopes that the API has when a token is issued, and hides `scope`. A PATCH replaces
-//! the properties that it names; `null` removes one, and clears `scope`. Nothing is cached: a change applies
-//! to the next token.
+//! checked. `allow_all_scopes` grants the scopes that the API has when a token is issued, and hides `scope`. A
+//! PATCH replaces the properties that it names; `null` removes one, and clears `scope`. Nothing is cached: a
+//! change applies to the next token.
 //!
 //! Deviations and decisions:
 //! - A request can name the Management API by any host of the tenant. The grant is stored under the API's own

@@ -13,9 +13,9 @@
 //! marks as merged merge at their first level: a key that is not sent stays, `null` deletes a key, `{}`
 //! clears. Other settings are replaced: arrays, plain values, and `client_authentication_methods`, which
 //! holds only one method. `null` removes a setting. Every client but the global one and those of type
-//! `express_configuration` has a secret, sealed by the vault, as the values among `addons` and `encryption_key` are ([`crate::base::secrets`]). A PATCH of these
-//! two is a transaction, because a sealed value cannot merge inside Postgres. The deletion of a client deletes
-//! its grants and credentials.
+//! `express_configuration` has a secret, sealed by the vault, as the values among `addons` and
+//! `encryption_key` are ([`crate::base::secrets`]). A PATCH of these two is a transaction, because a sealed
+//! value cannot merge inside Postgres. The deletion of a client deletes its grants and credentials.
 //!
 //! `client_secret`, `encryption_key`, `signing_keys`, `client_authentication_methods` and what looks like a
 //! secret among `addons` are answered to callers with `read:client_keys` or `read:client_credentials`, and
@@ -44,8 +44,8 @@
 //! - A PATCH can set every object to null, as recorded, even where Auth0's schema does not say so.
 //!   `refresh_token` can be sent in part.
 //! - URLs can have placeholders and wildcards, so their formats require little more than a scheme.
-//! - `q` supports the two queries that Auth0 documents, in numbered pages too, as recorded. `external_client_id` matches no client, since clients
-//!   are not registered elsewhere.
+//! - `q` supports the two queries that Auth0 documents, in numbered pages too, as recorded.
+//!   `external_client_id` matches no client, since clients are not registered elsewhere.
 
 pub mod credentials;
 pub mod document;
@@ -179,17 +179,11 @@ fn seal(ctx: &Context, id: &str, secret: &str) -> Result<Vec<u8>> {
 }
 
 fn seal_secrets(ctx: &Context, id: &str, secrets: &Secrets) -> Result<Option<Vec<u8>>> {
-    if secrets.is_empty() {
-        return Ok(None);
-    }
-    let text = serde_json::to_vec(secrets).map_err(Error::internal)?;
-    ctx.app.vault.seal(&Location::ClientSettings.row(&ctx.tenant.id, id), &text).map(Some)
+    secrets::seal(&ctx.app.vault, &Location::ClientSettings.row(&ctx.tenant.id, id), secrets)
 }
 
 fn open_secrets(ctx: &Context, id: &str, sealed: Option<&[u8]>) -> Result<Secrets> {
-    let Some(sealed) = sealed else { return Ok(Secrets::new()) };
-    let text = ctx.app.vault.open(&Location::ClientSettings.row(&ctx.tenant.id, id), sealed)?;
-    serde_json::from_slice(&text).map_err(Error::internal)
+    secrets::open(&ctx.app.vault, &Location::ClientSettings.row(&ctx.tenant.id, id), sealed)
 }
 
 fn open(ctx: &Context, mut stored: Stored, with_secret: bool) -> Result<Client> {

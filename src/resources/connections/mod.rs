@@ -13,7 +13,8 @@
 //! sent; the enforced ones are [`Options`]. A PATCH replaces `options` as a whole: of the members it leaves
 //! out, `authentication_methods`, `passkey_options` and `brute_force_protection` return to their defaults and
 //! the others are gone. `authentication_methods` and `attributes.email` are completed where they are sent in
-//! part, but not where a PATCH repeats what is stored: what a GET answers can be sent back without effect. It replaces the rest of the document member by member.
+//! part, but not where a PATCH repeats what is stored: what a GET answers can be sent back without effect. It
+//! replaces the rest of the document member by member.
 //!
 //! A connection of another strategy is a document alone, so that tools that manage whole tenants read what
 //! they wrote. It has no logins. The Management API creates users in it if it is passwordless (`email`,
@@ -155,11 +156,7 @@ pub async fn for_client(
 }
 
 fn seal(ctx: &Context, id: &str, secrets: &Secrets) -> Result<Option<Vec<u8>>> {
-    if secrets.is_empty() {
-        return Ok(None);
-    }
-    let text = serde_json::to_vec(secrets).map_err(Error::internal)?;
-    ctx.app.vault.seal(&Location::Connections.row(&ctx.tenant.id, id), &text).map(Some)
+    secrets::seal(&ctx.app.vault, &Location::Connections.row(&ctx.tenant.id, id), secrets)
 }
 
 /// Takes the secrets out of options.
@@ -170,9 +167,7 @@ fn taken_secrets(options: &mut Value) -> Secrets {
 }
 
 fn stored_secrets(ctx: &Context, id: &str, sealed: Option<&[u8]>) -> Result<Secrets> {
-    let Some(sealed) = sealed else { return Ok(Secrets::new()) };
-    let text = ctx.app.vault.open(&Location::Connections.row(&ctx.tenant.id, id), sealed)?;
-    serde_json::from_slice(&text).map_err(Error::internal)
+    secrets::open(&ctx.app.vault, &Location::Connections.row(&ctx.tenant.id, id), sealed)
 }
 
 /// The secrets that answers contain as fingerprints.
